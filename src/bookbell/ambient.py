@@ -1,0 +1,75 @@
+"""The only door to clock, sleep, randomness and new ids.
+
+Everything else gets these as arguments or from an `Ambient` handed to it, so a test or a simulation brings its own.
+"""
+
+import asyncio
+import random
+import secrets
+import threading
+import time
+from typing import Protocol
+
+
+class Ambient(Protocol):
+    """What the effectful parts may ask of the world."""
+
+    def now_ms(self) -> int:
+        """Wall clock, milliseconds since 1970 UTC."""
+        ...
+
+    def monotonic_ms(self) -> int:
+        """A clock that never goes back, milliseconds since some start."""
+        ...
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        """Give way to others for at least that long."""
+        ...
+
+    def draw(self) -> float:
+        """A number in [0, 1), for spreading delays; not for secrets."""
+        ...
+
+    def new_id(self) -> str:
+        """A UUID of version 7: text, unique, and later ones of one process sort after earlier ones."""
+        ...
+
+    def new_secret(self) -> str:
+        """43 URL-safe characters from 32 random bytes."""
+        ...
+
+
+class RealAmbient:
+    """The world as it is."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic_ms(self) -> int:
+        return time.monotonic_ns() // 1_000_000
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        await asyncio.sleep(duration_ms / 1000)
+
+    def draw(self) -> float:
+        return random.random()  # noqa: S311 - spreads delays, keeps no secret
+
+    def new_id(self) -> str:
+        with self._lock:
+            self._last = max(time.time_ns() // 1_000_000 << 12, self._last + 1)
+            stamp = self._last
+        return uuid7_text(stamp >> 12, stamp & 0xFFF, secrets.randbits(62))
+
+    def new_secret(self) -> str:
+        return secrets.token_urlsafe(32)
+
+
+def uuid7_text(unix_ms: int, counter: int, tail: int) -> str:
+    """RFC 9562 version 7 as text, from 48 bits of milliseconds, 12 of a counter and 62 of randomness."""
+    value = (unix_ms & (1 << 48) - 1) << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62 | tail
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,0 +1,42 @@
+"""Every bound of the program, in one place, with its reason where it has one.
+
+Sizes end in _bytes, counts in _count, durations in _ms; _MAX marks an upper bound.
+"""
+
+# Requests to receivers.
+RESPONSE_HEADERS_BYTES_MAX = 64 * 1024
+RESPONSE_BODY_BYTES_MAX = 64 * 1024  # more is cut off: only the status matters (contract 2)
+RESPONSE_KEPT_BYTES_MAX = 4 * 1024
+URL_CHARS_MAX = 2_048
+REQUESTS_IN_FLIGHT_MAX = 1_024  # of one worker process, all lanes together
+
+# Secrets (contract 5.2).
+SECRET_CHARS_MIN = 16
+SECRET_CHARS_MAX = 128
+
+# Client requests.
+JSON_BODY_BYTES_MAX = 1024 * 1024
+FORM_FIELD_BYTES_MAX = 64 * 1024
+FORM_PART_COUNT_MAX = 100
+NAME_CHARS_MAX = 255
+PAGE_COUNT_DEFAULT = 50  # rows of a list page
+PAGE_COUNT_MAX = 500
+REPORT_BATCH_COUNT_MAX = 500
+IDEMPOTENCY_KEY_CHARS_MAX = 255
+IDEMPOTENCY_KEPT_MS = 24 * 3_600_000
+
+# Uploads (contract 10.11).
+UPLOAD_BYTES_MAX = 200 * 1024 * 1024
+DOCUMENTS_PER_BOOK_MAX = 2_000
+PAGES_PER_DOCUMENT_MAX = 3_000
+PAGES_PER_BOOK_MAX = 40_000
+DOCUMENTS_PER_MIXED_MAX = 500
+
+# Engine.
+LANES_PER_WORKER_MAX = 512
+LANE_BUFFER_COUNT = 128  # due deliveries of one lane read ahead into memory
+RECORD_BATCH_COUNT_MAX = 500
+UNRECORDED_COUNT_MAX = 4_000  # sends stop while this many results wait for the store
+
+# Tokens (contract 11).
+TOKEN_LIFETIME_S = 86_400

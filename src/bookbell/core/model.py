@@ -1,0 +1,241 @@
+"""The nouns of the domain as frozen values.
+
+Knows names, shapes and statuses; holds no rule (those are in lifecycle, fanout, verdict) and touches nothing.
+Instants are integer milliseconds UTC and end in `_at`; a `pk` is the contract's integer below 2^53; a `uuid`
+and every id is lower-case UUID text. Source: docs/contract.md (contract section 9).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+OrganizationId = NewType("OrganizationId", str)
+AccountId = NewType("AccountId", str)
+EndpointId = NewType("EndpointId", str)
+LaneId = NewType("LaneId", str)
+EventId = NewType("EventId", str)
+DeliveryId = NewType("DeliveryId", str)
+AttemptId = NewType("AttemptId", str)
+
+
+class Role(StrEnum):
+    """What an account may do beyond its own books."""
+
+    STANDARD = "standard"
+    MANAGER = "manager"
+
+
+class Level(StrEnum):
+    """Whose events an endpoint hears: those of one account's books, or of the whole organization."""
+
+    ACCOUNT = "account"
+    ORG = "org"
+
+
+class BookStatus(StrEnum):
+    CREATED = "CREATED"
+    UPLOAD = "UPLOAD"
+    VERIFYING = "VERIFYING"
+    VERIFIED = "VERIFIED"
+    DELETED = "DELETED"
+
+
+class DocumentStatus(StrEnum):
+    """States of a Document; CLASSIFIED is passed through between PROCESSING and GROOMING."""
+
+    QUEUED = "QUEUED"
+    PROCESSING = "PROCESSING"
+    CLASSIFIED = "CLASSIFIED"
+    GROOMING = "GROOMING"
+    VERIFYING = "VERIFYING"
+    VERIFICATION_COMPLETE = "VERIFICATION_COMPLETE"
+    REJECTED = "REJECTED"
+    FAILED = "FAILED"
+    DELETING = "DELETING"
+    DELETED = "DELETED"
+
+
+class MixedStatus(StrEnum):
+    """States of a Mixed Document."""
+
+    QUEUED = "QUEUED"
+    PROCESSING = "PROCESSING"
+    CLASSIFIED = "CLASSIFIED"
+    COMPLETED = "COMPLETED"
+    REJECTED = "REJECTED"
+    FAILED = "FAILED"
+    DELETED = "DELETED"
+
+
+class ImageGroupStatus(StrEnum):
+    """States of an Image Group; UPLOADING is the one open group of a Book."""
+
+    UPLOADING = "UPLOADING"
+    QUEUED = "QUEUED"
+    VERIFICATION_COMPLETE = "VERIFICATION_COMPLETE"
+    REJECTED = "REJECTED"
+    FAILED = "FAILED"
+
+
+class AnalyticsStatus(StrEnum):
+    PROCESSING = "PROCESSING"
+    COMPLETED = "COMPLETED"
+    EXPIRED = "EXPIRED"
+
+
+class DeliveryState(StrEnum):
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    EXHAUSTED = "exhausted"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization:
+    id: OrganizationId
+    name: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One API credential. `revoked_at` set means it mints and uses no tokens any more."""
+
+    id: AccountId
+    organization_id: OrganizationId
+    name: str
+    email: str
+    role: Role
+    client_id: str
+    created_at: int
+    revoked_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """`is_classified`: `book.classified` has fired and nothing unclassified came since."""
+
+    pk: int
+    uuid: str
+    organization_id: OrganizationId
+    account_id: AccountId
+    name: str
+    status: BookStatus
+    is_classified: bool
+    book_class: str
+    book_type: str
+    is_public: bool
+    xid: str | None
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """`blob` names the stored file within the blob folder; `md5` is lower-case hex; `page_count` 0 if unknown."""
+
+    pk: int
+    uuid: str
+    organization_id: OrganizationId
+    book_pk: int
+    name: str
+    form_type: str | None
+    status: DocumentStatus
+    rejection_reason: str | None
+    page_count: int
+    md5: str
+    blob: str | None
+    mixed_pk: int | None
+    mixed_uuid: str | None
+    image_group_pk: int | None
+    image_group_uuid: str | None
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixedDocument:
+    pk: int
+    uuid: str
+    organization_id: OrganizationId
+    book_pk: int
+    name: str
+    status: MixedStatus
+    rejection_reason: str | None
+    page_count: int
+    md5: str
+    blob: str | None
+    image_group_pk: int | None
+    image_group_uuid: str | None
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageGroup:
+    pk: int
+    uuid: str
+    organization_id: OrganizationId
+    book_pk: int
+    form_type: str | None
+    status: ImageGroupStatus
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyticsRequest:
+    """`result` is the JSON text the pipeline reported, None until COMPLETED."""
+
+    id: str
+    organization_id: OrganizationId
+    book_pk: int
+    status: AnalyticsStatus
+    result: str | None
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened to a book of an account, with the exact bytes each level is sent.
+
+    A body is None where the level does not know the event type.
+    """
+
+    id: EventId
+    organization_id: OrganizationId
+    account_id: AccountId
+    book_pk: int | None
+    type: str
+    body_account: bytes | None
+    body_org: bytes | None
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """What fan-out needs to know of an endpoint: where its deliveries queue and which types it wants."""
+
+    endpoint_id: EndpointId
+    lane_id: LaneId
+    level: Level
+    account_id: AccountId | None
+    event_types: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One event for one endpoint. `id` is the Webhook-Request-Id; `reason` says why it was not sent."""
+
+    id: DeliveryId
+    organization_id: OrganizationId
+    endpoint_id: EndpointId
+    lane_id: LaneId
+    event_id: EventId
+    state: DeliveryState
+    attempt_count: int
+    due_at: int
+    created_at: int
+    finished_at: int | None = None
+    reason: str | None = None

@@ -1,0 +1,119 @@
+"""What one attempt came to, as values.
+
+The sender makes them, core.verdict judges them, the store keeps them. An expected failure of the other side is a
+value here, never an exception.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The receiver sent a complete status line and headers. The body does not matter and may have been cut.
+
+    retry_after: the raw Retry-After header value, None if absent.
+    """
+
+    status_code: int
+    retry_after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The guard did not let the request out. rule: the name of the rule, e.g. `loopback`; detail: for people."""
+
+    rule: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The deadline passed. phase: `dns`, `connect`, `tls`, `first_byte` or `body`: what was being waited for."""
+
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """No complete answer. kind: `dns`, `connect`, `tls`, `reset`, `protocol`, `send` or `internal`."""
+
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Oversized:
+    """Headers went on beyond the bound, so that no answer could be read. part: `headers`."""
+
+    part: str
+
+
+Outcome = Answered | Refused | TimedOut | Unreachable | Oversized
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Microseconds spent in each phase, in order; a phase that did not happen is 0.
+
+    total_us runs from start to end and is at least the sum of the others.
+    """
+
+    dns_us: int = 0
+    connect_us: int = 0
+    tls_us: int = 0
+    first_byte_us: int = 0
+    total_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that is known of one finished attempt.
+
+    body: the first bytes of the response, at most limits.RESPONSE_KEPT_BYTES_MAX.
+    remote_address: the IP that was connected to, None when no connection was made.
+    """
+
+    outcome: Outcome
+    timings: Timings
+    remote_address: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
+def kind_of(outcome: Outcome) -> str:
+    """A short stable name for lists, metrics and the attempts table, e.g. `answered`, `timed_out:connect`."""
+    match outcome:
+        case Answered():
+            return "answered"
+        case Refused(rule):
+            return f"refused:{rule}"
+        case TimedOut(phase):
+            return f"timed_out:{phase}"
+        case Unreachable(kind):
+            return f"unreachable:{kind}"
+        case Oversized(part):
+            return f"oversized:{part}"
+
+
+def describe(outcome: Outcome) -> str:
+    """One sentence for people: what happened."""
+    match outcome:
+        case Answered(status_code):
+            return f"The receiver answered {status_code}."
+        case Refused(_, detail):
+            return detail
+        case TimedOut(phase):
+            return f"The deadline passed while waiting for {_WAITED_FOR[phase]}."
+        case Unreachable(_, detail):
+            return detail
+        case Oversized(part):
+            return f"The response {part} exceeded the size limit."
+
+
+_WAITED_FOR = {
+    "dns": "the name to resolve",
+    "connect": "the connection",
+    "tls": "the TLS handshake",
+    "first_byte": "the first byte of the answer",
+    "body": "the rest of the answer",
+}
