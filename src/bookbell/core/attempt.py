@@ -1,10 +1,22 @@
-"""What one attempt came to, as values.
+"""One attempt as values: the request to send, and what came of it.
 
-The sender makes them, core.verdict judges them, the store keeps them. An expected failure of the other side is a
-value here, never an exception.
+The worker makes the Request, the sender answers with a Report, core.verdict judges its Outcome, the store keeps it.
+An expected failure of the other side is a value here, never an exception.
 """
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One HTTP POST, ready to go. key: echoed with the Report; url: without userinfo; headers: `Name: value` pairs."""
+
+    key: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    timeout_ms_connect: int
+    timeout_ms_total: int
 
 
 @dataclass(frozen=True, slots=True)
