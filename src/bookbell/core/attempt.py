@@ -1,7 +1,7 @@
 """One attempt as values: the request to send, and what came of it.
 
-The worker makes the Request, the sender answers with a Report, core.verdict judges its Outcome, the store keeps it.
-An expected failure of the other side is a value here, never an exception.
+The worker makes the Request, the sender answers with a Report, core.verdict judges its Outcome, the store keeps
+it. An expected failure of the other side is a value here, never an exception.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One HTTP POST, ready to go. key: echoed with the Report; url: without userinfo; headers: `Name: value` pairs."""
+    """One HTTP POST, ready to go. key: echoed with the Report; url: without userinfo; headers: name and value."""
 
     key: str
     url: str

@@ -1,0 +1,25 @@
+"""When an action happens and where its new ids come from: the two things SQL must not ask for itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from bookbell.core.model import LaneId
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """at: the instant of the action; new_id: gives a fresh UUID version 7 at each call, also in a repeated run."""
+
+    at: int
+    new_id: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Published(Generic[T_co]):
+    """What an action gives when it may have made deliveries: its value, and the lanes to ring after the commit."""
+
+    value: T_co
+    lanes: frozenset[LaneId] = frozenset()

@@ -1,0 +1,94 @@
+"""The settings: one frozen value, read once from BOOKBELL_* variables. The only file that reads the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from bookbell.core import limits
+
+Network = IPv4Network | IPv6Network
+PREFIX = "BOOKBELL_"
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the message names it and says what it should look like."""
+
+
+def _setting(default: Any, help_text: str) -> Any:
+    return field(default=default, metadata={"help": help_text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every field is the variable BOOKBELL_<FIELD>; its help is the text in docs/settings.md."""
+
+    data_dir: Path = _setting(Path("bookbell-data"), "Folder of the SQLite file, uploaded files and generated keys.")
+    database_url: str = _setting(
+        "", "postgresql://user:password@host/name; empty means SQLite in the data folder, with no other process."
+    )
+    host: str = _setting("127.0.0.1", "Address to listen on.")
+    port: int = _setting(8080, "Port to listen on; 0 takes a free one.")
+    master_key: str = _setting(
+        "",
+        "Key that seals secrets, 43 characters from `bookbell key`; empty keeps a generated one in the data folder.",
+    )
+    operator_token: str = _setting("", "Token of the operator; empty derives one from the master key.")
+    pipeline_token: str = _setting("", "Token of the pipeline; empty derives one from the master key.")
+    allow_networks: tuple[Network, ...] = _setting(
+        (), "Networks receivers may be in although they are not public, comma separated, e.g. 10.1.0.0/16,::1/128."
+    )
+    allow_short_hosts: bool = _setting(False, "Whether a receiver's host may have no dot, e.g. localhost.")
+    preset: str = _setting("standard", "Delivery policy of a new endpoint: standard or ocrolus.")
+    proxy: str = _setting("", "Proxy for requests to receivers, http://host:port; then the proxy guards addresses.")
+    lease_ms: int = _setting(10_000, "How long a worker owns a lane without renewing; a dead one's move after that.")
+    shutdown_ms: int = _setting(20_000, "How long a stopping process waits for requests in flight.")
+    upload_bytes_max: int = _setting(limits.UPLOAD_BYTES_MAX, "Largest file a client may upload.")
+    simulator_delay_ms: int = _setting(1_500, "How long the simulator takes for one step of a document.")
+    log_format: str = _setting("text", "text for people or json for machines.")
+
+    @property
+    def database(self) -> str:
+        """The database's address, with the default filled in."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'bookbell.db'}"
+
+    @property
+    def blob_dir(self) -> Path:
+        """Where uploaded files are kept."""
+        return self.data_dir / "blobs"
+
+
+def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Settings from the environment; overrides (of commands and tests) win, those that are None do not count.
+
+    Raises: SettingsError, also for a BOOKBELL_ variable that is no setting.
+    """
+    environ = os.environ if environ is None else environ
+    types = get_type_hints(Settings)
+    values: dict[str, Any] = {}
+    for name, text in environ.items():
+        if name.startswith(PREFIX):
+            key = name.removeprefix(PREFIX).lower()
+            if key not in types:
+                known = ", ".join(sorted(PREFIX + each.name.upper() for each in fields(Settings)))
+                raise SettingsError(f"{name} is no setting of bookbell. Known are: {known}.")
+            values[key] = _parsed(name, text, types[key])
+    values |= {key: value for key, value in overrides.items() if value is not None}
+    return Settings(**values)
+
+
+def _parsed(name: str, text: str, kind: Any) -> Any:
+    try:
+        if kind is bool:
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
+        if kind is int:
+            return int(text)
+        if kind is Path:
+            return Path(text)
+        if kind is str:
+            return text
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except (ValueError, KeyError) as error:
+        raise SettingsError(f"{name}={text!r} cannot be read: {error}.") from error

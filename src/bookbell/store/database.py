@@ -1,0 +1,139 @@
+"""Opens the database and runs functions in it. The only file that knows which database it is.
+
+`write` runs `fn(tx, ...)` in a transaction on a thread and commits; it may run `fn` again after a deadlock, so
+`fn` has no effect but SQL. `read` runs it on a connection that cannot write. SQLite has one writer thread, so
+writers queue in memory rather than at the file lock; other processes are waited for with busy_timeout.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Tx = Connection
+"""A transaction (or, for readers, a read-only connection). Others name this type and nothing of the toolkit."""
+
+TRIES_MAX = 8
+SQLITE_BUSY_MS = 10_000
+READERS = 4
+POSTGRESQL_WRITERS = 8
+_RETRIED_SQLSTATES = {"40001", "40P01"}
+
+
+class Database:
+    """A database that is open. Close it once."""
+
+    def __init__(self, url: str) -> None:
+        """url: `sqlite:///path/to/file` or `postgresql://user:password@host/name`."""
+        parsed = make_url(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.url = parsed.render_as_string(hide_password=False)
+        if self.is_sqlite:
+            self._writer = _sqlite(self.url, is_reader=False)
+            self._reader = _sqlite(self.url, is_reader=True)
+            writer_count = 1
+        else:
+            driver = parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+            self._writer = _postgresql(driver, POSTGRESQL_WRITERS, is_reader=False)
+            self._reader = _postgresql(driver, READERS, is_reader=True)
+            writer_count = POSTGRESQL_WRITERS
+        self._write_threads = ThreadPoolExecutor(writer_count, thread_name_prefix="store-write")
+        self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+
+    async def write(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run fn in one transaction and give its result once it is committed."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._write_threads, lambda: self.write_now(fn, *args, **kwargs))
+
+    async def read(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run fn on a connection that cannot write."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._read_threads, lambda: self.read_now(fn, *args, **kwargs))
+
+    def write_now(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`write` on the calling thread, for commands and tests."""
+        for attempt in range(1, TRIES_MAX + 1):
+            try:
+                with self._writer.begin() as tx:
+                    return fn(tx, *args, **kwargs)
+            except DBAPIError as error:
+                if attempt == TRIES_MAX or not _is_worth_retrying(error):
+                    raise
+                threading.Event().wait(0.005 * attempt)
+        raise AssertionError("unreachable")
+
+    def read_now(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`read` on the calling thread, for commands and tests."""
+        with self._reader.connect() as tx:
+            return fn(tx, *args, **kwargs)
+
+    @property
+    def engine(self) -> Engine:
+        """The writing engine, for migrations and for tests of the schema."""
+        return self._writer
+
+    def close(self) -> None:
+        """Wait for what runs and close every connection."""
+        self._write_threads.shutdown()
+        self._read_threads.shutdown()
+        self._writer.dispose()
+        self._reader.dispose()
+
+
+def _is_worth_retrying(error: DBAPIError) -> bool:
+    if getattr(error.orig, "sqlstate", None) in _RETRIED_SQLSTATES:
+        return True
+    return "database is locked" in str(error.orig)
+
+
+def _sqlite(url: str, *, is_reader: bool) -> Engine:
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=READERS,
+        max_overflow=READERS,
+        connect_args={"check_same_thread": False, "timeout": SQLITE_BUSY_MS / 1000},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: object, _record: object) -> None:
+        connection.isolation_level = None  # type: ignore[attr-defined] # transactions are begun below, by us
+        cursor = connection.cursor()  # type: ignore[attr-defined] # the driver's connection has no public type
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA wal_autocheckpoint = 4000")
+        cursor.execute("PRAGMA temp_store = MEMORY")
+        if is_reader:
+            cursor.execute("PRAGMA query_only = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if is_reader else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql(url: str, size: int, *, is_reader: bool) -> Engine:
+    options = "-c timezone=UTC -c lock_timeout=10000"
+    if is_reader:
+        options += " -c default_transaction_read_only=on"
+    return create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=size,
+        max_overflow=size,
+        pool_pre_ping=True,
+        isolation_level="AUTOCOMMIT" if is_reader else "READ COMMITTED",
+        connect_args={"options": options, "connect_timeout": 10},
+    )

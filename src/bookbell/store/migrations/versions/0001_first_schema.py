@@ -1,0 +1,295 @@
+"""The first schema."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "attempts",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("delivery_id", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("worker", sa.Text(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("is_stale", sa.Boolean(), nullable=False),
+        sa.Column("outcome", sa.String(length=64), nullable=False),
+        sa.Column("status_code", sa.Integer(), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("dns_us", sa.Integer(), nullable=False),
+        sa.Column("connect_us", sa.Integer(), nullable=False),
+        sa.Column("tls_us", sa.Integer(), nullable=False),
+        sa.Column("first_byte_us", sa.Integer(), nullable=False),
+        sa.Column("total_us", sa.Integer(), nullable=False),
+        sa.Column("remote_address", sa.Text(), nullable=True),
+        sa.Column("response_headers", sa.Text(), nullable=True),
+        sa.Column("response_body", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="attempts_pk"),
+    )
+    op.create_index("attempts_delivery", "attempts", ["delivery_id", "number"], unique=False)
+    op.create_table(
+        "events",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("account_id", sa.String(length=36), nullable=False),
+        sa.Column("book_pk", sa.BigInteger(), nullable=True),
+        sa.Column("type", sa.String(length=64), nullable=False),
+        sa.Column("body_account", sa.LargeBinary(), nullable=True),
+        sa.Column("body_org", sa.LargeBinary(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="events_pk"),
+    )
+    op.create_index("events_account", "events", ["account_id", "id"], unique=False)
+    op.create_index("events_book", "events", ["book_pk", "id"], unique=False)
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("request_hash", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("response", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "key", name="idempotency_keys_pk"),
+    )
+    op.create_index("idempotency_keys_created_at", "idempotency_keys", ["created_at"], unique=False)
+    op.create_table(
+        "organizations",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="organizations_pk"),
+        sa.UniqueConstraint("name", name="organizations_name_unique"),
+    )
+    op.create_table(
+        "accounts",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("client_id", sa.Text(), nullable=False),
+        sa.Column("secret_hash", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="accounts_organization_id_fk"),
+        sa.PrimaryKeyConstraint("id", name="accounts_pk"),
+        sa.UniqueConstraint("client_id", name="accounts_client_id_unique"),
+        sa.UniqueConstraint("email", name="accounts_email_unique"),
+    )
+    op.create_index("accounts_organization_id", "accounts", ["organization_id"], unique=False)
+    op.create_table(
+        "books",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("uuid", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("account_id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("is_classified", sa.Boolean(), nullable=False),
+        sa.Column("book_class", sa.String(length=32), nullable=False),
+        sa.Column("book_type", sa.String(length=32), nullable=False),
+        sa.Column("is_public", sa.Boolean(), nullable=False),
+        sa.Column("xid", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="books_account_id_fk"),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="books_organization_id_fk"),
+        sa.PrimaryKeyConstraint("pk", name="books_pk"),
+        sa.UniqueConstraint("uuid", name="books_uuid_unique"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "books_name_unique",
+        "books",
+        ["account_id", "name"],
+        unique=True,
+        sqlite_where=sa.text("status <> 'DELETED'"),
+        postgresql_where=sa.text("status <> 'DELETED'"),
+    )
+    op.create_index("books_organization_pk", "books", ["organization_id", "pk"], unique=False)
+    op.create_table(
+        "endpoints",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("account_id", sa.String(length=36), nullable=True),
+        sa.Column("level", sa.String(length=8), nullable=False),
+        sa.Column("url_masked", sa.Text(), nullable=True),
+        sa.Column("url_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("secret_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("policy", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("deregistered_at", sa.BigInteger(), nullable=True),
+        sa.Column("disabled_at", sa.BigInteger(), nullable=True),
+        sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="endpoints_account_id_fk"),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="endpoints_organization_id_fk"),
+        sa.PrimaryKeyConstraint("id", name="endpoints_pk"),
+        sa.UniqueConstraint("account_id", name="endpoints_account_id_unique"),
+    )
+    op.create_index("endpoints_organization_id", "endpoints", ["organization_id"], unique=False)
+    op.create_table(
+        "analytics_requests",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("book_pk", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("result", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["book_pk"], ["books.pk"], name="analytics_requests_book_pk_fk"),
+        sa.PrimaryKeyConstraint("id", name="analytics_requests_pk"),
+    )
+    op.create_index("analytics_requests_book_pk", "analytics_requests", ["book_pk"], unique=False)
+    op.create_table(
+        "image_groups",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("uuid", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("book_pk", sa.BigInteger(), nullable=False),
+        sa.Column("form_type", sa.Text(), nullable=True),
+        sa.Column("status", sa.String(length=24), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["book_pk"], ["books.pk"], name="image_groups_book_pk_fk"),
+        sa.PrimaryKeyConstraint("pk", name="image_groups_pk"),
+        sa.UniqueConstraint("uuid", name="image_groups_uuid_unique"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("image_groups_book_pk", "image_groups", ["book_pk"], unique=False)
+    op.create_index(
+        "image_groups_open",
+        "image_groups",
+        ["book_pk"],
+        unique=True,
+        sqlite_where=sa.text("status = 'UPLOADING'"),
+        postgresql_where=sa.text("status = 'UPLOADING'"),
+    )
+    op.create_table(
+        "lanes",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("endpoint_id", sa.String(length=36), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("lease_until", sa.BigInteger(), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["endpoint_id"], ["endpoints.id"], name="lanes_endpoint_id_fk"),
+        sa.PrimaryKeyConstraint("id", name="lanes_pk"),
+    )
+    op.create_index("lanes_due_at", "lanes", ["due_at"], unique=False)
+    op.create_index("lanes_endpoint_id", "lanes", ["endpoint_id"], unique=False)
+    op.create_table(
+        "subscriptions",
+        sa.Column("endpoint_id", sa.String(length=36), nullable=False),
+        sa.Column("event_type", sa.String(length=64), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["endpoint_id"], ["endpoints.id"], name="subscriptions_endpoint_id_fk"),
+        sa.PrimaryKeyConstraint("endpoint_id", "event_type", name="subscriptions_pk"),
+    )
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("endpoint_id", sa.String(length=36), nullable=False),
+        sa.Column("lane_id", sa.String(length=36), nullable=False),
+        sa.Column("event_id", sa.String(length=36), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("attempt_count", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["lane_id"], ["lanes.id"], name="deliveries_lane_id_fk"),
+        sa.PrimaryKeyConstraint("id", name="deliveries_pk"),
+    )
+    op.create_index(
+        "deliveries_due",
+        "deliveries",
+        ["lane_id", "due_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'pending'"),
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_index("deliveries_endpoint", "deliveries", ["endpoint_id", "id"], unique=False)
+    op.create_index("deliveries_event_id", "deliveries", ["event_id"], unique=False)
+    op.create_table(
+        "images",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("uuid", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("image_group_pk", sa.BigInteger(), nullable=False),
+        sa.Column("book_pk", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("md5", sa.String(length=32), nullable=False),
+        sa.Column("blob", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["book_pk"], ["books.pk"], name="images_book_pk_fk"),
+        sa.ForeignKeyConstraint(["image_group_pk"], ["image_groups.pk"], name="images_image_group_pk_fk"),
+        sa.PrimaryKeyConstraint("pk", name="images_pk"),
+        sa.UniqueConstraint("uuid", name="images_uuid_unique"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("images_book_md5", "images", ["book_pk", "md5"], unique=False)
+    op.create_index("images_image_group_pk", "images", ["image_group_pk"], unique=False)
+    op.create_table(
+        "mixed_documents",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("uuid", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("book_pk", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(length=24), nullable=False),
+        sa.Column("rejection_reason", sa.Text(), nullable=True),
+        sa.Column("page_count", sa.Integer(), nullable=False),
+        sa.Column("md5", sa.String(length=32), nullable=False),
+        sa.Column("blob", sa.Text(), nullable=True),
+        sa.Column("image_group_pk", sa.BigInteger(), nullable=True),
+        sa.Column("image_group_uuid", sa.String(length=36), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["book_pk"], ["books.pk"], name="mixed_documents_book_pk_fk"),
+        sa.ForeignKeyConstraint(["image_group_pk"], ["image_groups.pk"], name="mixed_documents_image_group_pk_fk"),
+        sa.PrimaryKeyConstraint("pk", name="mixed_documents_pk"),
+        sa.UniqueConstraint("uuid", name="mixed_documents_uuid_unique"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("mixed_documents_book_md5", "mixed_documents", ["book_pk", "md5"], unique=False)
+    op.create_index("mixed_documents_book_status", "mixed_documents", ["book_pk", "status"], unique=False)
+    op.create_table(
+        "documents",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("uuid", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("book_pk", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("form_type", sa.Text(), nullable=True),
+        sa.Column("status", sa.String(length=24), nullable=False),
+        sa.Column("rejection_reason", sa.Text(), nullable=True),
+        sa.Column("page_count", sa.Integer(), nullable=False),
+        sa.Column("md5", sa.String(length=32), nullable=False),
+        sa.Column("blob", sa.Text(), nullable=True),
+        sa.Column("mixed_pk", sa.BigInteger(), nullable=True),
+        sa.Column("mixed_uuid", sa.String(length=36), nullable=True),
+        sa.Column("image_group_pk", sa.BigInteger(), nullable=True),
+        sa.Column("image_group_uuid", sa.String(length=36), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["book_pk"], ["books.pk"], name="documents_book_pk_fk"),
+        sa.ForeignKeyConstraint(["image_group_pk"], ["image_groups.pk"], name="documents_image_group_pk_fk"),
+        sa.ForeignKeyConstraint(["mixed_pk"], ["mixed_documents.pk"], name="documents_mixed_pk_fk"),
+        sa.PrimaryKeyConstraint("pk", name="documents_pk"),
+        sa.UniqueConstraint("uuid", name="documents_uuid_unique"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("documents_book_md5", "documents", ["book_pk", "md5"], unique=False)
+    op.create_index("documents_book_status", "documents", ["book_pk", "status"], unique=False)
+    op.create_index("documents_image_group_pk", "documents", ["image_group_pk"], unique=False)
+    op.create_index("documents_mixed_pk", "documents", ["mixed_pk"], unique=False)

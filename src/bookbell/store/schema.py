@@ -1,0 +1,299 @@
+"""The tables, declared once for SQLite and PostgreSQL.
+
+Every row of a tenant carries organization_id. Ids are text (UUID version 7, so they sort by time), a pk is a
+64-bit integer the database numbers, instants are integer milliseconds UTC. The migrations build the same schema
+on their own; a test compares the two.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+NEVER_AT = 2**53
+"""A `due_at` that does not come: nothing is waiting."""
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pk",
+        "fk": "%(table_name)s_%(column_0_name)s_fk",
+        "uq": "%(table_name)s_%(column_0_N_name)s_unique",
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+Id = String(36)
+Pk = BigInteger().with_variant(Integer, "sqlite")
+
+organizations = Table(
+    "organizations",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("organization_id", Id, ForeignKey("organizations.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False, unique=True),
+    Column("role", String(16), nullable=False),
+    Column("client_id", Text, nullable=False, unique=True),
+    Column("secret_hash", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+
+# One row per account-level webhook for the life of the account: deregistering sets deregistered_at and forgets
+# URL and secret, registering again revives it, so the history of its deliveries stays in one place.
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("organization_id", Id, ForeignKey("organizations.id"), nullable=False, index=True),
+    Column("account_id", Id, ForeignKey("accounts.id"), unique=True),
+    Column("level", String(8), nullable=False),
+    Column("url_masked", Text),
+    Column("url_sealed", LargeBinary),
+    Column("secret_sealed", LargeBinary),
+    Column("policy", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("deregistered_at", BigInteger),
+    Column("disabled_at", BigInteger),
+    Column("disabled_reason", Text),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("endpoint_id", Id, ForeignKey("endpoints.id"), primary_key=True),
+    Column("event_type", String(64), primary_key=True),
+    Column("organization_id", Id, nullable=False),
+    Column("position", Integer, nullable=False),
+)
+
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("organization_id", Id, nullable=False),
+    Column("endpoint_id", Id, ForeignKey("endpoints.id"), nullable=False, index=True),
+    Column("owner", Text),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False, index=True),
+)
+
+books = Table(
+    "books",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("uuid", Id, nullable=False, unique=True),
+    Column("organization_id", Id, ForeignKey("organizations.id"), nullable=False),
+    Column("account_id", Id, ForeignKey("accounts.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("is_classified", Boolean, nullable=False),
+    Column("book_class", String(32), nullable=False),
+    Column("book_type", String(32), nullable=False),
+    Column("is_public", Boolean, nullable=False),
+    Column("xid", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("books_organization_pk", "organization_id", "pk"),
+    Index(
+        "books_name_unique",
+        "account_id",
+        "name",
+        unique=True,
+        sqlite_where=text("status <> 'DELETED'"),
+        postgresql_where=text("status <> 'DELETED'"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+image_groups = Table(
+    "image_groups",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("uuid", Id, nullable=False, unique=True),
+    Column("organization_id", Id, nullable=False),
+    Column("book_pk", BigInteger, ForeignKey("books.pk"), nullable=False, index=True),
+    Column("form_type", Text),
+    Column("status", String(24), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index(
+        "image_groups_open",
+        "book_pk",
+        unique=True,
+        sqlite_where=text("status = 'UPLOADING'"),
+        postgresql_where=text("status = 'UPLOADING'"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("uuid", Id, nullable=False, unique=True),
+    Column("organization_id", Id, nullable=False),
+    Column("image_group_pk", BigInteger, ForeignKey("image_groups.pk"), nullable=False, index=True),
+    Column("book_pk", BigInteger, ForeignKey("books.pk"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("md5", String(32), nullable=False),
+    Column("blob", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index("images_book_md5", "book_pk", "md5"),
+    sqlite_autoincrement=True,
+)
+
+mixed_documents = Table(
+    "mixed_documents",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("uuid", Id, nullable=False, unique=True),
+    Column("organization_id", Id, nullable=False),
+    Column("book_pk", BigInteger, ForeignKey("books.pk"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("status", String(24), nullable=False),
+    Column("rejection_reason", Text),
+    Column("page_count", Integer, nullable=False),
+    Column("md5", String(32), nullable=False),
+    Column("blob", Text),
+    Column("image_group_pk", BigInteger, ForeignKey("image_groups.pk")),
+    Column("image_group_uuid", Id),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("mixed_documents_book_status", "book_pk", "status"),
+    Index("mixed_documents_book_md5", "book_pk", "md5"),
+    sqlite_autoincrement=True,
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("pk", Pk, primary_key=True),
+    Column("uuid", Id, nullable=False, unique=True),
+    Column("organization_id", Id, nullable=False),
+    Column("book_pk", BigInteger, ForeignKey("books.pk"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("form_type", Text),
+    Column("status", String(24), nullable=False),
+    Column("rejection_reason", Text),
+    Column("page_count", Integer, nullable=False),
+    Column("md5", String(32), nullable=False),
+    Column("blob", Text),
+    Column("mixed_pk", BigInteger, ForeignKey("mixed_documents.pk"), index=True),
+    Column("mixed_uuid", Id),
+    Column("image_group_pk", BigInteger, ForeignKey("image_groups.pk"), index=True),
+    Column("image_group_uuid", Id),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("documents_book_status", "book_pk", "status"),
+    Index("documents_book_md5", "book_pk", "md5"),
+    sqlite_autoincrement=True,
+)
+
+analytics_requests = Table(
+    "analytics_requests",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("organization_id", Id, nullable=False),
+    Column("book_pk", BigInteger, ForeignKey("books.pk"), nullable=False, index=True),
+    Column("status", String(16), nullable=False),
+    Column("result", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("organization_id", Id, nullable=False),
+    Column("account_id", Id, nullable=False),
+    Column("book_pk", BigInteger),
+    Column("type", String(64), nullable=False),
+    Column("body_account", LargeBinary),
+    Column("body_org", LargeBinary),
+    Column("created_at", BigInteger, nullable=False),
+    Index("events_account", "account_id", "id"),
+    Index("events_book", "book_pk", "id"),
+)
+
+# The foreign key to lanes is what makes a worker that parks a lane wait for publishers in flight on PostgreSQL.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("organization_id", Id, nullable=False),
+    Column("endpoint_id", Id, nullable=False),
+    Column("lane_id", Id, ForeignKey("lanes.id"), nullable=False),
+    Column("event_id", Id, nullable=False, index=True),
+    Column("state", String(10), nullable=False),
+    Column("attempt_count", Integer, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Column("reason", Text),
+    Index("deliveries_endpoint", "endpoint_id", "id"),
+    Index(
+        "deliveries_due",
+        "lane_id",
+        "due_at",
+        "id",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("organization_id", Id, nullable=False),
+    Column("delivery_id", Id, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("worker", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("is_stale", Boolean, nullable=False),
+    Column("outcome", String(64), nullable=False),
+    Column("status_code", Integer),
+    Column("detail", Text, nullable=False),
+    Column("dns_us", Integer, nullable=False),
+    Column("connect_us", Integer, nullable=False),
+    Column("tls_us", Integer, nullable=False),
+    Column("first_byte_us", Integer, nullable=False),
+    Column("total_us", Integer, nullable=False),
+    Column("remote_address", Text),
+    Column("response_headers", Text),
+    Column("response_body", LargeBinary),
+    Index("attempts_delivery", "delivery_id", "number"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request_hash", String(64), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("response", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False, index=True),
+)

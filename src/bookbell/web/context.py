@@ -1,0 +1,52 @@
+"""What the handlers need from the rest of the service, handed over once when the app is made."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from bookbell.actions.stamp import Published, Stamp
+from bookbell.ambient import Ambient
+from bookbell.core.attempt import Report, Request
+from bookbell.core.guard import GuardRules
+from bookbell.core.model import LaneId
+from bookbell.store.database import Database, Tx
+from bookbell.vault import Vault
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """send: one request to a receiver, now, outside the lanes; ring: a hint that these lanes have due work."""
+
+    database: Database
+    ambient: Ambient
+    vault: Vault
+    guard: GuardRules
+    operator_token: str
+    pipeline_token: str
+    preset: str
+    blob_dir: Path
+    upload_bytes_max: int
+    send: Callable[[Request], Awaitable[Report]]
+    ring: Callable[[Iterable[LaneId]], None]
+
+    def stamp(self) -> Stamp:
+        return Stamp(self.ambient.now_ms(), self.ambient.new_id)
+
+    async def perform(
+        self, action: Callable[Concatenate[Tx, P], Published[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run an action that may publish, in one transaction; ring its lanes once it is committed."""
+        published = await self.database.write(action, *args, **kwargs)
+        if published.lanes:
+            self.ring(published.lanes)
+        return published.value
+
+
+def context_of(connection: Any) -> Context:
+    """The context of the app that serves this request."""
+    context: Context = connection.app.state.context
+    return context

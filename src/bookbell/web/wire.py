@@ -1,0 +1,230 @@
+"""The wire: request parameters however a client sends them, and the envelope of every answer.
+
+A v1 POST may be JSON, urlencoded or multipart (contract 17), and a GET may carry its parameters in a body; all become
+one `Params`. Text with NUL or a lone surrogate is refused here, so nothing inside has to think of it.
+Source: contract sections 7.1, 10, 12, 17.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Request, Response
+from litestar.enums import MediaType
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+
+from bookbell.core import limits
+from bookbell.core.errors import (
+    BookbellError,
+    MalformedJson,
+    MissingParameter,
+    TooLarge,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+
+Wire = Request[Any, Any, Any]
+"""A request as the handlers take it."""
+
+TRUE_WORDS = {"true", "1", "yes"}
+FALSE_WORDS = {"false", "0", "no"}
+
+
+class Params:
+    """The parameters of one request. Lookups give None when a parameter is absent or null."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = dict(values)
+
+    def __contains__(self, name: str) -> bool:
+        return self.values.get(name) is not None
+
+    def text(self, name: str) -> str | None:
+        """The parameter as text; a number counts as its digits. Raises: ValidationFailed for anything else."""
+        value = self.values.get(name)
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        raise ValidationFailed(f"{name}: a text is expected")
+
+    def required_text(self, name: str) -> str:
+        """Raises: MissingParameter when absent or empty."""
+        value = self.text(name)
+        if not value:
+            raise MissingParameter(f"Required parameter not found: {name}")
+        return value
+
+    def integer(self, name: str) -> int | None:
+        """The parameter as a whole number within 64 bits, given as number or digits. Raises: ValidationFailed."""
+        value = self.text(name)
+        if value is None or value == "":
+            return None
+        digits = value.removeprefix("-")
+        if not (digits.isascii() and digits.isdecimal() and len(digits) <= 18):
+            raise ValidationFailed(f"{name}: a whole number is expected")
+        return int(value)
+
+    def flag(self, name: str) -> bool | None:
+        """The parameter as true or false, given as such or as a word. Raises: ValidationFailed."""
+        value = self.values.get(name)
+        if value is None or isinstance(value, bool):
+            return value
+        word = str(value[0] if isinstance(value, list) and value else value).lower()
+        if word in TRUE_WORDS or word in FALSE_WORDS:
+            return word in TRUE_WORDS
+        raise ValidationFailed(f"{name}: true or false is expected")
+
+    def texts(self, name: str) -> list[str]:
+        """The parameter as a list: an array, a repeated field, or one text with commas. Raises: ValidationFailed."""
+        value = self.values.get(name)
+        if value is None:
+            return []
+        items = value if isinstance(value, list) else [value]
+        if not all(isinstance(item, str) for item in items):
+            raise ValidationFailed(f"{name}: a list of texts is expected")
+        return [part.strip() for item in items for part in item.split(",") if part.strip()]
+
+
+async def read_params(request: Wire) -> Params:
+    """The parameters of the body and of the query (which wins). Raises: the errors of bad input."""
+    query = _gathered(list(request.query_params.multi_items()))
+    body = await _read_body(request)
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    return Params(_checked({**_body_values(kind, options, body), **query}))
+
+
+async def read_json(request: Wire, kind: type[msgspec.Struct]) -> Any:
+    """The JSON body as a value of this struct. Raises: MalformedJson, ValidationFailed."""
+    body = await _read_body(request)
+    try:
+        return msgspec.convert(_checked(_json_object(body)), kind)
+    except msgspec.ValidationError as error:
+        raise ValidationFailed(f"Request validation failure: {error}") from error
+
+
+def ok(response: Any, *, status: int = 200) -> Response[bytes]:
+    """The envelope of success."""
+    return answer({"status": 200, "message": "OK", "response": response}, status=status)
+
+
+def failure(error: BookbellError) -> Response[bytes]:
+    """The envelope of an error (contract 12)."""
+    meta = {"status": error.status, "msg": error.message, "code": error.code}
+    body = {
+        "status": error.status,
+        "code": error.code,
+        "response": None,
+        "message": error.message,
+        "meta": meta,
+    }
+    return answer(body, status=error.status)
+
+
+def answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+    """Any JSON answer."""
+    return Response(
+        msgspec.json.encode(body), status_code=status, media_type=MediaType.JSON, headers=dict(headers or {})
+    )
+
+
+def instant(at: int) -> str:
+    """Milliseconds as the wire shows instants, e.g. `2026-05-30T16:15:14Z`."""
+    return datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def _read_body(request: Wire) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limits.JSON_BODY_BYTES_MAX:
+            raise TooLarge(f"The request body exceeds {limits.JSON_BODY_BYTES_MAX} bytes")
+    return bytes(body)
+
+
+def _body_values(kind: str, options: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    if not body.strip():
+        return {}
+    match kind:
+        case "application/json":
+            return _json_object(body)
+        case "multipart/form-data":
+            return _gathered(_multipart_fields(options.get("boundary", ""), body))
+        case "application/x-www-form-urlencoded":
+            return _gathered(_urlencoded(body))
+        case "":
+            return _json_object(body) if body.lstrip()[:1] == b"{" else _gathered(_urlencoded(body))
+        case _:
+            raise UnsupportedMediaType(f"The content type {kind[:80]} is not supported here")
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedJson from error
+    if not isinstance(value, dict):
+        raise ValidationFailed("Request validation failure: a JSON object is expected")
+    return value
+
+
+def _urlencoded(body: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            body.decode("utf-8"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=limits.FORM_PART_COUNT_MAX,
+        )
+    except (UnicodeDecodeError, ValueError) as error:
+        raise ValidationFailed("The form is not valid UTF-8 or has too many fields") from error
+
+
+def _multipart_fields(boundary: str, body: bytes) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    name, data = "", bytearray()
+    try:
+        with PushMultipartParser(boundary, max_segment_count=limits.FORM_PART_COUNT_MAX) as parser:
+            for part in (*parser.parse(body), *parser.parse(b"")):
+                if isinstance(part, MultipartSegment):
+                    name, data = part.name, bytearray()
+                elif part:
+                    data += part
+                else:
+                    found.append((name, data.decode("utf-8")))
+    except (MultipartError, UnicodeDecodeError, ValueError) as error:
+        raise ValidationFailed("The multipart form cannot be read") from error
+    return found
+
+
+def _gathered(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    """One value under its name, several as a list."""
+    gathered: dict[str, Any] = {}
+    for name, value in items:
+        if name not in gathered:
+            gathered[name] = value
+        elif isinstance(gathered[name], list):
+            gathered[name].append(value)
+        else:
+            gathered[name] = [gathered[name], value]
+    return gathered
+
+
+def _checked(value: Any) -> Any:
+    """The same value, if all its text can be stored. Raises: ValidationFailed."""
+    match value:
+        case str():
+            if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+                raise ValidationFailed("Text must not contain NUL or unpaired surrogates")
+        case list():
+            for item in value:
+                _checked(item)
+        case dict():
+            for key, item in value.items():
+                _checked(key)
+                _checked(item)
+    return value
