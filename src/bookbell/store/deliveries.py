@@ -1,0 +1,223 @@
+"""Deliveries as their owner sees them: what is due, and what became of it.
+
+Per delivery there is one inserted row, one attempt row and one update, all in batches. Nothing is written to claim a
+delivery: its lane has one owner, and recording demands the lane's epoch.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sqlalchemy import Executable, bindparam, case, insert, literal, select, union_all, update
+
+from bookbell.core.model import (
+    AttemptId,
+    Delivery,
+    DeliveryId,
+    DeliveryState,
+    EventId,
+    LaneId,
+    Level,
+    OrganizationId,
+)
+from bookbell.store.database import Tx
+from bookbell.store.lanes import PENDING, lock_epochs
+from bookbell.store.schema import attempts, deliveries, events
+
+LOOK_LANES_MAX = 32
+"""Lanes in one statement of `due`; a compound SELECT is bounded, and so is the planner's patience."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A delivery that is due, with the exact bytes to send. attempt_count: attempts made before."""
+
+    id: DeliveryId
+    lane_id: LaneId
+    event_id: EventId
+    event_type: str
+    attempt_count: int
+    due_at: int
+    created_at: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRow:
+    """One attempt as it is kept. Durations in microseconds; response_headers is JSON text."""
+
+    id: AttemptId
+    organization_id: OrganizationId
+    delivery_id: DeliveryId
+    number: int
+    worker: str
+    started_at: int
+    outcome: str
+    status_code: int | None
+    detail: str
+    dns_us: int
+    connect_us: int
+    tls_us: int
+    first_byte_us: int
+    total_us: int
+    remote_address: str | None
+    response_headers: str | None
+    response_body: bytes | None
+    is_stale: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """An attempt and what becomes of its delivery, by the owner of a lane at an epoch."""
+
+    lane_id: LaneId
+    epoch: int
+    attempt: AttemptRow
+    state: DeliveryState
+    due_at: int
+    finished_at: int | None
+    reason: str | None
+
+
+_INSERT = insert(deliveries)
+
+
+def insert_deliveries(tx: Tx, new: Sequence[Delivery]) -> None:
+    """Add these deliveries. Wake their lanes after it, in the same transaction."""
+    tx.execute(
+        _INSERT,
+        [
+            {
+                "id": each.id,
+                "organization_id": each.organization_id,
+                "endpoint_id": each.endpoint_id,
+                "lane_id": each.lane_id,
+                "event_id": each.event_id,
+                "state": each.state,
+                "attempt_count": each.attempt_count,
+                "due_at": each.due_at,
+                "created_at": each.created_at,
+                "finished_at": each.finished_at,
+                "reason": each.reason,
+            }
+            for each in new
+        ],
+    )
+
+
+def due(tx: Tx, wanted: Mapping[LaneId, tuple[Level, int]], *, now: int) -> dict[LaneId, list[Due]]:
+    """What is due in these lanes, each lane's longest due first, up to the number wanted of it.
+
+    wanted: at most LOOK_LANES_MAX lanes, with the level whose body is to be read and the most to read.
+    """
+    values: dict[str, object] = {"now": now}
+    for index, (lane_id, (level, count)) in enumerate(wanted.items()):
+        values |= {f"lane_{index}": lane_id, f"level_{index}": level.value, f"count_{index}": count}
+    found: dict[LaneId, list[Due]] = {lane_id: [] for lane_id in wanted}
+    for row in tx.execute(_due(len(wanted)), values):
+        each = Due(*row._tuple())
+        found[each.lane_id].append(each)
+    for items in found.values():
+        items.sort(key=lambda item: (item.due_at, item.id))
+    return found
+
+
+@lru_cache(LOOK_LANES_MAX)
+def _due(lane_count: int) -> Executable:
+    """One limited, index-ordered look for each lane: a lane with a long backlog takes nothing from another."""
+    parts = []
+    for index in range(lane_count):
+        head = (
+            select(
+                deliveries.c.id,
+                deliveries.c.lane_id,
+                deliveries.c.event_id,
+                deliveries.c.attempt_count,
+                deliveries.c.due_at,
+                deliveries.c.created_at,
+            )
+            .where(
+                deliveries.c.lane_id == bindparam(f"lane_{index}"),
+                deliveries.c.state == PENDING,
+                deliveries.c.due_at <= bindparam("now"),
+            )
+            .order_by(deliveries.c.due_at, deliveries.c.id)
+            .limit(bindparam(f"count_{index}"))
+            .subquery()
+        )
+        is_org = bindparam(f"level_{index}") == literal(Level.ORG.value)
+        parts.append(
+            select(
+                head.c.id,
+                head.c.lane_id,
+                head.c.event_id,
+                events.c.type,
+                head.c.attempt_count,
+                head.c.due_at,
+                head.c.created_at,
+                case((is_org, events.c.body_org), else_=events.c.body_account),
+            ).join(events, events.c.id == head.c.event_id)
+        )
+    if lane_count == 1:
+        return parts[0]
+    return union_all(*parts)
+
+
+_INSERT_ATTEMPT = insert(attempts)
+_SETTLE = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("delivery"), deliveries.c.state == PENDING)
+    .values(
+        state=bindparam("to_state"),
+        attempt_count=bindparam("made"),
+        due_at=bindparam("next_at"),
+        finished_at=bindparam("ended_at"),
+        reason=bindparam("why"),
+    )
+)
+
+
+def record(tx: Tx, results: Sequence[Result]) -> frozenset[LaneId]:
+    """Keep these attempts and settle their deliveries. Gives the lanes that have been lost to another owner.
+
+    A result of a lost lane is kept as history, marked stale, and settles nothing; nor does one whose delivery has
+    been cancelled meanwhile.
+    """
+    epochs = lock_epochs(tx, list({result.lane_id for result in results}))
+    rows, settled, lost = [], [], set()
+    for result in results:
+        is_stale = epochs.get(result.lane_id) != result.epoch
+        rows.append({**_columns(result.attempt), "is_stale": is_stale})
+        if is_stale:
+            lost.add(result.lane_id)
+        else:
+            settled.append(
+                {
+                    "delivery": result.attempt.delivery_id,
+                    "to_state": result.state.value,
+                    "made": result.attempt.number,
+                    "next_at": result.due_at,
+                    "ended_at": result.finished_at,
+                    "why": result.reason,
+                }
+            )
+    tx.execute(_INSERT_ATTEMPT, rows)
+    if settled:
+        tx.execute(_SETTLE, settled)
+    return frozenset(lost)
+
+
+def _columns(row: AttemptRow) -> dict[str, object]:
+    return {name: getattr(row, name) for name in AttemptRow.__slots__}
+
+
+_CANCEL = (
+    update(deliveries)
+    .where(deliveries.c.lane_id == bindparam("lane"), deliveries.c.state == PENDING)
+    .values(state=DeliveryState.CANCELLED.value, reason=bindparam("why"), finished_at=bindparam("at"))
+)
+
+
+def cancel_pending(tx: Tx, lane_id: LaneId, *, reason: str, at: int) -> int:
+    """End everything that waits in this lane as cancelled. Gives how many."""
+    return tx.execute(_CANCEL, {"lane": lane_id, "why": reason, "at": at}).rowcount

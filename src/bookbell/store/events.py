@@ -1,0 +1,97 @@
+"""Events and who listens for them."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import bindparam, insert, or_, select
+
+from bookbell.core.model import AccountId, EndpointId, Event, EventId, LaneId, Level, Listener, OrganizationId
+from bookbell.store.database import Tx
+from bookbell.store.schema import endpoints, events, lanes, subscriptions
+
+_INSERT = insert(events)
+
+
+def insert_events(tx: Tx, new: Sequence[Event]) -> None:
+    """Add these events, in order."""
+    tx.execute(
+        _INSERT,
+        [
+            {
+                "id": event.id,
+                "organization_id": event.organization_id,
+                "account_id": event.account_id,
+                "book_pk": event.book_pk,
+                "type": event.type,
+                "body_account": event.body_account,
+                "body_org": event.body_org,
+                "created_at": event.created_at,
+            }
+            for event in new
+        ],
+    )
+
+
+_LISTENERS = (
+    select(
+        endpoints.c.id,
+        endpoints.c.level,
+        endpoints.c.account_id,
+        lanes.c.id.label("lane_id"),
+        subscriptions.c.event_type,
+    )
+    .join(subscriptions, subscriptions.c.endpoint_id == endpoints.c.id)
+    .join(lanes, lanes.c.endpoint_id == endpoints.c.id)
+    .where(
+        endpoints.c.organization_id == bindparam("organization"),
+        endpoints.c.deregistered_at.is_(None),
+        or_(endpoints.c.account_id == bindparam("account"), endpoints.c.account_id.is_(None)),
+        subscriptions.c.event_type.in_(bindparam("types", expanding=True)),
+    )
+    .order_by(endpoints.c.id)
+)
+
+
+def listeners(
+    tx: Tx, organization_id: OrganizationId, account_id: AccountId, event_types: Collection[str]
+) -> list[Listener]:
+    """Endpoints that want some of these types of events of this account's books, in a stable order."""
+    values = {"organization": organization_id, "account": account_id, "types": sorted(set(event_types))}
+    found: dict[str, list[str]] = {}
+    rows = {}
+    for row in tx.execute(_LISTENERS, values):
+        rows[row.id] = row
+        found.setdefault(row.id, []).append(row.event_type)
+    return [
+        Listener(
+            endpoint_id=EndpointId(row.id),
+            lane_id=LaneId(row.lane_id),
+            level=Level(row.level),
+            account_id=None if row.account_id is None else AccountId(row.account_id),
+            event_types=frozenset(found[row.id]),
+        )
+        for row in rows.values()
+    ]
+
+
+def list_events(
+    tx: Tx, organization_id: OrganizationId, account_id: AccountId, *, before: EventId | None, count: int
+) -> list[Event]:
+    """Events of this account's books, newest first, older than `before`."""
+    query = select(events).where(events.c.organization_id == organization_id, events.c.account_id == account_id)
+    if before is not None:
+        query = query.where(events.c.id < before)
+    rows = tx.execute(query.order_by(events.c.id.desc()).limit(count))
+    return [_event(row) for row in rows]
+
+
+def find_event(tx: Tx, organization_id: OrganizationId, event_id: EventId) -> Event | None:
+    """One event of this organization."""
+    row = tx.execute(
+        select(events).where(events.c.organization_id == organization_id, events.c.id == event_id)
+    ).first()
+    return None if row is None else _event(row)
+
+
+def _event(row: object) -> Event:
+    values = row._mapping  # type: ignore[attr-defined] # a row's columns, by name
+    return Event(**values)

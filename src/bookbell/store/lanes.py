@@ -1,0 +1,214 @@
+"""The lanes: who owns one, until when, and when its next delivery is due.
+
+A lane is acquired by reading candidates and one conditional update; two workers that race are settled by the
+condition. Its `due_at` is only lowered by publishers and only set by the owner that parks it, so a sleeping lane
+with due work cannot arise: parking locks the lane row (on PostgreSQL that waits for publishers in flight, whose
+foreign key holds the row) and looks for pending deliveries in a new statement.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, bindparam, func, insert, literal_column, select, update
+
+from bookbell.core.model import AccountId, EndpointId, LaneId, Level, OrganizationId
+from bookbell.store.database import Tx
+from bookbell.store.schema import NEVER_AT, deliveries, endpoints, lanes
+
+PENDING: ColumnElement[str] = literal_column("'pending'")
+"""A literal, not a parameter: only then can the planner use the index over pending deliveries."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneConfig:
+    """What the owner of a lane needs to know of its endpoint, as it stands now.
+
+    deregistered_at, disabled_at: set when nothing may be sent; the first also means nothing waits any more.
+    """
+
+    lane_id: LaneId
+    organization_id: OrganizationId
+    endpoint_id: EndpointId
+    account_id: AccountId | None
+    level: Level
+    epoch: int
+    url_sealed: bytes | None
+    secret_sealed: bytes | None
+    policy: str
+    updated_at: int
+    deregistered_at: int | None
+    disabled_at: int | None
+
+
+def insert_lane(tx: Tx, lane_id: LaneId, organization_id: OrganizationId, endpoint_id: EndpointId) -> None:
+    """Add a sleeping lane without owner."""
+    tx.execute(
+        insert(lanes).values(
+            id=lane_id,
+            organization_id=organization_id,
+            endpoint_id=endpoint_id,
+            owner=None,
+            lease_until=0,
+            epoch=0,
+            due_at=NEVER_AT,
+        )
+    )
+
+
+_WAKE = (
+    update(lanes)
+    .where(lanes.c.id == bindparam("lane"), lanes.c.due_at > bindparam("at"))
+    .values(due_at=bindparam("at"))
+)
+
+
+def wake(tx: Tx, due: Mapping[LaneId, int]) -> None:
+    """Lower the `due_at` of these lanes; one that is due already is not touched. Call after inserting deliveries."""
+    if due:
+        tx.execute(_WAKE, [{"lane": lane_id, "at": due[lane_id]} for lane_id in sorted(due)])
+
+
+_CANDIDATES = (
+    select(lanes.c.id)
+    .where(lanes.c.due_at <= bindparam("now"), lanes.c.lease_until <= bindparam("now"))
+    .order_by(lanes.c.due_at)
+    .limit(bindparam("count"))
+)
+
+
+def candidates(tx: Tx, *, now: int, count: int) -> list[LaneId]:
+    """Lanes that are due and free, longest due first."""
+    return [LaneId(row.id) for row in tx.execute(_CANDIDATES, {"now": now, "count": count})]
+
+
+_ACQUIRE = (
+    update(lanes)
+    .where(
+        lanes.c.id.in_(bindparam("ids", expanding=True)),
+        lanes.c.due_at <= bindparam("now"),
+        lanes.c.lease_until <= bindparam("now"),
+    )
+    .values(owner=bindparam("by"), lease_until=bindparam("until"), epoch=lanes.c.epoch + 1)
+    .returning(lanes.c.id, lanes.c.epoch)
+)
+
+
+def acquire(tx: Tx, lane_ids: Collection[LaneId], *, owner: str, now: int, lease_until: int) -> dict[LaneId, int]:
+    """Take those of these lanes that are due and free. Gives the epoch of each lane that is now the owner's."""
+    values = {"ids": sorted(lane_ids), "by": owner, "now": now, "until": lease_until}
+    return {LaneId(row.id): row.epoch for row in tx.execute(_ACQUIRE, values)}
+
+
+_RENEW = (
+    update(lanes)
+    .where(lanes.c.id.in_(bindparam("ids", expanding=True)), lanes.c.owner == bindparam("by"))
+    .values(lease_until=bindparam("until"))
+    .returning(lanes.c.id, lanes.c.epoch)
+)
+
+
+def renew(tx: Tx, lane_ids: Collection[LaneId], *, owner: str, lease_until: int) -> dict[LaneId, int]:
+    """Extend the leases that are still the owner's. Gives their epochs; a lane that is missing has been lost."""
+    values = {"ids": sorted(lane_ids), "by": owner, "until": lease_until}
+    return {LaneId(row.id): row.epoch for row in tx.execute(_RENEW, values)}
+
+
+_FIRST_DUE = (
+    select(deliveries.c.due_at)
+    .where(deliveries.c.lane_id == lanes.c.id, deliveries.c.state == PENDING)
+    .order_by(deliveries.c.due_at)
+    .limit(1)
+    .correlate(lanes)
+    .scalar_subquery()
+)
+_LOCK_OWNED = (
+    select(lanes.c.id)
+    .where(lanes.c.id.in_(bindparam("ids", expanding=True)), lanes.c.owner == bindparam("by"))
+    .order_by(lanes.c.id)
+    .with_for_update()
+)
+_NEXT_DUE = select(lanes.c.id, func.coalesce(_FIRST_DUE, NEVER_AT).label("due_at")).where(
+    lanes.c.id.in_(bindparam("ids", expanding=True))
+)
+_PARK = update(lanes).where(lanes.c.id == bindparam("lane")).values(owner=None, lease_until=0, due_at=bindparam("at"))
+
+
+def park(tx: Tx, lane_ids: Collection[LaneId], *, owner: str) -> dict[LaneId, int]:
+    """Give these lanes back, each with the instant its next delivery is due. Gives those instants.
+
+    The lock and the look are two statements on purpose: the second sees what the first waited for.
+    """
+    owned = [row.id for row in tx.execute(_LOCK_OWNED, {"ids": sorted(lane_ids), "by": owner})]
+    due = {LaneId(row.id): row.due_at for row in tx.execute(_NEXT_DUE, {"ids": owned})}
+    if due:
+        tx.execute(_PARK, [{"lane": lane_id, "at": at} for lane_id, at in due.items()])
+    return due
+
+
+_CONFIGS = (
+    select(
+        lanes.c.id,
+        lanes.c.epoch,
+        lanes.c.organization_id,
+        lanes.c.endpoint_id,
+        endpoints.c.account_id,
+        endpoints.c.level,
+        endpoints.c.url_sealed,
+        endpoints.c.secret_sealed,
+        endpoints.c.policy,
+        endpoints.c.updated_at,
+        endpoints.c.deregistered_at,
+        endpoints.c.disabled_at,
+    )
+    .join(endpoints, endpoints.c.id == lanes.c.endpoint_id)
+    .where(lanes.c.id.in_(bindparam("ids", expanding=True)))
+)
+
+
+def configs(tx: Tx, lane_ids: Collection[LaneId]) -> list[LaneConfig]:
+    """The endpoints behind these lanes, as they stand now; no order."""
+    return [
+        LaneConfig(
+            lane_id=LaneId(row.id),
+            organization_id=OrganizationId(row.organization_id),
+            endpoint_id=EndpointId(row.endpoint_id),
+            account_id=None if row.account_id is None else AccountId(row.account_id),
+            level=Level(row.level),
+            epoch=row.epoch,
+            url_sealed=row.url_sealed,
+            secret_sealed=row.secret_sealed,
+            policy=row.policy,
+            updated_at=row.updated_at,
+            deregistered_at=row.deregistered_at,
+            disabled_at=row.disabled_at,
+        )
+        for row in tx.execute(_CONFIGS, {"ids": sorted(lane_ids)})
+    ]
+
+
+_ASLEEP = (
+    select(lanes.c.id, func.coalesce(_FIRST_DUE, NEVER_AT).label("first"))
+    .where(
+        lanes.c.due_at > bindparam("now"), bindparam("since") >= _FIRST_DUE, lanes.c.lease_until <= bindparam("now")
+    )
+    .limit(bindparam("count"))
+)
+
+
+def overslept(tx: Tx, *, now: int, since: int, count: int) -> dict[LaneId, int]:
+    """Free lanes that sleep although a delivery was due by `since`, with that instant. Should always be empty."""
+    rows = tx.execute(_ASLEEP, {"now": now, "since": since, "count": count})
+    return {LaneId(row.id): row.first for row in rows}
+
+
+_LOCK_EPOCHS = (
+    select(lanes.c.id, lanes.c.epoch)
+    .where(lanes.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(lanes.c.id)
+    .with_for_update(key_share=True)
+)
+
+
+def lock_epochs(tx: Tx, lane_ids: Sequence[LaneId]) -> dict[LaneId, int]:
+    """The present epochs of these lanes, held until the transaction ends; publishers are not held up."""
+    return {LaneId(row.id): row.epoch for row in tx.execute(_LOCK_EPOCHS, {"ids": sorted(lane_ids)})}
