@@ -26,6 +26,10 @@ class Ambient(Protocol):
         """Give way to others for at least that long."""
         ...
 
+    async def wait_ms(self, event: asyncio.Event, duration_ms: int) -> bool:
+        """Wait for the event, but no longer than that. Gives whether it is set."""
+        ...
+
     def draw(self) -> float:
         """A number in [0, 1), for spreading delays; not for secrets."""
         ...
@@ -54,6 +58,14 @@ class RealAmbient:
 
     async def sleep_ms(self, duration_ms: int) -> None:
         await asyncio.sleep(duration_ms / 1000)
+
+    async def wait_ms(self, event: asyncio.Event, duration_ms: int) -> bool:
+        try:
+            async with asyncio.timeout(duration_ms / 1000):
+                await event.wait()
+        except TimeoutError:
+            pass
+        return event.is_set()
 
     def draw(self) -> float:
         return random.random()  # noqa: S311 - spreads delays, keeps no secret

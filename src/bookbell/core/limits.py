@@ -8,7 +8,7 @@ RESPONSE_HEADERS_BYTES_MAX = 64 * 1024
 RESPONSE_BODY_BYTES_MAX = 64 * 1024  # more is cut off: only the status matters (contract 2)
 RESPONSE_KEPT_BYTES_MAX = 4 * 1024
 URL_CHARS_MAX = 2_048
-REQUESTS_IN_FLIGHT_MAX = 1_024  # of one worker process, all lanes together
+REQUESTS_IN_FLIGHT_MAX = 4_096  # of one worker process, all lanes together
 
 # Secrets (contract 5.2).
 SECRET_CHARS_MIN = 16
@@ -33,9 +33,10 @@ PAGES_PER_BOOK_MAX = 40_000
 DOCUMENTS_PER_MIXED_MAX = 500
 
 # Engine.
-LANES_PER_WORKER_MAX = 512
-LANE_BUFFER_COUNT = 128  # due deliveries of one lane read ahead into memory
+LANES_PER_WORKER_MAX = 2_048
+LANE_BUFFER_COUNT = 64  # due deliveries of one lane read ahead into memory
 RECORD_BATCH_COUNT_MAX = 500
+PARK_BATCH_COUNT_MAX = 500
 UNRECORDED_COUNT_MAX = 4_000  # sends stop while this many results wait for the store
 
 # Tokens (contract 11).

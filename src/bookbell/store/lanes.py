@@ -9,7 +9,7 @@ foreign key holds the row) and looks for pending deliveries in a new statement.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, bindparam, case, func, insert, literal_column, select, update
 
 from bookbell.core.model import AccountId, EndpointId, LaneId, Level, OrganizationId
 from bookbell.store.database import Tx
@@ -127,8 +127,16 @@ _LOCK_OWNED = (
     .order_by(lanes.c.id)
     .with_for_update()
 )
-_NEXT_DUE = select(lanes.c.id, func.coalesce(_FIRST_DUE, NEVER_AT).label("due_at")).where(
-    lanes.c.id.in_(bindparam("ids", expanding=True))
+_NEXT_DUE = (
+    select(
+        lanes.c.id,
+        case(
+            (endpoints.c.disabled_at.is_not(None), NEVER_AT),
+            else_=func.coalesce(_FIRST_DUE, NEVER_AT),
+        ).label("due_at"),
+    )
+    .join(endpoints, endpoints.c.id == lanes.c.endpoint_id)
+    .where(lanes.c.id.in_(bindparam("ids", expanding=True)))
 )
 _PARK = update(lanes).where(lanes.c.id == bindparam("lane")).values(owner=None, lease_until=0, due_at=bindparam("at"))
 
@@ -188,8 +196,12 @@ def configs(tx: Tx, lane_ids: Collection[LaneId]) -> list[LaneConfig]:
 
 _ASLEEP = (
     select(lanes.c.id, func.coalesce(_FIRST_DUE, NEVER_AT).label("first"))
+    .join(endpoints, endpoints.c.id == lanes.c.endpoint_id)
     .where(
-        lanes.c.due_at > bindparam("now"), bindparam("since") >= _FIRST_DUE, lanes.c.lease_until <= bindparam("now")
+        endpoints.c.disabled_at.is_(None),
+        lanes.c.due_at > bindparam("now"),
+        bindparam("since") >= _FIRST_DUE,
+        lanes.c.lease_until <= bindparam("now"),
     )
     .limit(bindparam("count"))
 )
@@ -212,3 +224,18 @@ _LOCK_EPOCHS = (
 def lock_epochs(tx: Tx, lane_ids: Sequence[LaneId]) -> dict[LaneId, int]:
     """The present epochs of these lanes, held until the transaction ends; publishers are not held up."""
     return {LaneId(row.id): row.epoch for row in tx.execute(_LOCK_EPOCHS, {"ids": sorted(lane_ids)})}
+
+
+_DISABLE = (
+    update(endpoints)
+    .where(
+        endpoints.c.id == select(lanes.c.endpoint_id).where(lanes.c.id == bindparam("lane")).scalar_subquery(),
+        endpoints.c.disabled_at.is_(None),
+    )
+    .values(disabled_at=bindparam("at"), disabled_reason=bindparam("why"))
+)
+
+
+def disable_endpoint(tx: Tx, lane_id: LaneId, *, reason: str, at: int) -> None:
+    """Stop sending to the endpoint behind this lane; what waits is kept until it is configured again."""
+    tx.execute(_DISABLE, {"lane": lane_id, "at": at, "why": reason})

@@ -1,0 +1,141 @@
+"""One delivery as a pipeline of small steps: due → request → (sender) → report → result.
+
+The steps are functions of values; the engine runs them, the sender does the sending, the store keeps the result.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bookbell import __version__
+from bookbell.core import limits, signing, target
+from bookbell.core.attempt import Answered, Refused, Report, Request, Timings, Unreachable, describe, kind_of
+from bookbell.core.errors import BookbellError
+from bookbell.core.guard import GuardRules, judge_url
+from bookbell.core.model import AttemptId, DeliveryState
+from bookbell.core.policy import Policy, policy_from
+from bookbell.core.verdict import Delivered, Exhausted, Gone, Retry, Verdict, judge
+from bookbell.delivery.lane import Destination
+from bookbell.store.deliveries import AttemptRow, Due, Result
+from bookbell.store.lanes import LaneConfig
+from bookbell.vault import Vault, VaultError
+
+USER_AGENT = f"bookbell/{__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A delivery on its way: what it is, whose lane and epoch it left from, and when."""
+
+    due: Due
+    config: LaneConfig
+    policy: Policy
+    started_at: int
+
+
+def open_destination(config: LaneConfig, vault: Vault, guard: GuardRules) -> Destination:
+    """The endpoint's row made ready for sending. What is wrong with it becomes the destination's problem."""
+    policy = policy_from(json.loads(config.policy))
+    try:
+        registered = vault.open(config.url_sealed or b"", f"endpoint-url:{config.endpoint_id}")
+        secret = None
+        if config.secret_sealed is not None:
+            secret = vault.open(config.secret_sealed, f"endpoint-secret:{config.endpoint_id}")
+        parsed = target.parse(registered)
+    except (VaultError, BookbellError) as error:
+        problem = Unreachable("internal", str(error))
+        return Destination(
+            url="", authorization=None, secret=None, policy=policy, version=config.updated_at, problem=problem
+        )
+    authorization = None
+    if parsed.username is not None:
+        authorization = target.authorization(parsed.username, parsed.password or "")
+    return Destination(
+        url=parsed.url,
+        authorization=authorization,
+        secret=secret,
+        policy=policy,
+        version=config.updated_at,
+        problem=judge_url(parsed, guard),
+    )
+
+
+def prepare(due: Due, destination: Destination, *, now: int) -> Request:
+    """The request of the next attempt, stamped and signed for this moment."""
+    return Request(
+        key=due.id,
+        url=destination.url,
+        headers=signing.delivery_headers(
+            due.id, now // 1000, due.body, destination.secret, destination.authorization, USER_AGENT
+        ),
+        body=due.body,
+        timeout_ms_connect=destination.policy.timeout_ms_connect,
+        timeout_ms_total=destination.policy.timeout_ms_total,
+    )
+
+
+def unsent(problem: Refused | Unreachable) -> Report:
+    """The report of an attempt that never left the house."""
+    return Report(problem, Timings())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settling:
+    """What settling needs from the world: who, when, chance and a new id."""
+
+    worker: str
+    now: int
+    draw: float
+    new_id: Callable[[], str]
+
+
+def settle(sent: Sent, report: Report, by: Settling) -> tuple[Result, Verdict]:
+    """Judge what came of an attempt, and put it as the rows to be recorded."""
+    due, number = sent.due, sent.due.attempt_count + 1
+    verdict = judge(report.outcome, sent.policy, attempt=number, now_ms=by.now, draw=by.draw)
+    state, due_at, reason = _as_columns(verdict, due)
+    result = Result(
+        lane_id=due.lane_id,
+        epoch=sent.config.epoch,
+        attempt=_attempt_row(sent, report, by),
+        state=state,
+        due_at=due_at,
+        finished_at=None if state is DeliveryState.PENDING else by.now,
+        reason=reason,
+    )
+    return result, verdict
+
+
+def _as_columns(verdict: Verdict, due: Due) -> tuple[DeliveryState, int, str | None]:
+    match verdict:
+        case Delivered():
+            return DeliveryState.DELIVERED, due.due_at, None
+        case Retry(due_at):
+            return DeliveryState.PENDING, due_at, None
+        case Exhausted(reason):
+            return DeliveryState.EXHAUSTED, due.due_at, reason
+        case Gone():
+            return DeliveryState.EXHAUSTED, due.due_at, "gone"
+
+
+def _attempt_row(sent: Sent, report: Report, by: Settling) -> AttemptRow:
+    outcome, timings = report.outcome, report.timings
+    return AttemptRow(
+        id=AttemptId(by.new_id()),
+        organization_id=sent.config.organization_id,
+        delivery_id=sent.due.id,
+        number=sent.due.attempt_count + 1,
+        worker=by.worker,
+        started_at=sent.started_at,
+        outcome=kind_of(outcome),
+        status_code=outcome.status_code if isinstance(outcome, Answered) else None,
+        detail=describe(outcome),
+        dns_us=timings.dns_us,
+        connect_us=timings.connect_us,
+        tls_us=timings.tls_us,
+        first_byte_us=timings.first_byte_us,
+        total_us=timings.total_us,
+        remote_address=report.remote_address,
+        response_headers=json.dumps(report.headers) if report.headers else None,
+        response_body=report.body[: limits.RESPONSE_KEPT_BYTES_MAX] or None,
+    )

@@ -1,0 +1,85 @@
+"""The catalogue of metrics and log events: every name the program emits is here, and in docs/telemetry.md.
+
+Log events are structured: a name and fields. A line is written for what an operator acts on (a failed attempt, an
+exhausted delivery, a lost lease, a restart of a loop), not for each success; successes are counted.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+LOG_EVENTS = {
+    "service_started": "The process is ready; says address, role, database and worker name.",
+    "service_stopping": "A stop was asked for; in-flight requests may finish until the deadline.",
+    "service_stopped": "The process is about to exit; `unfinished` attempts were released to be made again.",
+    "attempt_failed": "An attempt did not succeed; says what happened and when the next is due.",
+    "delivery_exhausted": "The last attempt of a delivery failed, or it was refused for good.",
+    "endpoint_disabled": "A receiver answered 410 Gone; nothing is sent to it until it is configured again.",
+    "lanes_lost": "Leases of this worker passed to another; their attempts are kept as history.",
+    "lanes_overslept": "Lanes slept although work was due. Should never happen; they were woken.",
+    "loop_failed": "A turn of a loop failed, mostly because the database was away; it is tried again.",
+    "request_failed": "A bug or an outage: a client's request was answered with 500.",
+    "simulator_item_failed": "The simulator could not move one item; it tries again later.",
+}
+
+REGISTRY = CollectorRegistry()
+
+ATTEMPTS = Counter("bookbell_attempts", "Attempts made, by what they came to.", ["outcome"], registry=REGISTRY)
+DELIVERIES_SETTLED = Counter(
+    "bookbell_deliveries_settled", "Deliveries that ended, by state.", ["state"], registry=REGISTRY
+)
+LATENCY = Histogram(
+    "bookbell_first_attempt_latency_seconds",
+    "From the commit of an event to the start of its first attempt.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300),
+    registry=REGISTRY,
+)
+LANES_OWNED = Gauge("bookbell_lanes_owned", "Lanes this worker owns now.", registry=REGISTRY)
+IN_FLIGHT = Gauge("bookbell_requests_in_flight", "Requests to receivers in flight now.", registry=REGISTRY)
+LANES_OVERSLEPT = Counter(
+    "bookbell_lanes_overslept", "Lanes found asleep with due work by the safety net.", registry=REGISTRY
+)
+ATTEMPTS_STALE = Counter("bookbell_attempts_stale", "Attempts finished after their lane was lost.", registry=REGISTRY)
+
+METRICS = {
+    "bookbell_attempts_total",
+    "bookbell_attempts_stale_total",
+    "bookbell_deliveries_settled_total",
+    "bookbell_first_attempt_latency_seconds",
+    "bookbell_lanes_overslept_total",
+    "bookbell_lanes_owned",
+    "bookbell_requests_in_flight",
+}
+
+
+def metrics_page() -> bytes:
+    """All metrics in the Prometheus text format."""
+    return generate_latest(REGISTRY)
+
+
+def log() -> Any:
+    """The structured log. Use a name of LOG_EVENTS for the event."""
+    return structlog.get_logger("bookbell")
+
+
+def set_up_logging(log_format: str) -> None:
+    """Send the log to standard error, as `text` for people or `json` for machines."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
