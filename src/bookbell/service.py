@@ -1,1 +1,264 @@
-"""Composition root: builds the parts, starts them, stops them."""
+"""Composition root: builds the parts, starts them, stops them.
+
+Start: settings → database (migrated here on SQLite, checked on PostgreSQL) → sender → engine → simulator → listener.
+Stop (SIGTERM, SIGINT): not ready → no new connections and no new claims → what is in flight finishes or is
+released → sender → database.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import uvicorn
+
+from bookbell import telemetry
+from bookbell.ambient import RealAmbient
+from bookbell.config import Settings
+from bookbell.core import limits
+from bookbell.core.guard import GuardRules, judge_address
+from bookbell.core.model import LaneId
+from bookbell.delivery.engine import Engine, EngineParts
+from bookbell.delivery.exchange import Exchange
+from bookbell.delivery.sender import Sender
+from bookbell.delivery.worker import open_destination
+from bookbell.pipeline.simulator import Simulator
+from bookbell.store import idempotency
+from bookbell.store.database import Database
+from bookbell.store.upgrade import missing, upgrade
+from bookbell.vault import Vault, kept_master_key
+from bookbell.web.app import create_app
+from bookbell.web.context import Context
+from bookbell.web.routes import ROUTES
+
+SWITCH_INTERVAL_S = 0.001  # a saturated loop would otherwise starve the sender's and the store's threads
+PRUNE_MS = 60_000
+
+
+class Role(StrEnum):
+    """What a process does: answer requests, deliver, or both."""
+
+    ALL = "all"
+    API = "api"
+    WORKER = "worker"
+
+
+class StartError(Exception):
+    """The service cannot start; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The parts that commands and the service share."""
+
+    settings: Settings
+    vault: Vault
+    database: Database
+    ambient: RealAmbient
+
+    @property
+    def operator_token(self) -> str:
+        return self.settings.operator_token or self.vault.token("operator")
+
+    @property
+    def pipeline_token(self) -> str:
+        return self.settings.pipeline_token or self.vault.token("pipeline")
+
+    @property
+    def guard(self) -> GuardRules:
+        return GuardRules(self.settings.allow_networks, self.settings.allow_short_hosts)
+
+
+def open_parts(settings: Settings, *, is_checked: bool = True) -> Opened:
+    """Open vault and database. Raises: StartError when a key is missing or the schema is not up to date."""
+    if settings.database_url and not settings.database_url.startswith("sqlite") and not settings.master_key:
+        raise StartError(
+            "BOOKBELL_MASTER_KEY is not set. With PostgreSQL every process needs the same key: make one with "
+            "`bookbell key` and give it to all of them."
+        )
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    vault = Vault(settings.master_key or kept_master_key(settings.data_dir / "master.key"))
+    database = Database(settings.database)
+    if database.is_sqlite:
+        upgrade(database)
+    elif is_checked and (revision := missing(database)):
+        database.close()
+        raise StartError(f"The database lacks migration {revision}. Run `bookbell db upgrade` once, then start again.")
+    return Opened(settings, vault, database, RealAmbient())
+
+
+class Service:
+    """One process of bookbell. Make it and run it on one event loop."""
+
+    def __init__(self, opened: Opened, *, role: Role, is_simulating: bool) -> None:
+        self._opened = opened
+        self._settings = opened.settings
+        self._role = role
+        self._is_simulating = is_simulating
+        self._stop = asyncio.Event()
+        self._exchange = Exchange()
+        guard = opened.guard
+        self._sender = Sender(
+            lambda address: judge_address(address, guard),
+            deliver=self._exchange.deliver,
+            proxy=self._settings.proxy or None,
+        )
+        self._engine = self._make_engine(guard) if role is not Role.API else None
+        self._exchange.connect(self._sender, self._engine.on_reports if self._engine else None)
+
+    def _make_engine(self, guard: GuardRules) -> Engine:
+        vault = self._opened.vault
+        return Engine(
+            EngineParts(
+                database=self._opened.database,
+                ambient=self._opened.ambient,
+                transport=self._exchange,
+                open_destination=lambda config: open_destination(config, vault, guard),
+                worker=f"{socket.gethostname()}:{self._opened.ambient.new_id()[-12:]}",
+                lease_ms=self._settings.lease_ms,
+            )
+        )
+
+    def stop(self) -> None:
+        """Ask for an orderly stop; `run` returns when it is done."""
+        self._stop.set()
+
+    async def run(self, on_ready: Callable[[str], None] = lambda _address: None) -> None:
+        """Serve until stopped. on_ready: called with the base URL once requests are answered."""
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        self._sender.start()
+        engine = asyncio.create_task(self._engine.run()) if self._engine else None
+        side = [asyncio.create_task(each) for each in self._side_tasks()]
+        try:
+            await self._serve(on_ready)
+        finally:
+            telemetry.log().info("service_stopping", role=self._role.value)
+            for task in side:
+                task.cancel()
+            await asyncio.gather(*side, return_exceptions=True)
+            unfinished = 0
+            if self._engine and engine:
+                self._engine.stop(self._settings.shutdown_ms)
+                unfinished = await engine
+            await asyncio.to_thread(self._sender.stop, 1.0)
+            await asyncio.to_thread(self._opened.database.close)
+            telemetry.log().info("service_stopped", unfinished=unfinished)
+
+    async def _serve(self, on_ready: Callable[[str], None]) -> None:
+        if self._role is Role.WORKER:
+            self._announce("", on_ready)
+            await self._stop.wait()
+            return
+        listener = _listen(self._settings)
+        host, port = listener.getsockname()[:2]
+        config = uvicorn.Config(
+            create_app(self._context(), ROUTES),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=max(1, self._settings.shutdown_ms // 1000),
+        )
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        await _first(server.is_up.wait(), serving)
+        self._announce(f"http://{f'[{host}]' if ':' in host else host}:{port}", on_ready)
+        await _first(self._stop.wait(), serving)
+        server.should_exit = True
+        await serving
+
+    def _announce(self, address: str, on_ready: Callable[[str], None]) -> None:
+        telemetry.log().info(
+            "service_started",
+            address=address,
+            role=self._role.value,
+            database="sqlite" if self._opened.database.is_sqlite else "postgresql",
+        )
+        on_ready(address)
+
+    def _context(self) -> Context:
+        opened = self._opened
+        return Context(
+            database=opened.database,
+            ambient=opened.ambient,
+            vault=opened.vault,
+            guard=opened.guard,
+            operator_token=opened.operator_token,
+            pipeline_token=opened.pipeline_token,
+            preset=self._settings.preset,
+            blob_dir=self._settings.blob_dir,
+            upload_bytes_max=self._settings.upload_bytes_max,
+            send=self._exchange.send,
+            ring=self._ring,
+            is_stopping=self._stop.is_set,
+        )
+
+    def _ring(self, lanes: Iterable[LaneId]) -> None:
+        if self._engine:
+            self._engine.ring(lanes)
+
+    def _side_tasks(self) -> list[Coroutine[None, None, None]]:
+        opened, tasks = self._opened, []
+        if self._is_simulating:
+            simulator = Simulator(opened.database, opened.ambient, self._ring, self._settings.simulator_delay_ms)
+            tasks.append(simulator.run())
+        if self._role is not Role.API:
+            tasks.append(self._housekeeping())
+        return tasks
+
+    async def _housekeeping(self) -> None:
+        """Forget answers kept for idempotency once they are old, in bounded steps."""
+        while True:
+            await self._opened.ambient.sleep_ms(PRUNE_MS)
+            try:
+                await self._opened.database.write(
+                    idempotency.prune, before=self._opened.ambient.now_ms() - limits.IDEMPOTENCY_KEPT_MS
+                )
+            except Exception:  # noqa: BLE001 - the border of a loop's turn
+                telemetry.log().error("loop_failed", loop="housekeeping", exc_info=True)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the service has its own, and its own order of stopping."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _first(awaited: Coroutine[Any, Any, Any], serving: asyncio.Task[None]) -> None:
+    """Wait for one thing, or for the server to end by itself."""
+    waiting = asyncio.create_task(awaited)
+    await asyncio.wait({waiting, serving}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise StartError(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Choose another with --port or BOOKBELL_PORT; 0 takes a free one."
+        ) from error
+    listener.listen(1024)
+    return listener

@@ -32,6 +32,7 @@ class Context:
     upload_bytes_max: int
     send: Callable[[Request], Awaitable[Report]]
     ring: Callable[[Iterable[LaneId]], None]
+    is_stopping: Callable[[], bool] = lambda: False
 
     def stamp(self) -> Stamp:
         return Stamp(self.ambient.now_ms(), self.ambient.new_id)

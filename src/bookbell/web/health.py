@@ -1,0 +1,42 @@
+"""Whether the process lives, whether it can serve, and its metrics."""
+
+from typing import Any
+
+from litestar import Request, Response, get
+
+from bookbell import telemetry
+from bookbell.store.database import Tx
+from bookbell.web import wire
+from bookbell.web.context import context_of
+
+
+@get("/health/live")
+async def live() -> Response[bytes]:
+    """The process answers."""
+    return wire.answer({"status": "live"})
+
+
+@get("/health/ready")
+async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """The database answers and no stop was asked for; 503 otherwise, with the reason."""
+    context = context_of(request)
+    if context.is_stopping():
+        return wire.answer({"status": "stopping"}, status=503)
+    try:
+        await context.database.read(_ping)
+    except Exception as error:  # noqa: BLE001 - whatever the database's failure, the answer is: not ready
+        return wire.answer({"status": "database unreachable", "detail": type(error).__name__}, status=503)
+    return wire.answer({"status": "ready"})
+
+
+@get("/metrics")
+async def metrics() -> Response[bytes]:
+    """Prometheus text."""
+    return Response(telemetry.metrics_page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _ping(tx: Tx) -> None:
+    tx.exec_driver_sql("SELECT 1")
+
+
+routes = [live, ready, metrics]
