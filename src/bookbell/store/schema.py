@@ -23,6 +23,11 @@ from sqlalchemy import (
 NEVER_AT = 2**53
 """A `due_at` that does not come: nothing is waiting."""
 
+DOCUMENT_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED', 'GROOMING', 'VERIFYING')")
+MIXED_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED')")
+ANALYTICS_WAITS = text("status = 'PROCESSING'")
+"""What the pipeline still has to do, spelled out so that the indexes over it can be used."""
+
 metadata = MetaData(
     naming_convention={
         "pk": "%(table_name)s_pk",
@@ -182,6 +187,8 @@ mixed_documents = Table(
     Column("updated_at", BigInteger, nullable=False),
     Index("mixed_documents_book_status", "book_pk", "status"),
     Index("mixed_documents_book_md5", "book_pk", "md5"),
+    Index("mixed_documents_waiting", "pk", sqlite_where=MIXED_WAITS, postgresql_where=MIXED_WAITS),
+    Index("mixed_documents_image_group", "image_group_pk"),
     sqlite_autoincrement=True,
 )
 
@@ -207,6 +214,7 @@ documents = Table(
     Column("updated_at", BigInteger, nullable=False),
     Index("documents_book_status", "book_pk", "status"),
     Index("documents_book_md5", "book_pk", "md5"),
+    Index("documents_waiting", "pk", sqlite_where=DOCUMENT_WAITS, postgresql_where=DOCUMENT_WAITS),
     sqlite_autoincrement=True,
 )
 
@@ -220,6 +228,7 @@ analytics_requests = Table(
     Column("result", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Index("analytics_requests_waiting", "id", sqlite_where=ANALYTICS_WAITS, postgresql_where=ANALYTICS_WAITS),
 )
 
 events = Table(

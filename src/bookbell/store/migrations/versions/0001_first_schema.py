@@ -147,6 +147,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="analytics_requests_pk"),
     )
     op.create_index("analytics_requests_book_pk", "analytics_requests", ["book_pk"], unique=False)
+    op.create_index(
+        "analytics_requests_waiting",
+        "analytics_requests",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("status = 'PROCESSING'"),
+        postgresql_where=sa.text("status = 'PROCESSING'"),
+    )
     op.create_table(
         "image_groups",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -263,6 +271,15 @@ def upgrade() -> None:
     )
     op.create_index("mixed_documents_book_md5", "mixed_documents", ["book_pk", "md5"], unique=False)
     op.create_index("mixed_documents_book_status", "mixed_documents", ["book_pk", "status"], unique=False)
+    op.create_index("mixed_documents_image_group", "mixed_documents", ["image_group_pk"], unique=False)
+    op.create_index(
+        "mixed_documents_waiting",
+        "mixed_documents",
+        ["pk"],
+        unique=False,
+        sqlite_where=sa.text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED')"),
+        postgresql_where=sa.text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED')"),
+    )
     op.create_table(
         "documents",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -293,3 +310,11 @@ def upgrade() -> None:
     op.create_index("documents_book_status", "documents", ["book_pk", "status"], unique=False)
     op.create_index("documents_image_group_pk", "documents", ["image_group_pk"], unique=False)
     op.create_index("documents_mixed_pk", "documents", ["mixed_pk"], unique=False)
+    op.create_index(
+        "documents_waiting",
+        "documents",
+        ["pk"],
+        unique=False,
+        sqlite_where=sa.text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED', 'GROOMING', 'VERIFYING')"),
+        postgresql_where=sa.text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED', 'GROOMING', 'VERIFYING')"),
+    )

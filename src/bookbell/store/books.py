@@ -1,0 +1,147 @@
+"""Books. Whoever changes what is in a book locks its row first, so that changes of one book come one after another."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, asc, desc, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from bookbell.core.errors import BookExists
+from bookbell.core.lifecycle import (
+    DOCUMENT_CLASSIFIED,
+    DOCUMENT_FINAL,
+    DOCUMENT_IN_WORK,
+    DOCUMENT_UNCLASSIFIED,
+    MIXED_FINAL,
+    MIXED_IN_WORK,
+    BookTally,
+)
+from bookbell.core.model import Account, AccountId, Book, BookStatus, ImageGroupStatus, OrganizationId
+from bookbell.store.database import Tx
+from bookbell.store.schema import accounts, books, documents, image_groups, mixed_documents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookQuery:
+    """What a list of books is asked for; None does not restrict."""
+
+    name: str | None = None
+    search: str | None = None
+    xid: str | None = None
+    order_by: str = "pk"
+    is_descending: bool = True
+    offset: int = 0
+    count: int = 50
+
+
+def insert_book(tx: Tx, new: Book) -> int:
+    """Add a book. Gives its pk. Raises: BookExists when the account has one of this name."""
+    values = _columns(new)
+    del values["pk"]
+    try:
+        with tx.begin_nested():
+            return int(tx.execute(insert(books).values(values).returning(books.c.pk)).scalar_one())
+    except IntegrityError as error:
+        raise BookExists from error
+
+
+def save_book(tx: Tx, book: Book) -> None:
+    """Write what may change of a book."""
+    tx.execute(
+        update(books)
+        .where(books.c.organization_id == book.organization_id, books.c.pk == book.pk)
+        .values(
+            name=book.name,
+            status=book.status.value,
+            is_classified=book.is_classified,
+            is_public=book.is_public,
+            xid=book.xid,
+            updated_at=book.updated_at,
+        )
+    )
+
+
+def find_book(
+    tx: Tx, organization_id: OrganizationId, *, pk: int | None = None, uuid: str | None = None
+) -> Book | None:
+    """A book of this organization by one of its ids, unless it is deleted."""
+    row = tx.execute(select(books).where(_is(organization_id, pk, uuid))).first()
+    return None if row is None else _book(row)
+
+
+def lock_book(tx: Tx, organization_id: OrganizationId, pk: int) -> Book | None:
+    """The book, held until the transaction ends, unless it is deleted."""
+    row = tx.execute(select(books).where(_is(organization_id, pk, None)).with_for_update()).first()
+    return None if row is None else _book(row)
+
+
+def _is(organization_id: OrganizationId, pk: int | None, uuid: str | None) -> ColumnElement[bool]:
+    one = books.c.pk == pk if pk is not None else books.c.uuid == uuid
+    return and_(books.c.organization_id == organization_id, one, books.c.status != BookStatus.DELETED.value)
+
+
+_ORDERS = {"pk": books.c.pk, "name": books.c.name, "created": books.c.created_at}
+
+
+def list_books(tx: Tx, account: Account, query: BookQuery) -> list[Book]:
+    """The account's books and the public ones of its organization."""
+    direction = desc if query.is_descending else asc
+    wanted = select(books).where(
+        books.c.organization_id == account.organization_id,
+        or_(books.c.account_id == account.id, books.c.is_public),
+        books.c.status != BookStatus.DELETED.value,
+    )
+    if query.name is not None:
+        wanted = wanted.where(books.c.name == query.name)
+    if query.search is not None:
+        wanted = wanted.where(books.c.name.icontains(query.search, autoescape=True))
+    if query.xid is not None:
+        wanted = wanted.where(books.c.xid == query.xid)
+    ordered = wanted.order_by(direction(_ORDERS[query.order_by]), direction(books.c.pk))
+    return [_book(row) for row in tx.execute(ordered.limit(query.count).offset(query.offset))]
+
+
+def owner_email(tx: Tx, account_id: AccountId) -> str:
+    """The address of the account that owns a book."""
+    return str(tx.execute(select(accounts.c.email).where(accounts.c.id == account_id)).scalar_one())
+
+
+def tally(tx: Tx, book: Book) -> BookTally:
+    """What the book holds now. Two counts by index and a look for an open image group."""
+    by_document = _counts(tx, documents, book.pk)
+    by_mixed = _counts(tx, mixed_documents, book.pk)
+    is_open = select(image_groups.c.pk).where(
+        image_groups.c.book_pk == book.pk, image_groups.c.status == ImageGroupStatus.UPLOADING.value
+    )
+    return BookTally(
+        documents_unclassified=sum(by_document.get(each, 0) for each in DOCUMENT_UNCLASSIFIED),
+        documents_classified=sum(by_document.get(each, 0) for each in DOCUMENT_CLASSIFIED),
+        documents_in_work=sum(by_document.get(each, 0) for each in DOCUMENT_IN_WORK),
+        documents_final=sum(by_document.get(each, 0) for each in DOCUMENT_FINAL),
+        mixed_in_work=sum(by_mixed.get(each, 0) for each in MIXED_IN_WORK),
+        mixed_final=sum(by_mixed.get(each, 0) for each in MIXED_FINAL),
+        groups_open=len(tx.execute(is_open).all()),
+    )
+
+
+def _counts(tx: Tx, table: Any, book_pk: int) -> dict[str, int]:
+    query = select(table.c.status, func.count()).where(table.c.book_pk == book_pk).group_by(table.c.status)
+    return {row[0]: row[1] for row in tx.execute(query)}
+
+
+def document_statuses(tx: Tx, book: Book) -> list[tuple[str, str]]:
+    """uuid and status of each document of the book that is not deleted, in order of creation."""
+    query = (
+        select(documents.c.uuid, documents.c.status)
+        .where(documents.c.book_pk == book.pk, documents.c.status.not_in(["DELETING", "DELETED"]))
+        .order_by(documents.c.pk)
+    )
+    return [(row.uuid, row.status) for row in tx.execute(query)]
+
+
+def _columns(book: Book) -> dict[str, Any]:
+    return {name: getattr(book, name) for name in Book.__slots__} | {"status": book.status.value}
+
+
+def _book(row: Row[Any]) -> Book:
+    return Book(**{**row._mapping, "status": BookStatus(row.status)})

@@ -1,0 +1,170 @@
+"""Documents and mixed documents: rows that look alike and are kept alike."""
+
+from typing import Any
+
+from sqlalchemy import Row, Table, func, insert, select, update
+
+from bookbell.core.model import Document, DocumentStatus, MixedDocument, MixedStatus, OrganizationId
+from bookbell.store.database import Tx
+from bookbell.store.schema import DOCUMENT_WAITS, MIXED_WAITS, documents, mixed_documents
+
+_GONE = ["DELETING", "DELETED"]
+
+
+def insert_document(tx: Tx, new: Document) -> int:
+    """Add a document. Gives its pk."""
+    return _insert(tx, documents, new)
+
+
+def insert_mixed(tx: Tx, new: MixedDocument) -> int:
+    """Add a mixed document. Gives its pk."""
+    return _insert(tx, mixed_documents, new)
+
+
+def save_document(tx: Tx, changed: Document) -> None:
+    """Write the state of a document."""
+    _save(tx, documents, changed)
+
+
+def save_mixed(tx: Tx, changed: MixedDocument) -> None:
+    """Write the state of a mixed document."""
+    _save(tx, mixed_documents, changed)
+
+
+def find_document(
+    tx: Tx, organization_id: OrganizationId | None, *, pk: int | None = None, uuid: str = ""
+) -> Document | None:
+    """A document by one of its ids; organization None is for the pipeline, which serves all of them."""
+    row = _find(tx, documents, organization_id, pk, uuid)
+    return None if row is None else document_of(row)
+
+
+def find_mixed(
+    tx: Tx, organization_id: OrganizationId | None, *, pk: int | None = None, uuid: str = ""
+) -> MixedDocument | None:
+    """A mixed document by one of its ids; organization None is for the pipeline, which serves all of them."""
+    row = _find(tx, mixed_documents, organization_id, pk, uuid)
+    return None if row is None else mixed_of(row)
+
+
+def list_documents(tx: Tx, organization_id: OrganizationId, book_pk: int) -> list[Document]:
+    """The documents of a book that are not deleted, in order of creation."""
+    return [document_of(row) for row in _of_book(tx, documents, organization_id, book_pk)]
+
+
+def list_mixed(tx: Tx, organization_id: OrganizationId, book_pk: int) -> list[MixedDocument]:
+    """The mixed documents of a book that are not deleted, in order of creation."""
+    return [mixed_of(row) for row in _of_book(tx, mixed_documents, organization_id, book_pk)]
+
+
+def documents_of_mixed(tx: Tx, mixed: MixedDocument) -> list[Document]:
+    """The documents that were cut out of a mixed document."""
+    query = select(documents).where(documents.c.mixed_pk == mixed.pk, documents.c.status.not_in(_GONE))
+    return [document_of(row) for row in tx.execute(query.order_by(documents.c.pk))]
+
+
+def duplicates(tx: Tx, organization_id: OrganizationId, book_pk: int, md5: str) -> list[tuple[int, str]]:
+    """pk and uuid of uploaded documents of this book with the same content; those cut out of others do not count."""
+    query = select(documents.c.pk, documents.c.uuid).where(
+        documents.c.organization_id == organization_id,
+        documents.c.book_pk == book_pk,
+        documents.c.md5 == md5,
+        documents.c.mixed_pk.is_(None),
+        documents.c.status.not_in(_GONE),
+    )
+    return [(row.pk, row.uuid) for row in tx.execute(query.order_by(documents.c.pk))]
+
+
+def mixed_duplicates(tx: Tx, organization_id: OrganizationId, book_pk: int, md5: str) -> list[tuple[int, str]]:
+    """pk and uuid of mixed documents of this book with the same content."""
+    query = select(mixed_documents.c.pk, mixed_documents.c.uuid).where(
+        mixed_documents.c.organization_id == organization_id,
+        mixed_documents.c.book_pk == book_pk,
+        mixed_documents.c.md5 == md5,
+        mixed_documents.c.status.not_in(_GONE),
+    )
+    return [(row.pk, row.uuid) for row in tx.execute(query.order_by(mixed_documents.c.pk))]
+
+
+def sizes(tx: Tx, book_pk: int) -> tuple[int, int]:
+    """How many documents (mixed ones included) and pages a book holds."""
+    count, pages = 0, 0
+    for table in (documents, mixed_documents):
+        query = select(func.count(), func.coalesce(func.sum(table.c.page_count), 0)).where(
+            table.c.book_pk == book_pk, table.c.status.not_in(_GONE)
+        )
+        row = tx.execute(query).one()
+        count, pages = count + row[0], pages + row[1]
+    return count, pages
+
+
+def waiting_documents(tx: Tx, *, before: int, after_pk: int, count: int) -> list[Document]:
+    """Documents in work that have not moved since `before`, in order of pk, for the pipeline."""
+    query = (
+        select(documents)
+        .where(
+            DOCUMENT_WAITS,
+            documents.c.updated_at <= before,
+            documents.c.pk > after_pk,
+        )
+        .order_by(documents.c.pk)
+        .limit(count)
+    )
+    return [document_of(row) for row in tx.execute(query)]
+
+
+def waiting_mixed(tx: Tx, *, before: int, after_pk: int, count: int) -> list[MixedDocument]:
+    """Mixed documents in work that have not moved since `before`, in order of pk, for the pipeline."""
+    query = (
+        select(mixed_documents)
+        .where(
+            MIXED_WAITS,
+            mixed_documents.c.updated_at <= before,
+            mixed_documents.c.pk > after_pk,
+        )
+        .order_by(mixed_documents.c.pk)
+        .limit(count)
+    )
+    return [mixed_of(row) for row in tx.execute(query)]
+
+
+def document_of(row: Row[Any]) -> Document:
+    """A row of the documents table as a value."""
+    return Document(**{**row._mapping, "status": DocumentStatus(row.status)})
+
+
+def mixed_of(row: Row[Any]) -> MixedDocument:
+    """A row of the mixed documents table as a value."""
+    return MixedDocument(**{**row._mapping, "status": MixedStatus(row.status)})
+
+
+def _insert(tx: Tx, table: Table, new: Document | MixedDocument) -> int:
+    values = {name: getattr(new, name) for name in type(new).__slots__ if name != "pk"}
+    values["status"] = new.status.value
+    return int(tx.execute(insert(table).values(values).returning(table.c.pk)).scalar_one())
+
+
+def _save(tx: Tx, table: Table, changed: Document | MixedDocument) -> None:
+    tx.execute(
+        update(table)
+        .where(table.c.organization_id == changed.organization_id, table.c.pk == changed.pk)
+        .values(
+            status=changed.status.value,
+            rejection_reason=changed.rejection_reason,
+            updated_at=changed.updated_at,
+        )
+    )
+
+
+def _find(tx: Tx, table: Table, organization_id: OrganizationId | None, pk: int | None, uuid: str) -> Row[Any] | None:
+    query = select(table).where(table.c.pk == pk if pk is not None else table.c.uuid == uuid)
+    if organization_id is not None:
+        query = query.where(table.c.organization_id == organization_id)
+    return tx.execute(query).first()
+
+
+def _of_book(tx: Tx, table: Table, organization_id: OrganizationId, book_pk: int) -> list[Row[Any]]:
+    query = select(table).where(
+        table.c.organization_id == organization_id, table.c.book_pk == book_pk, table.c.status.not_in(_GONE)
+    )
+    return list(tx.execute(query.order_by(table.c.pk)))
