@@ -18,18 +18,18 @@ BookbellError
 └── NotFound                  1401 book, 1501 document, 7002 image group, 1399 account, 1101 path, …
 """
 
-from typing import ClassVar
-
 
 class BookbellError(Exception):
     """The request could not be processed"""
 
-    status: ClassVar[int] = 400
-    code: ClassVar[int] = 1100
+    status: int = 400
+    code: int = 1100
 
-    def __init__(self, message: str | None = None) -> None:
+    def __init__(self, message: str | None = None, *, details: str | None = None) -> None:
+        """details: what is wrong and what to do, where the contract fixes the message."""
         self.message = message if message is not None else (type(self).__doc__ or "").strip()
-        super().__init__(self.message)
+        self.details = details
+        super().__init__(details or self.message)
 
 
 class InvalidRequest(BookbellError):

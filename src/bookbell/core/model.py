@@ -200,7 +200,7 @@ class AnalyticsRequest:
 class Event:
     """Something that happened to a book of an account, with the exact bytes each level is sent.
 
-    A body is None where the level does not know the event type.
+    A body is None where the level does not know the event type. matched_count: the deliveries made of it.
     """
 
     id: EventId
@@ -210,6 +210,7 @@ class Event:
     type: str
     body_account: bytes | None
     body_org: bytes | None
+    matched_count: int
     created_at: int
 
 

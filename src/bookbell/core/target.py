@@ -40,20 +40,20 @@ class Target:
 def parse(url: str) -> Target:
     """Take a URL apart. Raises: InvalidInput with the reason."""
     if len(url) > limits.URL_CHARS_MAX:
-        raise InvalidInput(f"The URL is longer than {limits.URL_CHARS_MAX} characters.")
+        raise InvalidInput(details=f"The URL is longer than {limits.URL_CHARS_MAX} characters.")
     if _FORBIDDEN.search(url):
-        raise InvalidInput("The URL contains white space, a control character or a backslash.")
+        raise InvalidInput(details="The URL contains white space, a control character or a backslash.")
     if _PERCENT.search(url):
-        raise InvalidInput("The URL contains a % that is not followed by two hexadecimal digits.")
+        raise InvalidInput(details="The URL contains a % that is not followed by two hexadecimal digits.")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise InvalidInput(f"The URL cannot be read: {error}.") from error
+        raise InvalidInput(details=f"The URL cannot be read: {error}.") from error
     if parts.scheme not in _PORTS:
-        raise InvalidInput("The URL must begin with http:// or https://.")
+        raise InvalidInput(details="The URL must begin with http:// or https://.")
     if port == 0:
-        raise InvalidInput("The URL's port must be from 1 to 65535.")
+        raise InvalidInput(details="The URL's port must be from 1 to 65535.")
     host = _ascii_host(parts.hostname or "")
     username, password = _credentials(parts.netloc)
     shown = f"[{host}]" if ":" in host else host
@@ -80,15 +80,15 @@ def authorization(username: str, password: str) -> str:
 
 def _ascii_host(host: str) -> str:
     if not host:
-        raise InvalidInput("The URL has no host.")
+        raise InvalidInput(details="The URL has no host.")
     if ":" in host:
         return host.lower()
     try:
         ascii_host = host if host.isascii() else host.encode("idna").decode("ascii")
     except UnicodeError as error:
-        raise InvalidInput("The URL's host is not a valid name.") from error
+        raise InvalidInput(details="The URL's host is not a valid name.") from error
     if not _HOST.fullmatch(ascii_host) or "%" in ascii_host or ".." in ascii_host or ascii_host.startswith("."):
-        raise InvalidInput("The URL's host is not a valid name.")
+        raise InvalidInput(details="The URL's host is not a valid name.")
     return ascii_host.lower()
 
 
@@ -105,9 +105,11 @@ def _decoded(text: str, *, is_user: bool) -> str:
     try:
         decoded = unquote_to_bytes(text).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InvalidInput("The credentials in the URL are not UTF-8.") from error
+        raise InvalidInput(details="The credentials in the URL are not UTF-8.") from error
     if _CONTROL.search(decoded):
-        raise InvalidInput("The credentials in the URL contain a control character.")
+        raise InvalidInput(details="The credentials in the URL contain a control character.")
     if is_user and ":" in decoded:
-        raise InvalidInput("The user name in the URL contains a colon, which Basic authentication cannot carry.")
+        raise InvalidInput(
+            details="The user name in the URL contains a colon, which Basic authentication cannot carry."
+        )
     return decoded

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Row, Table, func, insert, select, update
 
-from bookbell.core.model import Document, DocumentStatus, MixedDocument, MixedStatus, OrganizationId
+from bookbell.core.model import Document, DocumentStatus, ImageGroup, MixedDocument, MixedStatus, OrganizationId
 from bookbell.store.database import Tx
 from bookbell.store.schema import DOCUMENT_WAITS, MIXED_WAITS, documents, mixed_documents
 
@@ -60,6 +60,12 @@ def list_mixed(tx: Tx, organization_id: OrganizationId, book_pk: int) -> list[Mi
 def documents_of_mixed(tx: Tx, mixed: MixedDocument) -> list[Document]:
     """The documents that were cut out of a mixed document."""
     query = select(documents).where(documents.c.mixed_pk == mixed.pk, documents.c.status.not_in(_GONE))
+    return [document_of(row) for row in tx.execute(query.order_by(documents.c.pk))]
+
+
+def in_work_of_group(tx: Tx, group: ImageGroup) -> list[Document]:
+    """The documents of an image group that are still in work."""
+    query = select(documents).where(documents.c.image_group_pk == group.pk, DOCUMENT_WAITS)
     return [document_of(row) for row in tx.execute(query.order_by(documents.c.pk))]
 
 

@@ -24,6 +24,7 @@ def insert_events(tx: Tx, new: Sequence[Event]) -> None:
                 "type": event.type,
                 "body_account": event.body_account,
                 "body_org": event.body_org,
+                "matched_count": event.matched_count,
                 "created_at": event.created_at,
             }
             for event in new

@@ -213,6 +213,11 @@ def overslept(tx: Tx, *, now: int, since: int, count: int) -> dict[LaneId, int]:
     return {LaneId(row.id): row.first for row in rows}
 
 
+def lock(tx: Tx, lane_id: LaneId) -> None:
+    """Hold the lane's row until the transaction ends; on PostgreSQL this waits for publishers in flight."""
+    tx.execute(select(lanes.c.id).where(lanes.c.id == lane_id).with_for_update())
+
+
 _LOCK_EPOCHS = (
     select(lanes.c.id, lanes.c.epoch)
     .where(lanes.c.id.in_(bindparam("ids", expanding=True)))

@@ -241,8 +241,10 @@ events = Table(
     Column("type", String(64), nullable=False),
     Column("body_account", LargeBinary),
     Column("body_org", LargeBinary),
+    Column("matched_count", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Index("events_account", "account_id", "id"),
+    Index("events_organization", "organization_id", "created_at"),
     Index("events_book", "book_pk", "id"),
 )
 

@@ -98,11 +98,22 @@ async def read_params(request: Wire) -> Params:
     return Params(_checked({**_body_values(kind, options, body), **query}))
 
 
+def checked_params(items: list[tuple[str, str]]) -> Params:
+    """Parameters from a form that was read elsewhere. Raises: ValidationFailed."""
+    return Params(_checked(_gathered(items)))
+
+
+def checked_text(text: str) -> str:
+    """The same text, if it can be stored. Raises: ValidationFailed."""
+    _checked(text)
+    return text
+
+
 async def read_json(request: Wire, kind: type[msgspec.Struct]) -> Any:
     """The JSON body as a value of this struct. Raises: MalformedJson, ValidationFailed."""
     body = await _read_body(request)
     try:
-        return msgspec.convert(_checked(_json_object(body)), kind)
+        return msgspec.convert(_checked(json_object(body)), kind)
     except msgspec.ValidationError as error:
         raise ValidationFailed(f"Request validation failure: {error}") from error
 
@@ -112,17 +123,19 @@ def ok(response: Any, *, status: int = 200) -> Response[bytes]:
     return answer({"status": 200, "message": "OK", "response": response}, status=status)
 
 
-def failure(error: BookbellError) -> Response[bytes]:
+def failure(error: BookbellError, *, headers: Mapping[str, str] | None = None) -> Response[bytes]:
     """The envelope of an error (contract 12)."""
     meta = {"status": error.status, "msg": error.message, "code": error.code}
-    body = {
+    body: dict[str, Any] = {
         "status": error.status,
         "code": error.code,
         "response": None,
         "message": error.message,
         "meta": meta,
     }
-    return answer(body, status=error.status)
+    if error.details is not None:
+        body["details"] = error.details
+    return answer(body, status=error.status, headers=headers)
 
 
 def answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[bytes]:
@@ -135,6 +148,11 @@ def answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = 
 def instant(at: int) -> str:
     """Milliseconds as the wire shows instants, e.g. `2026-05-30T16:15:14Z`."""
     return datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def exact_instant(at: int) -> str:
+    """Milliseconds with their fraction, for what is ours to shape, e.g. `2026-05-30T16:15:14.123Z`."""
+    return f"{instant(at)[:-1]}.{at % 1000:03d}Z"
 
 
 async def _read_body(request: Wire) -> bytes:
@@ -151,18 +169,19 @@ def _body_values(kind: str, options: Mapping[str, str], body: bytes) -> dict[str
         return {}
     match kind:
         case "application/json":
-            return _json_object(body)
+            return json_object(body)
         case "multipart/form-data":
             return _gathered(_multipart_fields(options.get("boundary", ""), body))
         case "application/x-www-form-urlencoded":
             return _gathered(_urlencoded(body))
         case "":
-            return _json_object(body) if body.lstrip()[:1] == b"{" else _gathered(_urlencoded(body))
+            return json_object(body) if body.lstrip()[:1] == b"{" else _gathered(_urlencoded(body))
         case _:
             raise UnsupportedMediaType(f"The content type {kind[:80]} is not supported here")
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
+    """A JSON object's fields. Raises: MalformedJson, ValidationFailed."""
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

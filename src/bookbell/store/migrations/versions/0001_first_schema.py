@@ -42,11 +42,13 @@ def upgrade() -> None:
         sa.Column("type", sa.String(length=64), nullable=False),
         sa.Column("body_account", sa.LargeBinary(), nullable=True),
         sa.Column("body_org", sa.LargeBinary(), nullable=True),
+        sa.Column("matched_count", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="events_pk"),
     )
     op.create_index("events_account", "events", ["account_id", "id"], unique=False)
     op.create_index("events_book", "events", ["book_pk", "id"], unique=False)
+    op.create_index("events_organization", "events", ["organization_id", "created_at"], unique=False)
     op.create_table(
         "idempotency_keys",
         sa.Column("scope", sa.Text(), nullable=False),

@@ -1,0 +1,70 @@
+"""Organizations and accounts: created by the operator, asked for by who signs in."""
+
+from dataclasses import dataclass
+
+from bookbell.actions.stamp import Stamp
+from bookbell.core import limits
+from bookbell.core.errors import AccountNotFound, InvalidRequest, OrganizationNotFound, ValidationFailed
+from bookbell.core.model import Account, AccountId, Organization, OrganizationId, Role
+from bookbell.store import accounts
+from bookbell.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAccount:
+    """email None takes a unique placeholder. secret_hash: of the secret that the caller shows once."""
+
+    name: str
+    role: Role
+    email: str | None
+    client_id: str
+    secret_hash: str
+
+
+def create_organization(tx: Tx, name: str, stamp: Stamp) -> Organization:
+    """Add an organization. Raises: ValidationFailed, InvalidRequest when the name is taken."""
+    _check_name("name", name)
+    if accounts.find_organization_by_name(tx, name) is not None:
+        raise InvalidRequest(f"An organization named {name} exists already.")
+    new = Organization(id=OrganizationId(stamp.new_id()), name=name, created_at=stamp.at)
+    accounts.insert_organization(tx, new)
+    return new
+
+
+def create_account(tx: Tx, organization_id: str, wanted: NewAccount, stamp: Stamp) -> Account:
+    """Add an account. Raises: OrganizationNotFound, ValidationFailed, InvalidRequest when the e-mail is taken."""
+    organization = accounts.find_organization(tx, organization_id)
+    if organization is None:
+        raise OrganizationNotFound
+    _check_name("name", wanted.name)
+    email = wanted.email or f"{wanted.client_id}@accounts.invalid"
+    _check_name("email", email)
+    if accounts.find_login(tx, email) is not None:
+        raise InvalidRequest(f"An account with the e-mail address {email} exists already.")
+    new = Account(
+        id=AccountId(stamp.new_id()),
+        organization_id=organization.id,
+        name=wanted.name,
+        email=email,
+        role=wanted.role,
+        client_id=wanted.client_id,
+        created_at=stamp.at,
+    )
+    accounts.insert_account(tx, new, secret_hash=wanted.secret_hash)
+    return new
+
+
+def revoke(tx: Tx, organization_id: str, account_id: str, stamp: Stamp) -> Account:
+    """End an account's access for good; what it registered stays. Raises: AccountNotFound."""
+    account = accounts.find_account(tx, account_id)
+    if account is None or account.organization_id != organization_id:
+        raise AccountNotFound
+    accounts.revoke_account(tx, account.organization_id, account.id, at=stamp.at)
+    found = accounts.find_account(tx, account_id)
+    assert found is not None
+    return found
+
+
+def _check_name(field: str, text: str) -> None:
+    if not text.strip() or len(text) > limits.NAME_CHARS_MAX or not text.isprintable():
+        raise ValidationFailed(f"{field}: 1 to {limits.NAME_CHARS_MAX} printable characters are expected")

@@ -1,0 +1,33 @@
+"""What follows for a book when something in it has changed: its groups, its own status, and the events of all that."""
+
+from collections.abc import Iterable, Sequence
+
+from bookbell.actions.publishing import publish
+from bookbell.actions.stamp import Stamp
+from bookbell.core.events import Draft
+from bookbell.core.lifecycle import book_after, group_after, in_order
+from bookbell.core.model import Book, LaneId
+from bookbell.store import books, images
+from bookbell.store.database import Tx
+
+
+def settle(
+    tx: Tx, book: Book, drafts: Sequence[Draft], stamp: Stamp, *, groups: Iterable[int | None] = ()
+) -> tuple[Book, frozenset[LaneId]]:
+    """Move the book to where its contents now put it, and publish the drafts with all that follows from them.
+
+    The caller holds the book's row and has written what changed. groups: pks of image groups whose documents moved.
+    Gives the book as it is now and the lanes to ring.
+    """
+    fired = list(drafts)
+    for group_pk in sorted({pk for pk in groups if pk is not None}):
+        group = images.find_group(tx, book.organization_id, pk=group_pk)
+        assert group is not None
+        group_change = group_after(group, images.tally(tx, group), at=stamp.at)
+        if group_change.value is not group:
+            images.save_group(tx, group_change.value)
+            fired += group_change.drafts
+    change = book_after(book, books.tally(tx, book), at=stamp.at)
+    if change.value is not book:
+        books.save_book(tx, change.value)
+    return change.value, publish(tx, change.value, in_order([*fired, *change.drafts]), stamp)

@@ -1,0 +1,160 @@
+"""The one webhook of an API account: configure, read, rotate its secret, change its policy.
+
+Source: contract 5.2, 7, C3, C4.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bookbell.actions.stamp import Published, Stamp
+from bookbell.core import limits
+from bookbell.core.catalogue import canonical_account_name
+from bookbell.core.errors import InvalidInput, ValidationFailed, WebhookNotFound
+from bookbell.core.model import Account, EndpointId, LaneId, Level
+from bookbell.core.policy import Policy, policy_from
+from bookbell.store import deliveries, endpoints, lanes
+from bookbell.store.database import Tx
+from bookbell.store.endpoints import Endpoint
+
+Seal = Callable[[str, str], bytes]
+"""Encrypts a text for a place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """url: as given, checked; masked: for pages; event_types: canonical, unique; preset: for a new one."""
+
+    url: str
+    masked: str
+    event_types: tuple[str, ...]
+    preset: str
+
+
+def event_types_of(names: Sequence[str]) -> tuple[str, ...]:
+    """The event types a client means, without repeats. Raises: InvalidInput when none of the given is known."""
+    known = [name for given in names if (name := canonical_account_name(given)) is not None]
+    if names and not known:
+        raise InvalidInput(details=f"None of these is an event of this level: {', '.join(names)[:500]}.")
+    return tuple(dict.fromkeys(known))
+
+
+def configure(tx: Tx, account: Account, wanted: Wanted, seal: Seal, stamp: Stamp) -> Published[Endpoint]:
+    """Register this webhook, or replace what was registered. A disabled endpoint is enabled by it."""
+    endpoints.lock_account(tx, account)
+    old = endpoints.find_account_endpoint(tx, account.organization_id, account.id)
+    base = old or _new_endpoint(tx, account, wanted, stamp)
+    changed = replace(
+        base,
+        url_masked=wanted.masked,
+        url_sealed=seal(wanted.url, url_place(base.id)),
+        updated_at=_later(base, stamp),
+        deregistered_at=None,
+        disabled_at=None,
+        disabled_reason=None,
+        event_types=wanted.event_types,
+    )
+    endpoints.save_endpoint(tx, changed)
+    endpoints.replace_subscriptions(tx, account.organization_id, changed.id, wanted.event_types)
+    lanes.wake(tx, {changed.lane_id: stamp.at})
+    return Published(changed, frozenset({changed.lane_id}))
+
+
+def deregister(tx: Tx, account: Account, stamp: Stamp) -> Published[None]:
+    """Forget the webhook and its secret, and cancel what waits for it. Nothing happens when there is none."""
+    endpoints.lock_account(tx, account)
+    old = endpoints.find_account_endpoint(tx, account.organization_id, account.id)
+    if old is None or not old.is_registered:
+        return Published(None)
+    gone = replace(
+        old,
+        url_masked=None,
+        url_sealed=None,
+        secret_sealed=None,
+        updated_at=_later(old, stamp),
+        deregistered_at=stamp.at,
+    )
+    endpoints.save_endpoint(tx, gone)
+    endpoints.replace_subscriptions(tx, account.organization_id, old.id, ())
+    # The lock waits for publishers in flight; the next statement sees what they left. One that comes later makes the
+    # lane due, and its owner cancels.
+    lanes.lock(tx, old.lane_id)
+    deliveries.cancel_pending(tx, old.lane_id, reason="deregistered", at=stamp.at)
+    return Published(None, frozenset({old.lane_id}))
+
+
+def find(tx: Tx, account: Account) -> Endpoint | None:
+    """The account's webhook, if one is registered."""
+    found = endpoints.find_account_endpoint(tx, account.organization_id, account.id)
+    return found if found is not None and found.is_registered else None
+
+
+def rotate_secret(tx: Tx, account: Account, secret: str, seal: Seal, stamp: Stamp) -> Published[Endpoint]:
+    """From the next attempt on, sign with this secret. Raises: WebhookNotFound, ValidationFailed."""
+    check_secret(secret)
+    old = _demand(tx, account)
+    changed = replace(old, secret_sealed=seal(secret, secret_place(old.id)), updated_at=_later(old, stamp))
+    endpoints.save_endpoint(tx, changed)
+    return Published(changed, frozenset({old.lane_id}))
+
+
+def set_policy(tx: Tx, account: Account, fields: dict[str, Any], stamp: Stamp) -> Published[Policy]:
+    """Deliver by this policy from now on. Raises: WebhookNotFound, ValidationFailed."""
+    policy = policy_from(fields)
+    old = _demand(tx, account)
+    endpoints.save_endpoint(tx, replace(old, policy=json.dumps(fields), updated_at=_later(old, stamp)))
+    return Published(policy, frozenset({old.lane_id}))
+
+
+def check_secret(secret: str) -> None:
+    """Raises: ValidationFailed when the length is out of bounds, in the contract's words."""
+    if len(secret) < limits.SECRET_CHARS_MIN:
+        raise ValidationFailed(f"secret_key: length of value must be at least {limits.SECRET_CHARS_MIN}")
+    if len(secret) > limits.SECRET_CHARS_MAX:
+        raise ValidationFailed(f"secret_key: length of value must be at most {limits.SECRET_CHARS_MAX}")
+
+
+def url_place(endpoint_id: EndpointId) -> str:
+    """Where the sealed URL belongs."""
+    return f"endpoint-url:{endpoint_id}"
+
+
+def secret_place(endpoint_id: EndpointId) -> str:
+    """Where the sealed secret belongs."""
+    return f"endpoint-secret:{endpoint_id}"
+
+
+def _demand(tx: Tx, account: Account) -> Endpoint:
+    endpoints.lock_account(tx, account)
+    found = find(tx, account)
+    if found is None:
+        raise WebhookNotFound
+    return found
+
+
+def _new_endpoint(tx: Tx, account: Account, wanted: Wanted, stamp: Stamp) -> Endpoint:
+    new = Endpoint(
+        id=EndpointId(stamp.new_id()),
+        organization_id=account.organization_id,
+        account_id=account.id,
+        level=Level.ACCOUNT,
+        lane_id=LaneId(stamp.new_id()),
+        url_masked=None,
+        url_sealed=None,
+        secret_sealed=None,
+        policy=json.dumps({"preset": wanted.preset}),
+        created_at=stamp.at,
+        updated_at=0,
+        deregistered_at=None,
+        disabled_at=None,
+        disabled_reason=None,
+    )
+    endpoints.insert_endpoint(tx, new)
+    lanes.insert_lane(tx, new.lane_id, new.organization_id, new.id)
+    return new
+
+
+def _later(endpoint: Endpoint, stamp: Stamp) -> int:
+    """The instant of a change; always later than the last, for the lane's owner tells versions apart by it."""
+    return max(stamp.at, endpoint.updated_at + 1)

@@ -1,0 +1,147 @@
+"""Who is asking: an API account by bearer token or legacy Basic, the operator, or the pipeline.
+
+Tokens are JWTs signed with a key derived from the master key, so any process of an installation can check them;
+each request also looks at the account's row, so a revoked credential ends at once. Source: contract 11, RFC 6749.
+"""
+
+import base64
+import binascii
+from typing import Any
+
+import jwt
+from litestar import Response, post
+
+from bookbell.core import limits
+from bookbell.core.errors import AccountInactive, BookbellError, NotAuthenticated
+from bookbell.core.model import Account
+from bookbell.store import accounts
+from bookbell.vault import Vault, hash_of_secret, is_same
+from bookbell.web import wire
+from bookbell.web.context import Context, context_of
+
+ISSUER = "bookbell"
+_NO_HASH = hash_of_secret("")
+
+
+async def account_of(request: wire.Wire) -> Account:
+    """The account that makes this request. Raises: NotAuthenticated, AccountInactive."""
+    context = context_of(request)
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    match scheme.lower():
+        case "bearer":
+            account_id = _account_id(credentials.strip(), context)
+            account = await context.database.read(accounts.find_account, account_id)
+        case "basic":
+            account = await _by_login(context, *_basic(credentials))
+        case _:
+            account = None
+    if account is None:
+        raise NotAuthenticated
+    if account.revoked_at is not None:
+        raise AccountInactive
+    return account
+
+
+def require_operator(request: wire.Wire) -> None:
+    """Raises: NotAuthenticated unless the operator asks."""
+    _require(request, context_of(request).operator_token)
+
+
+def require_pipeline(request: wire.Wire) -> None:
+    """Raises: NotAuthenticated unless the pipeline asks."""
+    _require(request, context_of(request).pipeline_token)
+
+
+@post("/oauth/token")
+async def token(request: wire.Wire) -> Response[bytes]:
+    """Client credentials for a bearer token: JSON or form, or Basic with or without a body."""
+    context = context_of(request)
+    try:
+        params = await wire.read_params(request)
+        grant = params.text("grant_type")
+        login, secret = params.text("client_id"), params.text("client_secret")
+    except BookbellError as error:
+        return _token_error("invalid_request", error.message)
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic" and not login:
+        try:
+            login, secret = _basic(credentials)
+        except NotAuthenticated:
+            return _token_error("invalid_request", "The Authorization header is not valid Basic.")
+        grant = grant or "client_credentials"
+    if grant is None or not login or secret is None:
+        return _token_error("invalid_request", "grant_type, client_id and client_secret are required.")
+    if grant != "client_credentials":
+        return _token_error("unsupported_grant_type", "Only client_credentials is supported.")
+    account = await _by_login(context, login, secret)
+    if account is None or account.revoked_at is not None:
+        return _token_error("access_denied", "Unauthorized")
+    body = {
+        "access_token": mint(account, context.vault, now_s=context.ambient.now_ms() // 1000),
+        "token_type": "Bearer",
+        "expires_in": limits.TOKEN_LIFETIME_S,
+    }
+    return wire.answer(body, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
+
+
+def mint(account: Account, vault: Vault, *, now_s: int) -> str:
+    """A bearer token for this account, good for 24 hours."""
+    claims = {
+        "iss": ISSUER,
+        "sub": account.id,
+        "org": account.organization_id,
+        "iat": now_s,
+        "exp": now_s + limits.TOKEN_LIFETIME_S,
+    }
+    return jwt.encode(claims, vault.derive("jwt"), algorithm="HS256")
+
+
+def _account_id(text: str, context: Context) -> str:
+    # The clock is the service's own, so expiry is checked here rather than by the library.
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            text,
+            context.vault.derive("jwt"),
+            algorithms=["HS256"],
+            issuer=ISSUER,
+            options={"require": ["exp", "iat", "sub", "iss"], "verify_exp": False, "verify_iat": False},
+        )
+        expires_at = int(claims["exp"]) * 1000
+    except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+        raise NotAuthenticated from error
+    if context.ambient.now_ms() >= expires_at:
+        raise NotAuthenticated
+    return str(claims["sub"])
+
+
+async def _by_login(context: Context, login: str, secret: str) -> Account | None:
+    """The account with this login and secret; unknown logins take as long as wrong secrets."""
+    found = await context.database.read(accounts.find_login, login)
+    stored = found[1] if found is not None else _NO_HASH
+    is_right = is_same(stored, hash_of_secret(secret))
+    return found[0] if found is not None and is_right else None
+
+
+def _basic(credentials: str) -> tuple[str, str]:
+    try:
+        decoded = base64.b64decode(credentials.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, ValueError) as error:
+        raise NotAuthenticated from error
+    login, colon, secret = decoded.partition(":")
+    if not colon or "\0" in decoded:
+        raise NotAuthenticated
+    return login, secret
+
+
+def _require(request: wire.Wire, expected: str) -> None:
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not is_same(given.strip(), expected):
+        raise NotAuthenticated
+
+
+def _token_error(error: str, description: str) -> Response[bytes]:
+    body = {"error": error, "error_description": description}
+    return wire.answer(body, status=400, headers={"Cache-Control": "no-store"})
+
+
+routes = [token]

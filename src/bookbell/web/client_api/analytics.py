@@ -1,0 +1,38 @@
+"""Asynchronous analytics over the wire. Source: contract 10.9."""
+
+from typing import Any
+
+from litestar import Response, get, post
+
+from bookbell.actions import analytics
+from bookbell.core.errors import MissingParameter
+from bookbell.web import wire
+from bookbell.web.auth import account_of
+from bookbell.web.client_api.books import book_key
+from bookbell.web.context import context_of
+
+
+@post("/v1/book/analytics/async/request")
+async def request_analytics(request: wire.Wire) -> Response[bytes]:
+    """Ask for the analytics of a book."""
+    context, account = context_of(request), await account_of(request)
+    params = await wire.read_params(request)
+    if "pk" not in params and "book_uuid" not in params:
+        raise MissingParameter("Required pk")
+    made = await context.perform(analytics.request_analytics, account, book_key(params), context.stamp())
+    return wire.ok({"analytics_request_id": made.id})
+
+
+@get("/v1/book/analytics/async/result")
+async def read_result(request: wire.Wire) -> Response[bytes]:
+    """The analytics of a book, or how far they are."""
+    context, account = context_of(request), await account_of(request)
+    params = await wire.read_params(request)
+    found = await context.database.read(analytics.find_result, account, params.required_text("analytics_request_id"))
+    shown: dict[str, Any] = {"analytics_status": found.status}
+    if found.result is not None:
+        shown["analytics"] = wire.json_object(found.result.encode())
+    return wire.ok({found.id: shown})
+
+
+routes = [request_analytics, read_result]

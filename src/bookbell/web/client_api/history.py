@@ -1,0 +1,136 @@
+"""Events and deliveries of an account: what was told, what came of it, and trying again. An extension of ours."""
+
+import json
+from typing import Any
+
+from litestar import Response, get, post
+
+from bookbell.actions import history
+from bookbell.actions.history import Inspected
+from bookbell.core import limits
+from bookbell.core.errors import ValidationFailed
+from bookbell.core.model import DeliveryState, Event
+from bookbell.store.history import AttemptView, DeliveryQuery, DeliveryView
+from bookbell.web import wire
+from bookbell.web.auth import account_of
+from bookbell.web.context import context_of
+
+
+@get("/v1/events")
+async def list_events(request: wire.Wire) -> Response[bytes]:
+    """The events of the account's books, newest first."""
+    context, account = context_of(request), await account_of(request)
+    params = await wire.read_params(request)
+    found = await context.database.read(
+        history.list_events, account, before=params.text("before"), count=_count(params)
+    )
+    return wire.ok({"events": [_event(each) for each in found], "next": _next([each.id for each in found], params)})
+
+
+@get("/v1/deliveries")
+async def list_deliveries(request: wire.Wire) -> Response[bytes]:
+    """The deliveries of the account's webhook, newest first."""
+    context, account = context_of(request), await account_of(request)
+    params = await wire.read_params(request)
+    state = params.text("state")
+    if state is not None and state not in list(DeliveryState):
+        raise ValidationFailed(f"state: one of {', '.join(DeliveryState)} is expected")
+    query = DeliveryQuery(
+        state=state,
+        event_type=params.text("event"),
+        book_pk=params.integer("book_pk"),
+        before=params.text("before"),
+        count=_count(params),
+    )
+    found = await context.database.read(history.list_deliveries, account, query)
+    shown = [_delivery(each) for each in found]
+    return wire.ok({"deliveries": shown, "next": _next([each.id for each in found], params)})
+
+
+@get("/v1/deliveries/{delivery_id:str}")
+async def read_delivery(request: wire.Wire, delivery_id: str) -> Response[bytes]:
+    """One delivery with the body that is sent and each attempt."""
+    context, account = context_of(request), await account_of(request)
+    inspected = await context.database.read(history.inspect, account, wire.checked_text(delivery_id))
+    return wire.ok(_inspected(inspected))
+
+
+@post("/v1/deliveries/{delivery_id:str}/retry")
+async def retry_delivery(request: wire.Wire, delivery_id: str) -> Response[bytes]:
+    """Make a waiting or exhausted delivery due now."""
+    context, account = context_of(request), await account_of(request)
+    delivery = await context.perform(history.retry_now, account, wire.checked_text(delivery_id), context.stamp())
+    return wire.ok(_delivery(delivery))
+
+
+def _count(params: wire.Params) -> int:
+    count = params.integer("limit")
+    if count is None:
+        return limits.PAGE_COUNT_DEFAULT
+    if not 1 <= count <= limits.PAGE_COUNT_MAX:
+        raise ValidationFailed(f"limit: a number from 1 to {limits.PAGE_COUNT_MAX} is expected")
+    return count
+
+
+def _next(ids: list[Any], params: wire.Params) -> str | None:
+    """What to give as `before` for the next page; None on the last."""
+    return str(ids[-1]) if len(ids) == _count(params) else None
+
+
+def _event(event: Event) -> dict[str, Any]:
+    body = event.body_account or event.body_org or b"null"
+    return {
+        "id": event.id,
+        "event": event.type,
+        "book_pk": event.book_pk,
+        "created_at": wire.exact_instant(event.created_at),
+        "matched_count": event.matched_count,
+        "body": json.loads(body),
+    }
+
+
+def _delivery(delivery: DeliveryView) -> dict[str, Any]:
+    is_waiting = delivery.state is DeliveryState.PENDING
+    return {
+        "id": delivery.id,
+        "event_id": delivery.event_id,
+        "event": delivery.event_type,
+        "book_pk": delivery.book_pk,
+        "state": delivery.state,
+        "reason": delivery.reason,
+        "attempt_count": delivery.attempt_count,
+        "created_at": wire.exact_instant(delivery.created_at),
+        "next_attempt_at": wire.exact_instant(delivery.due_at) if is_waiting else None,
+        "finished_at": None if delivery.finished_at is None else wire.exact_instant(delivery.finished_at),
+    }
+
+
+def _inspected(inspected: Inspected) -> dict[str, Any]:
+    attempts = [_attempt(each) for each in inspected.attempts]
+    return {**_delivery(inspected.delivery), "body": _event(inspected.event)["body"], "attempts": attempts}
+
+
+def _attempt(attempt: AttemptView) -> dict[str, Any]:
+    body = None if attempt.response_body is None else attempt.response_body.decode("utf-8", "replace")
+    return {
+        "number": attempt.number,
+        "started_at": wire.exact_instant(attempt.started_at),
+        "outcome": attempt.outcome,
+        "status_code": attempt.status_code,
+        "detail": attempt.detail,
+        "timings_us": {
+            "dns": attempt.dns_us,
+            "connect": attempt.connect_us,
+            "tls": attempt.tls_us,
+            "first_byte": attempt.first_byte_us,
+            "total": attempt.total_us,
+        },
+        "remote_address": attempt.remote_address,
+        "response_headers": json.loads(attempt.response_headers or "[]"),
+        "response_body": body,
+        "worker": attempt.worker,
+        "is_stale": attempt.is_stale,
+    }
+
+
+routes = [list_events, list_deliveries, read_delivery, retry_delivery]

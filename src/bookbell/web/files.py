@@ -1,0 +1,176 @@
+"""Uploaded files: streamed to the blob folder while they arrive, never held in memory.
+
+A file is written under a temporary name, hashed on the way, flushed to disk, and renamed once the request is
+complete. Whatever goes wrong before the database has taken it, it is removed; what a crash leaves are temporary
+names, which `sweep_temporary` removes at the next start.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+
+from bookbell.core import limits
+from bookbell.core.errors import MissingParameter, OneFileOnly, TooLarge, UnsupportedMediaType, ValidationFailed
+from bookbell.web import wire
+
+FILE_FIELDS = {"upload", "file"}
+TEMPORARY_SUFFIX = ".part"
+WRITE_BYTES = 1024 * 1024  # gathered before a thread writes them
+_OVERHEAD_BYTES = 1024 * 1024  # of a form around its file
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A file that has arrived whole. name: as the client calls it; blob: its path within the blob folder."""
+
+    name: str
+    blob: str
+    path: Path
+    md5: str
+    size_bytes: int
+
+
+@dataclass(slots=True)
+class _Writing:
+    """A file that is arriving."""
+
+    name: str
+    path: Path
+    file: BinaryIO
+    md5: Any = field(default_factory=lambda: hashlib.md5(usedforsecurity=False))  # the contract's checksum
+    size_bytes: int = 0
+    gathered: bytearray = field(default_factory=bytearray)
+
+
+@contextlib.asynccontextmanager
+async def received(
+    request: wire.Wire, blob_dir: Path, blob_id: str, bytes_max: int
+) -> AsyncIterator[tuple[wire.Params, Received]]:
+    """The form of an upload with its one file. The file is kept if the block ends well and calls `keep`.
+
+    Raises: UnsupportedMediaType, ValidationFailed, MissingParameter, OneFileOnly, TooLarge.
+    """
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    if kind != "multipart/form-data":
+        raise UnsupportedMediaType("An upload is sent as multipart/form-data, with the file in the field upload.")
+    blob = f"{blob_id[-2:]}/{blob_id}"
+    path = blob_dir / blob
+    form = _Form(path.with_name(path.name + TEMPORARY_SUFFIX), bytes_max)
+    try:
+        await form.read(request, options.get("boundary", ""))
+        writing = form.writing
+        if writing is None:
+            raise MissingParameter("Required parameter not found: upload")
+        await asyncio.to_thread(_finish, writing, path)
+        params = wire.checked_params([*request.query_params.multi_items(), *form.fields])
+        name = wire.checked_text(params.text("doc_name") or writing.name)[: limits.NAME_CHARS_MAX]
+        yield params, Received(name, blob, path, writing.md5.hexdigest(), writing.size_bytes)
+    except BaseException:
+        await asyncio.shield(asyncio.to_thread(_remove, form.writing, path))
+        raise
+
+
+def remove(file: Received) -> None:
+    """Forget a file that is not wanted after all."""
+    file.path.unlink(missing_ok=True)
+
+
+def sweep_temporary(blob_dir: Path) -> int:
+    """Remove what uploads cut off by a crash have left. Only before requests are served. Gives how many."""
+    left = list(blob_dir.glob(f"*/*{TEMPORARY_SUFFIX}"))
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
+
+
+class _Form:
+    """Reads one multipart form: small fields into memory, the one file to disk."""
+
+    def __init__(self, path: Path, bytes_max: int) -> None:
+        self.fields: list[tuple[str, str]] = []
+        self.writing: _Writing | None = None
+        self._path = path
+        self._bytes_max = bytes_max
+        self._segment: MultipartSegment | None = None
+        self._value = bytearray()
+
+    async def read(self, request: wire.Wire, boundary: str) -> None:
+        read_bytes = 0
+        try:
+            with PushMultipartParser(boundary, max_segment_count=limits.FORM_PART_COUNT_MAX) as parser:
+                async for chunk in request.stream():
+                    read_bytes += len(chunk)
+                    self._check_size(read_bytes - _OVERHEAD_BYTES)
+                    for part in parser.parse(chunk) if chunk else ():
+                        self._take(part)
+                    await self._flush(WRITE_BYTES)
+                for part in parser.parse(b""):
+                    self._take(part)
+        except (MultipartError, UnicodeDecodeError) as error:
+            raise ValidationFailed("The multipart form cannot be read") from error
+        await self._flush(1)
+
+    def _take(self, part: MultipartSegment | bytearray | bytes | None) -> None:
+        if isinstance(part, MultipartSegment):
+            self._segment, self._value = part, bytearray()
+            if self._is_file():
+                self._open(part.filename or "")
+        elif part is None:
+            assert self._segment is not None
+            if not self._is_file():
+                self.fields.append((self._segment.name, self._value.decode("utf-8")))
+        elif self._is_file():
+            assert self.writing is not None
+            self.writing.gathered += part
+            self.writing.size_bytes += len(part)
+            self._check_size(self.writing.size_bytes)
+        else:
+            self._value += part
+            if len(self._value) > limits.FORM_FIELD_BYTES_MAX:
+                raise TooLarge(f"A form field exceeds {limits.FORM_FIELD_BYTES_MAX} bytes")
+
+    def _is_file(self) -> bool:
+        return self._segment is not None and self._segment.name in FILE_FIELDS
+
+    def _open(self, name: str) -> None:
+        if self.writing is not None:
+            raise OneFileOnly
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        shown = name.replace("\\", "/").rsplit("/", 1)[-1]
+        self.writing = _Writing(shown or "upload", self._path, self._path.open("xb"))
+
+    def _check_size(self, size_bytes: int) -> None:
+        if size_bytes > self._bytes_max:
+            raise TooLarge(f"The file exceeds {self._bytes_max} bytes")
+
+    async def _flush(self, at_least: int) -> None:
+        writing = self.writing
+        if writing is not None and len(writing.gathered) >= at_least:
+            gathered, writing.gathered = writing.gathered, bytearray()
+            await asyncio.to_thread(_write, writing, gathered)
+
+
+def _write(writing: _Writing, gathered: bytearray) -> None:
+    writing.md5.update(gathered)
+    writing.file.write(gathered)
+
+
+def _finish(writing: _Writing, path: Path) -> None:
+    writing.file.flush()
+    os.fsync(writing.file.fileno())
+    writing.file.close()
+    writing.path.rename(path)
+
+
+def _remove(writing: _Writing | None, path: Path) -> None:
+    if writing is not None:
+        writing.file.close()
+        writing.path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
