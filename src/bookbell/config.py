@@ -17,6 +17,10 @@ class SettingsError(Exception):
     """A setting cannot be used; the message names it and says what it should look like."""
 
 
+class StartError(Exception):
+    """The service cannot start; the message says why and what to do."""
+
+
 def _setting(default: Any, help_text: str) -> Any:
     return field(default=default, metadata={"help": help_text})
 

@@ -19,7 +19,7 @@ import uvicorn
 
 from bookbell import telemetry
 from bookbell.ambient import RealAmbient
-from bookbell.config import Settings
+from bookbell.config import Settings, StartError
 from bookbell.core import limits
 from bookbell.core.guard import GuardRules, judge_address
 from bookbell.core.model import LaneId
@@ -46,10 +46,6 @@ class Role(StrEnum):
     ALL = "all"
     API = "api"
     WORKER = "worker"
-
-
-class StartError(Exception):
-    """The service cannot start; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,11 @@ def revoke(tx: Tx, organization_id: str, account_id: str, stamp: Stamp) -> Accou
     return found
 
 
+def client_id_from(randomness: str) -> str:
+    """A client id made of fresh randomness, letters and digits only."""
+    return "bb" + "".join(char for char in randomness if char.isalnum())[:30]
+
+
 def _check_name(field: str, text: str) -> None:
     if not text.strip() or len(text) > limits.NAME_CHARS_MAX or not text.isprintable():
         raise ValidationFailed(f"{field}: 1 to {limits.NAME_CHARS_MAX} printable characters are expected")

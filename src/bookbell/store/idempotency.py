@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bookbell.core import limits
@@ -44,6 +44,15 @@ def keep(tx: Tx, scope: str, key: str, answer: Kept, *, at: int) -> bool:
     except IntegrityError:
         return False
     return True
+
+
+def fill(tx: Tx, scope: str, key: str, response: bytes) -> None:
+    """Put the answer under a key that was taken in this transaction."""
+    tx.execute(
+        update(idempotency_keys)
+        .where(idempotency_keys.c.scope == scope, idempotency_keys.c.key == key)
+        .values(response=response)
+    )
 
 
 def prune(tx: Tx, *, before: int) -> int:

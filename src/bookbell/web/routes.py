@@ -1,7 +1,19 @@
 """Every route of the service."""
 
-from litestar.types import ControllerRouterHandler
+from litestar.handlers import HTTPRouteHandler
 
-from bookbell.web import health
+from bookbell.web import auth, health
+from bookbell.web.client_api import analytics, books, history, uploads, webhooks
+from bookbell.web.platform_api import organizations, reports
 
-ROUTES: list[ControllerRouterHandler] = [*health.routes]
+ROUTES: list[HTTPRouteHandler] = [
+    *auth.routes,
+    *webhooks.routes,
+    *books.routes,
+    *uploads.routes,
+    *analytics.routes,
+    *history.routes,
+    *organizations.routes,
+    *reports.routes,
+    *health.routes,
+]

@@ -93,7 +93,7 @@ class Params:
 async def read_params(request: Wire) -> Params:
     """The parameters of the body and of the query (which wins). Raises: the errors of bad input."""
     query = _gathered(list(request.query_params.multi_items()))
-    body = await _read_body(request)
+    body = await read_body(request)
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     return Params(_checked({**_body_values(kind, options, body), **query}))
 
@@ -111,7 +111,11 @@ def checked_text(text: str) -> str:
 
 async def read_json(request: Wire, kind: type[msgspec.Struct]) -> Any:
     """The JSON body as a value of this struct. Raises: MalformedJson, ValidationFailed."""
-    body = await _read_body(request)
+    return converted(await read_body(request), kind)
+
+
+def converted(body: bytes, kind: type[msgspec.Struct]) -> Any:
+    """JSON bytes as a value of this struct. Raises: MalformedJson, ValidationFailed."""
     try:
         return msgspec.convert(_checked(json_object(body)), kind)
     except msgspec.ValidationError as error:
@@ -155,7 +159,8 @@ def exact_instant(at: int) -> str:
     return f"{instant(at)[:-1]}.{at % 1000:03d}Z"
 
 
-async def _read_body(request: Wire) -> bytes:
+async def read_body(request: Wire) -> bytes:
+    """The body, bounded. Raises: TooLarge."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

@@ -1,0 +1,99 @@
+"""Commands for events and deliveries of one account."""
+
+import json
+from typing import Any
+
+import typer
+
+from bookbell.cli.printing import JSON_OPTION, explained, show, show_table
+
+deliveries = typer.Typer(help="Deliveries of an account's webhook.", no_args_is_help=True)
+ACCOUNT_OPTION = typer.Option(..., "--account", help="The account's client id or e-mail address.")
+LIMIT_OPTION = typer.Option(20, help="How many, newest first.", min=1, max=500)
+
+
+def events(account: str = ACCOUNT_OPTION, limit: int = LIMIT_OPTION, as_json: bool = JSON_OPTION) -> None:
+    """List the events of an account's books."""
+    with explained():
+        from bookbell.actions import history
+        from bookbell.cli.running import opened
+
+        with opened() as parts:
+            owner = _account(parts, account)
+            found = parts.database.read_now(history.list_events, owner, before=None, count=limit)
+        columns = ["id", "type", "book_pk", "matched_count", "created_at"]
+        show_table([{name: getattr(each, name) for name in columns} for each in found], columns, as_json=as_json)
+
+
+@deliveries.command("list")
+def list_deliveries(
+    account: str = ACCOUNT_OPTION,
+    state: str | None = typer.Option(None, help="pending, delivered, exhausted or cancelled."),
+    limit: int = LIMIT_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """List deliveries."""
+    with explained():
+        from bookbell.actions import history
+        from bookbell.cli.running import opened
+        from bookbell.store.history import DeliveryQuery
+
+        with opened() as parts:
+            owner = _account(parts, account)
+            query = DeliveryQuery(state=state, count=limit)
+            found = parts.database.read_now(history.list_deliveries, owner, query)
+        columns = ["id", "event_type", "book_pk", "state", "attempt_count", "due_at", "reason"]
+        show_table([{name: getattr(each, name) for name in columns} for each in found], columns, as_json=as_json)
+
+
+@deliveries.command("show")
+def show_delivery(delivery_id: str, account: str = ACCOUNT_OPTION, as_json: bool = JSON_OPTION) -> None:
+    """Show one delivery with its body and each attempt."""
+    with explained():
+        from bookbell.actions import history
+        from bookbell.cli.running import opened
+
+        with opened() as parts:
+            found = parts.database.read_now(history.inspect, _account(parts, account), delivery_id)
+        columns = ["id", "event_type", "book_pk", "state", "attempt_count", "created_at", "due_at", "reason"]
+        shown: dict[str, Any] = {name: getattr(found.delivery, name) for name in columns}
+        body = (found.event.body_account or found.event.body_org or b"").decode()
+        names = ["number", "started_at", "outcome", "status_code", "total_us", "detail", "is_stale"]
+        attempts = [{name: getattr(each, name) for name in names} for each in found.attempts]
+        show(
+            {**shown, "body": json.loads(body), "attempts": attempts},
+            as_json=as_json,
+            rows=[*shown.items(), ("body", body)],
+        )
+        if not as_json:
+            show_table(attempts, names, as_json=False)
+
+
+@deliveries.command("retry")
+def retry_delivery(delivery_id: str, account: str = ACCOUNT_OPTION) -> None:
+    """Make a waiting or exhausted delivery due now; a running service sends it within a second."""
+    with explained():
+        from bookbell.actions import history
+        from bookbell.actions.stamp import Stamp
+        from bookbell.cli.running import opened
+
+        with opened() as parts:
+            stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
+            parts.database.write_now(history.retry_now, _account(parts, account), delivery_id, stamp)
+        typer.echo(f"Delivery {delivery_id} is due now.")
+
+
+def _account(parts: Any, login: str) -> Any:
+    from bookbell.core.errors import AccountNotFound
+    from bookbell.store import accounts
+
+    found = parts.database.read_now(accounts.find_login, login)
+    if found is None:
+        raise AccountNotFound(f"No account has the client id or e-mail address {login}.")
+    return found[0]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register these commands."""
+    app.command()(events)
+    app.add_typer(deliveries, name="deliveries")

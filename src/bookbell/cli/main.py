@@ -1,0 +1,26 @@
+"""The command `bookbell`: parses, runs one action, prints."""
+
+import sys
+
+import typer
+
+from bookbell.cli import accounts, deliveries, operate, verify
+
+app = typer.Typer(
+    name="bookbell",
+    help="Self-hosted webhook notifications for books of documents.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for _module in (operate, accounts, deliveries, verify):
+    _module.add_to(app)
+
+
+def run() -> None:
+    """The entry point of the program."""
+    try:
+        app()
+    except BrokenPipeError:
+        sys.exit(1)

@@ -1,0 +1,93 @@
+"""Commands that run the service and keep its database: serve, demo, db, key, tokens, audit."""
+
+import time
+from pathlib import Path
+
+import typer
+
+from bookbell.cli.printing import JSON_OPTION, explained, show, show_table
+
+database = typer.Typer(help="Keep the database.", no_args_is_help=True)
+
+
+def serve(
+    role: str = typer.Option("all", help="all, api (answers requests) or worker (delivers)."),
+    simulate: bool = typer.Option(False, "--simulate", help="Play the pipeline: move uploads through their states."),
+    host: str | None = typer.Option(None, help="Address to listen on (BOOKBELL_HOST)."),
+    port: int | None = typer.Option(None, help="Port to listen on, 0 takes a free one (BOOKBELL_PORT)."),
+    data: Path | None = typer.Option(None, help="Data folder (BOOKBELL_DATA_DIR)."),
+) -> None:
+    """Run the service until SIGTERM or Ctrl-C."""
+    with explained():
+        from bookbell.cli.running import serve_until_stopped
+
+        serve_until_stopped(role, is_simulating=simulate, overrides={"host": host, "port": port, "data_dir": data})
+
+
+def demo(
+    keep: bool = typer.Option(False, "--keep", help="Leave the service running at the end, and say how to use it."),
+) -> None:
+    """Watch real books ring real webhooks, in under 20 seconds."""
+    with explained():
+        from bookbell.cli.demo import run_demo
+
+        raise typer.Exit(run_demo(is_kept=keep))
+
+
+def key(as_json: bool = JSON_OPTION) -> None:
+    """Make a master key for BOOKBELL_MASTER_KEY."""
+    from bookbell.vault import new_master_key
+
+    made = new_master_key()
+    show({"master_key": made}, as_json=as_json, rows=[("BOOKBELL_MASTER_KEY", made)])
+
+
+def tokens(as_json: bool = JSON_OPTION) -> None:
+    """Print the tokens of the operator and of the pipeline."""
+    with explained():
+        from bookbell.cli.running import opened
+
+        with opened() as parts:
+            found = {"operator_token": parts.operator_token, "pipeline_token": parts.pipeline_token}
+        show(found, as_json=as_json, rows=list(found.items()))
+
+
+def audit(
+    since_hours: float = typer.Option(24.0, help="How far back events are counted."),
+    organization: str | None = typer.Option(None, help="Only this organization's id."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Recompute the ledger from the rows; exit 1 if it does not balance."""
+    with explained():
+        from bookbell.cli.running import opened
+        from bookbell.store.ledger import ledgers
+
+        with opened() as parts:
+            now = parts.ambient.now_ms()
+            found = parts.database.read_now(
+                ledgers, since=now - int(since_hours * 3_600_000), until=now + 1, organization_id=organization
+            )
+    names = ("organization_id", "matched", "delivered", "pending", "exhausted", "cancelled")
+    shown = [{**{name: getattr(each, name) for name in names}, "problems": list(each.problems())} for each in found]
+    show_table(shown, [*names, "problems"], as_json=as_json)
+    raise typer.Exit(1 if any(each.problems() for each in found) else 0)
+
+
+@database.command("upgrade")
+def upgrade_database() -> None:
+    """Bring the database to this version's schema."""
+    with explained():
+        from bookbell.cli.running import opened
+        from bookbell.store.upgrade import upgrade
+
+        started = time.perf_counter()
+        with opened(is_checked=False) as parts:
+            upgrade(parts.database)
+        typer.echo(f"The database is up to date ({time.perf_counter() - started:.1f} s).")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register these commands."""
+    for command in (serve, demo, key, tokens, audit):
+        app.command()(command)
+    app.add_typer(database, name="db")

@@ -1,0 +1,40 @@
+"""Starts the service, or just its parts, for commands."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+import uvloop
+
+from bookbell import telemetry
+from bookbell.config import StartError, read_settings
+from bookbell.service import Opened, Role, Service, open_parts
+
+
+def serve_until_stopped(role: str, *, is_simulating: bool, overrides: Mapping[str, Any]) -> None:
+    """Run one process of the service. Raises: StartError, SettingsError, VaultError."""
+    if role not in list(Role):
+        raise StartError(f"--role is one of {', '.join(Role)}, not {role}.")
+    settings = read_settings(**overrides)
+    telemetry.set_up_logging(settings.log_format)
+    parts = open_parts(settings)
+
+    async def main() -> None:
+        await Service(parts, role=Role(role), is_simulating=is_simulating).run(_announce)
+
+    uvloop.run(main())
+
+
+@contextmanager
+def opened(*, is_checked: bool = True) -> Iterator[Opened]:
+    """Vault and database for a command, closed at its end."""
+    parts = open_parts(read_settings(), is_checked=is_checked)
+    try:
+        yield parts
+    finally:
+        parts.database.close()
+
+
+def _announce(address: str) -> None:
+    typer.echo(f"bookbell is ready {('at ' + address) if address else '(worker)'}")

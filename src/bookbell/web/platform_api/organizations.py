@@ -1,0 +1,122 @@
+"""The operator's calls: organizations and their accounts."""
+
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+
+from bookbell.actions import accounts as acting
+from bookbell.actions.accounts import NewAccount
+from bookbell.core import limits
+from bookbell.core.errors import OrganizationNotFound
+from bookbell.core.model import Account, Organization, Role
+from bookbell.store import accounts
+from bookbell.store.database import Tx
+from bookbell.vault import hash_of_secret
+from bookbell.web import wire
+from bookbell.web.auth import require_operator
+from bookbell.web.context import context_of
+
+BASE = "/platform/v1/organizations"
+
+
+class OrganizationBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A new organization."""
+
+    name: str
+
+
+class AccountBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A new account; without an e-mail address it gets a placeholder."""
+
+    name: str
+    role: Role = Role.STANDARD
+    email: str | None = None
+
+
+@post(BASE)
+async def create_organization(request: wire.Wire) -> Response[bytes]:
+    """Add an organization."""
+    require_operator(request)
+    context = context_of(request)
+    body: OrganizationBody = await wire.read_json(request, OrganizationBody)
+    made = await context.database.write(acting.create_organization, body.name, context.stamp())
+    return wire.ok(_organization(made))
+
+
+@get(BASE)
+async def list_organizations(request: wire.Wire) -> Response[bytes]:
+    """All organizations, oldest first, page by page."""
+    require_operator(request)
+    params = await wire.read_params(request)
+    found = await context_of(request).database.read(
+        accounts.list_organizations, after=params.text("after") or "", count=limits.PAGE_COUNT_MAX
+    )
+    return wire.ok({"organizations": [_organization(each) for each in found]})
+
+
+@post(BASE + "/{organization_id:str}/accounts")
+async def create_account(request: wire.Wire, organization_id: str) -> Response[bytes]:
+    """Add an account. Its secret is shown in this answer and never again."""
+    require_operator(request)
+    context = context_of(request)
+    body: AccountBody = await wire.read_json(request, AccountBody)
+    secret = context.ambient.new_secret()
+    wanted = NewAccount(
+        name=body.name,
+        role=body.role,
+        email=body.email,
+        client_id=acting.client_id_from(context.ambient.new_secret()),
+        secret_hash=hash_of_secret(secret),
+    )
+    organization_id = wire.checked_text(organization_id)
+    made = await context.database.write(acting.create_account, organization_id, wanted, context.stamp())
+    return wire.ok({**_account(made), "client_secret": secret})
+
+
+@get(BASE + "/{organization_id:str}/accounts")
+async def list_accounts(request: wire.Wire, organization_id: str) -> Response[bytes]:
+    """The accounts of an organization, revoked ones included."""
+    require_operator(request)
+    params = await wire.read_params(request)
+    found = await context_of(request).database.read(
+        _accounts_of, wire.checked_text(organization_id), after=params.text("after") or ""
+    )
+    return wire.ok({"accounts": [_account(each) for each in found]})
+
+
+@post(BASE + "/{organization_id:str}/accounts/{account_id:str}/revoke")
+async def revoke_account(request: wire.Wire, organization_id: str, account_id: str) -> Response[bytes]:
+    """End an account's access for good."""
+    require_operator(request)
+    context = context_of(request)
+    ids = wire.checked_text(organization_id), wire.checked_text(account_id)
+    return wire.ok(_account(await context.database.write(acting.revoke, *ids, context.stamp())))
+
+
+def _accounts_of(tx: Tx, organization_id: str, *, after: str) -> list[Account]:
+    organization = accounts.find_organization(tx, organization_id)
+    if organization is None:
+        raise OrganizationNotFound
+    return accounts.list_accounts(tx, organization.id, after=after, count=limits.PAGE_COUNT_MAX)
+
+
+def _organization(organization: Organization) -> dict[str, Any]:
+    created = wire.exact_instant(organization.created_at)
+    return {"id": organization.id, "name": organization.name, "created_at": created}
+
+
+def _account(account: Account) -> dict[str, Any]:
+    return {
+        "id": account.id,
+        "organization_id": account.organization_id,
+        "name": account.name,
+        "email": account.email,
+        "role": account.role,
+        "client_id": account.client_id,
+        "created_at": wire.exact_instant(account.created_at),
+        "revoked_at": None if account.revoked_at is None else wire.exact_instant(account.revoked_at),
+    }
+
+
+routes = [create_organization, list_organizations, create_account, list_accounts, revoke_account]

@@ -1,0 +1,304 @@
+"""The pipeline's calls: outcomes one by one or as a batch, and what waits to be done.
+
+With an Idempotency-Key a report is carried out once however often it is sent: its answer is kept in the transaction
+that made it. Source: docs/reporting-outcomes.md.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Response, get, post
+
+from bookbell.actions import reports
+from bookbell.actions.reports import Report, Reported
+from bookbell.actions.stamp import Published, Stamp
+from bookbell.core import limits
+from bookbell.core.errors import IdempotencyMismatch, ValidationFailed
+from bookbell.core.model import AnalyticsStatus, DocumentStatus, MixedStatus
+from bookbell.store import analytics, documents, idempotency
+from bookbell.store.database import Tx
+from bookbell.web import wire
+from bookbell.web.auth import require_pipeline
+from bookbell.web.context import context_of
+
+BASE = "/platform/v1"
+Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
+
+
+class StatusBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The state a document (or all documents in work of an image group) has reached."""
+
+    status: DocumentStatus
+    reason: Reason | None = None
+
+
+class MixedBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The state a mixed document has reached."""
+
+    status: MixedStatus
+    reason: Reason | None = None
+
+
+class PartBody(msgspec.Struct, forbid_unknown_fields=True):
+    """One document found in a mixed document."""
+
+    name: Reason | None = None
+    form_type: Reason | None = None
+    page_count: Annotated[int, msgspec.Meta(ge=1, le=limits.PAGES_PER_DOCUMENT_MAX)] = 1
+
+
+class ClassifiedBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The documents a mixed document was cut into."""
+
+    documents: Annotated[list[PartBody], msgspec.Meta(min_length=1, max_length=limits.DOCUMENTS_PER_MIXED_MAX)]
+
+
+class AnalyticsBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The state an analytics request has reached, with its result."""
+
+    status: AnalyticsStatus
+    result: dict[str, Any] | None = None
+
+
+class DocumentItem(StatusBody, tag_field="subject", tag="document", forbid_unknown_fields=True, kw_only=True):
+    """A document's outcome in a batch."""
+
+    uuid: str
+
+
+class MixedItem(MixedBody, tag_field="subject", tag="mixed_document", forbid_unknown_fields=True, kw_only=True):
+    """A mixed document's outcome in a batch."""
+
+    uuid: str
+
+
+class ClassifiedItem(ClassifiedBody, tag_field="subject", tag="classified", forbid_unknown_fields=True, kw_only=True):
+    """A mixed document's classification in a batch."""
+
+    uuid: str
+
+
+class GroupItem(StatusBody, tag_field="subject", tag="image_group", forbid_unknown_fields=True, kw_only=True):
+    """An image group's outcome in a batch."""
+
+    uuid: str
+
+
+class AnalyticsItem(
+    AnalyticsBody, tag_field="subject", tag="analytics_request", forbid_unknown_fields=True, kw_only=True
+):
+    """An analytics request's outcome in a batch."""
+
+    id: str
+
+
+Item = DocumentItem | MixedItem | ClassifiedItem | GroupItem | AnalyticsItem
+
+
+class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Reports that are carried out together, all or none."""
+
+    reports: Annotated[list[Item], msgspec.Meta(min_length=1, max_length=limits.REPORT_BATCH_COUNT_MAX)]
+
+
+@post(BASE + "/documents/{uuid:str}/status")
+async def report_document(request: wire.Wire, uuid: str) -> Response[bytes]:
+    """A document has reached a state."""
+    return await _one(request, StatusBody, lambda body: _document(uuid, body))
+
+
+@post(BASE + "/mixed-documents/{uuid:str}/status")
+async def report_mixed(request: wire.Wire, uuid: str) -> Response[bytes]:
+    """A mixed document has reached a state other than COMPLETED."""
+    return await _one(request, MixedBody, lambda body: _mixed(uuid, body))
+
+
+@post(BASE + "/mixed-documents/{uuid:str}/classified")
+async def report_classified(request: wire.Wire, uuid: str) -> Response[bytes]:
+    """A mixed document has been cut into documents."""
+    return await _one(request, ClassifiedBody, lambda body: _classified(uuid, body))
+
+
+@post(BASE + "/image-groups/{uuid:str}/status")
+async def report_group(request: wire.Wire, uuid: str) -> Response[bytes]:
+    """All documents in work of an image group have reached a state."""
+    return await _one(request, StatusBody, lambda body: _group(uuid, body))
+
+
+@post(BASE + "/analytics-requests/{request_id:str}/status")
+async def report_analytics(request: wire.Wire, request_id: str) -> Response[bytes]:
+    """An analytics request has its result, or has expired."""
+    return await _one(request, AnalyticsBody, lambda body: _analytics(request_id, body))
+
+
+@post(BASE + "/reports")
+async def report_batch(request: wire.Wire) -> Response[bytes]:
+    """Many reports as one transaction."""
+    require_pipeline(request)
+    raw = await wire.read_body(request)
+    batch: BatchBody = wire.converted(raw, BatchBody)
+    wanted = [_of_item(item) for item in batch.reports]
+
+    def carry_out(tx: Tx, stamp: Stamp) -> Published[Any]:
+        published = reports.apply_all(tx, wanted, stamp)
+        return Published({"reports": [_shown(each) for each in published.value]}, published.lanes)
+
+    return await _carried_out(request, raw, carry_out)
+
+
+@get(BASE + "/work")
+async def list_work(request: wire.Wire) -> Response[bytes]:
+    """What waits for the pipeline, in order of creation: documents, mixed documents, analytics requests."""
+    require_pipeline(request)
+    context, params = context_of(request), await wire.read_params(request)
+    after = params.integer("after_document") or 0, params.integer("after_mixed_document") or 0
+    return wire.ok(
+        await context.database.read(
+            _work, context.ambient.now_ms(), after=after, after_request=params.text("after_analytics_request") or ""
+        )
+    )
+
+
+def _work(tx: Tx, now: int, *, after: tuple[int, int], after_request: str) -> dict[str, Any]:
+    count = limits.PAGE_COUNT_MAX
+    return {
+        "documents": [
+            {"pk": each.pk, "uuid": each.uuid, "name": each.name, "status": each.status, "book_pk": each.book_pk}
+            for each in documents.waiting_documents(tx, before=now, after_pk=after[0], count=count)
+        ],
+        "mixed_documents": [
+            {"pk": each.pk, "uuid": each.uuid, "name": each.name, "status": each.status, "book_pk": each.book_pk}
+            for each in documents.waiting_mixed(tx, before=now, after_pk=after[1], count=count)
+        ],
+        "analytics_requests": [
+            {"id": each.id, "status": each.status, "book_pk": each.book_pk}
+            for each in analytics.waiting_requests(tx, before=now, after=after_request, count=count)
+        ],
+    }
+
+
+async def _one(request: wire.Wire, kind: type[msgspec.Struct], to_report: Callable[[Any], Report]) -> Response[bytes]:
+    require_pipeline(request)
+    raw = await wire.read_body(request)
+    report = to_report(wire.converted(raw, kind))
+
+    def carry_out(tx: Tx, stamp: Stamp) -> Published[Any]:
+        published = reports.apply(tx, report, stamp)
+        return Published(_shown(published.value), published.lanes)
+
+    return await _carried_out(request, raw, carry_out)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    body: bytes
+    is_replay: bool = False
+
+
+async def _carried_out(
+    request: wire.Wire, raw: bytes, carry_out: Callable[[Tx, Stamp], Published[Any]]
+) -> Response[bytes]:
+    """Run it, once per Idempotency-Key, and answer."""
+    context, key = context_of(request), _idempotency_key(request)
+    scope = f"POST {request.url.path}"
+    digest = hashlib.sha256(raw).hexdigest()
+
+    def run(tx: Tx, stamp: Stamp) -> Published[_Answer]:
+        if key is None:
+            published = carry_out(tx, stamp)
+            return Published(_Answer(_envelope(published.value)), published.lanes)
+        # The key is taken before the work: a second request with it waits here for the first to commit.
+        if not idempotency.keep(tx, scope, key, idempotency.Kept(digest, 200, b""), at=stamp.at):
+            kept = idempotency.find(tx, scope, key)
+            assert kept is not None
+            if kept.request_hash != digest:
+                raise IdempotencyMismatch
+            return Published(_Answer(kept.response, is_replay=True))
+        published = carry_out(tx, stamp)
+        body = _envelope(published.value)
+        idempotency.fill(tx, scope, key, body)
+        return Published(_Answer(body), published.lanes)
+
+    answer = await context.perform(run, context.stamp())
+    headers = {"Idempotent-Replayed": "true"} if answer.is_replay else {}
+    return Response(answer.body, media_type="application/json", status_code=200, headers=headers)
+
+
+def _idempotency_key(request: wire.Wire) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= limits.IDEMPOTENCY_KEY_CHARS_MAX or not (key.isascii() and key.isprintable()):
+        raise ValidationFailed(
+            f"Idempotency-Key: 1 to {limits.IDEMPOTENCY_KEY_CHARS_MAX} printable ASCII characters are expected"
+        )
+    return key
+
+
+def _envelope(value: Any) -> bytes:
+    return msgspec.json.encode({"status": 200, "message": "OK", "response": value})
+
+
+def _of_item(item: Item) -> Report:
+    match item:
+        case DocumentItem():
+            return _document(item.uuid, item)
+        case MixedItem():
+            return _mixed(item.uuid, item)
+        case ClassifiedItem():
+            return _classified(item.uuid, item)
+        case GroupItem():
+            return _group(item.uuid, item)
+        case AnalyticsItem():
+            return _analytics(item.id, item)
+
+
+def _document(uuid: str, body: StatusBody) -> Report:
+    return reports.DocumentReport(uuid=wire.checked_text(uuid), status=body.status, reason=body.reason)
+
+
+def _mixed(uuid: str, body: MixedBody) -> Report:
+    return reports.MixedReport(uuid=wire.checked_text(uuid), status=body.status, reason=body.reason)
+
+
+def _classified(uuid: str, body: ClassifiedBody) -> Report:
+    parts = tuple(
+        reports.ClassifiedPart(name=part.name, form_type=part.form_type, page_count=part.page_count)
+        for part in body.documents
+    )
+    return reports.ClassifiedReport(uuid=wire.checked_text(uuid), parts=parts)
+
+
+def _group(uuid: str, body: StatusBody) -> Report:
+    return reports.GroupReport(uuid=wire.checked_text(uuid), status=body.status, reason=body.reason)
+
+
+def _analytics(request_id: str, body: AnalyticsBody) -> Report:
+    return reports.AnalyticsReport(id=wire.checked_text(request_id), status=body.status, result=body.result)
+
+
+def _shown(reported: Reported) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "subject": reported.subject,
+        "id": reported.id,
+        "status": reported.status,
+        "book_uuid": reported.book_uuid,
+        "book_status": reported.book_status,
+    }
+    if reported.documents:
+        shown["documents"] = [{"uuid": uuid, "name": name} for uuid, name in reported.documents]
+    return shown
+
+
+routes = [
+    report_document,
+    report_mixed,
+    report_classified,
+    report_group,
+    report_analytics,
+    report_batch,
+    list_work,
+]
