@@ -24,3 +24,7 @@ def run() -> None:
         app()
     except BrokenPipeError:
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    run()

@@ -78,7 +78,7 @@ class Dispatch:
             if found is not None:
                 lane, sent = found
                 lane.in_flight -= 1
-                self._finish(lane, sent, report)
+                self._finish_guarded(lane, sent, report)
                 self.offer(lane)
         self.start()
 
@@ -111,6 +111,14 @@ class Dispatch:
             self._hungry(lane)
         self.offer(lane)
 
+    def _finish_guarded(self, lane: Lane, sent: Sent, report: Report) -> None:
+        """One border: a bug in one report must not lose the others; its lane waits for the lease to end."""
+        try:
+            self._finish(lane, sent, report)
+        except Exception:  # noqa: BLE001 - the border of a report
+            telemetry.log().error("loop_failed", loop="report", request_id=sent.due.id, exc_info=True)
+            self.forget(lane)
+
     def _finish(self, lane: Lane, sent: Sent, report: Report) -> None:
         by = Settling(
             worker=self._worker, now=self._ambient.now_ms(), draw=self._ambient.draw(), new_id=self._ambient.new_id
@@ -137,7 +145,7 @@ def _observe_end(sent: Sent, report: Report, result: Result, *, is_gone: bool) -
         "endpoint": sent.config.endpoint_id,
         "organization": sent.config.organization_id,
         "request_id": sent.due.id,
-        "event": sent.due.event_type,
+        "event_type": sent.due.event_type,
         "attempt": result.attempt.number,
         "outcome": result.attempt.outcome,
         "status": result.attempt.status_code,

@@ -1,0 +1,140 @@
+"""The processes of the demo: the service and the receiver, each a real process on real sockets."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+START_S = 15
+STOP_S = 10
+LOG_LINES = 8
+
+
+class DemoFailedError(Exception):
+    """The demo did not go as it should; the message says where."""
+
+
+class ServiceProcess:
+    """`bookbell serve --simulate` on a temporary SQLite file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "service.log"
+        self.environment = {
+            **os.environ,
+            "BOOKBELL_DATA_DIR": str(folder / "data"),
+            "BOOKBELL_ALLOW_NETWORKS": "127.0.0.0/8",
+            "BOOKBELL_SIMULATOR_DELAY_MS": "120",
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bookbell.cli.main", "serve", "--simulate", "--port", "0"],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=self.log.open("wb"),
+            text=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if " at http://" not in line:
+            raise DemoFailedError(f"The service did not start: {line}{self.log.read_text()[-2000:]}")
+        self.base_url = line.split(" at ", 1)[1].strip()
+
+    def command(self, *arguments: str) -> Any:
+        """The JSON that a bookbell command prints about this service."""
+        done = subprocess.run(
+            [sys.executable, "-m", "bookbell.cli.main", *arguments, "--json"],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=START_S,
+            check=False,
+        )
+        if not done.stdout.strip():
+            raise DemoFailedError(f"bookbell {' '.join(arguments)} printed nothing: {done.stderr}")
+        return json.loads(done.stdout.splitlines()[0])
+
+    def last_words(self) -> str:
+        """The end of its log, for when something went wrong."""
+        return "".join(self.log.read_text().splitlines(keepends=True)[-LOG_LINES:])
+
+    def stop(self) -> int:
+        """Ask it to stop. Gives its exit status."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(STOP_S)
+
+    def wait(self) -> None:
+        """Until it ends."""
+        self._process.wait()
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+
+
+class ReceiverProcess:
+    """The receiver, which can be taken down and brought back on the same port. seen: called with each request."""
+
+    def __init__(self, keys: dict[str, tuple[str, str, str]], seen: Callable[[dict[str, Any]], None]) -> None:
+        self._keys = keys
+        self._seen = seen
+        self.port = 0
+        self.bring_back()
+
+    def bring_back(self) -> None:
+        """Start it."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bookbell.cli.demo_receiver", str(self.port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(self._keys) + "\n")
+        self._process.stdin.flush()
+        self.port = int(json.loads(self._process.stdout.readline())["port"])
+        threading.Thread(target=self._read, args=[self._process.stdout], daemon=True).start()
+
+    def _read(self, lines: Any) -> None:
+        for line in lines:
+            self._seen(json.loads(line))
+
+    def take_down(self) -> None:
+        """Kill it."""
+        self._process.kill()
+        self._process.wait()
+
+
+class Stage:
+    """Both processes and what the receiver saw, cleaned up at the end."""
+
+    def __init__(self, keys: dict[str, tuple[str, str, str]]) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="bookbell-demo-")
+        self._seen: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.receiver = ReceiverProcess(keys, self._seen.put)
+        self.service = ServiceProcess(Path(self._folder.name))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self.service.kill()
+        self.receiver.take_down()
+        self._folder.cleanup()
+
+    def next_seen(self, wait_s: float) -> dict[str, Any] | None:
+        """The next request that reached the receiver; None if none came in that time."""
+        try:
+            return self._seen.get(timeout=wait_s)
+        except queue.Empty:
+            return None
