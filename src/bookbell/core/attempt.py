@@ -5,6 +5,7 @@ it. An expected failure of the other side is a value here, never an exception.
 """
 
 from dataclasses import dataclass
+from typing import assert_never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +106,8 @@ def kind_of(outcome: Outcome) -> str:
             return f"unreachable:{kind}"
         case Oversized(part):
             return f"oversized:{part}"
+        case _:
+            assert_never(outcome)
 
 
 def describe(outcome: Outcome) -> str:
@@ -120,6 +123,8 @@ def describe(outcome: Outcome) -> str:
             return detail
         case Oversized(part):
             return f"The response {part} exceeded the size limit."
+        case _:
+            assert_never(outcome)
 
 
 _WAITED_FOR = {

@@ -73,8 +73,6 @@ def judge_url(target: Target, rules: GuardRules) -> Refused | None:
         return judge_address(str(address), rules)
     if _NUMBER.fullmatch(host.rsplit(".", 1)[-1]):
         return Refused("host_spelling", f"The host {target.host} is a number that is not a valid IPv4 address.")
-    if not host:
-        return Refused("host_spelling", "The URL has no host.")
     is_local_name = host == "localhost" or host.endswith(".localhost")
     if is_local_name and not _is_allowed(IPv4Address("127.0.0.1"), rules):
         return _refusal(target.host, "loopback", "a name of this machine")

@@ -1,0 +1,43 @@
+"""Who is told: account-level endpoints of their own books, org-level ones of all."""
+
+from dataclasses import replace
+
+from bookbell.core.fanout import plan
+from bookbell.core.model import AccountId, EndpointId, Event, EventId, LaneId, Level, Listener, OrganizationId
+
+EVENT = Event(
+    id=EventId("e"),
+    organization_id=OrganizationId("o"),
+    account_id=AccountId("one"),
+    book_pk=1,
+    type="book.completed",
+    body_account=b"{}",
+    body_org=b"{}",
+    matched_count=0,
+    created_at=0,
+)
+
+
+def listener(name: str, level: Level, account: str | None, *types: str) -> Listener:
+    return Listener(
+        endpoint_id=EndpointId(name),
+        lane_id=LaneId(name),
+        level=level,
+        account_id=None if account is None else AccountId(account),
+        event_types=frozenset(types or ["book.completed"]),
+    )
+
+
+OWN = listener("own", Level.ACCOUNT, "one")
+OTHER = listener("other", Level.ACCOUNT, "two")
+ORG = listener("org", Level.ORG, None)
+DEAF = listener("deaf", Level.ORG, None, "book.classified")
+
+
+def test_own_account_and_organization_hear_in_order() -> None:
+    assert plan(EVENT, [ORG, OTHER, OWN, DEAF]) == (ORG, OWN)
+
+
+def test_a_level_without_a_body_hears_nothing() -> None:
+    assert plan(replace(EVENT, body_account=None), [OWN, ORG]) == (ORG,)
+    assert plan(replace(EVENT, body_org=None), [OWN, ORG]) == (OWN,)
