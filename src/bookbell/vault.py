@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
+_KEY_BYTES = 32
 
 
 class VaultError(Exception):
@@ -29,10 +30,10 @@ class Vault:
         """master_key: 43 characters of URL-safe base64 (32 bytes), as `new_master_key` makes them."""
         try:
             self._master = base64.urlsafe_b64decode(master_key + "=")
-        except ValueError as error:
-            raise VaultError("The master key is not URL-safe base64; make one with `bookbell key`.") from error
-        if len(self._master) != 32:
-            raise VaultError("The master key must be 43 characters (32 bytes); make one with `bookbell key`.")
+        except ValueError:
+            self._master = b""
+        if len(self._master) != _KEY_BYTES:
+            raise VaultError("The master key must be 43 characters of URL-safe base64; make one with `bookbell key`.")
         self._cipher = AESGCM(self.derive("seal"))
 
     def derive(self, purpose: str) -> bytes:

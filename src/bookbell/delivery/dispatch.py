@@ -88,6 +88,12 @@ class Dispatch:
             del self.lanes[lane.id]
         lane.forget_buffer()
 
+    def abandon(self) -> int:
+        """Expect no more reports: what is in flight was released and will be sent again. Gives how many."""
+        count = len(self.in_flight)
+        self.in_flight.clear()
+        return count
+
     def _budget(self) -> int:
         if len(self.results) + self.recording_count >= limits.UNRECORDED_COUNT_MAX:
             return 0

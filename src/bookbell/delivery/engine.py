@@ -82,7 +82,7 @@ class Engine:
             await self._drain()
             for task in others:
                 task.cancel()
-        return len(self.dispatch.in_flight)
+        return self.dispatch.abandon()
 
     async def _repeat(self, turn: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -365,7 +365,7 @@ class _Transfer:
             self._refused = self._refused or refused
             return pycurl.SOCKET_BAD
         self._reached = True
-        return socket.socket(address.family, address.socktype, address.protocol)
+        return _Handed(socket.socket(address.family, address.socktype, address.protocol).detach())
 
     def _on_header(self, line: bytes) -> int | None:
         self._head_bytes += len(line)
@@ -385,6 +385,21 @@ class _Transfer:
             self._is_cut = True
             return -1
         return None
+
+
+class _Handed:
+    """A new socket on its way to libcurl, which takes a copy of the descriptor; ours is closed with this object."""
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def __del__(self) -> None:
+        os.close(self._descriptor)
 
 
 def _unsendable(request: Request) -> Unreachable | None:

@@ -115,7 +115,7 @@ def due(tx: Tx, wanted: Mapping[LaneId, tuple[Level, int]], *, now: int) -> dict
         values |= {f"lane_{index}": lane_id, f"level_{index}": level.value, f"count_{index}": count}
     found: dict[LaneId, list[Due]] = {lane_id: [] for lane_id in wanted}
     for row in tx.execute(_due(len(wanted)), values):
-        each = Due(*row._tuple())
+        each = Due(*tuple(row))
         found[each.lane_id].append(each)
     for items in found.values():
         items.sort(key=lambda item: (item.due_at, item.id))

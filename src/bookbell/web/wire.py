@@ -109,6 +109,11 @@ def checked_text(text: str) -> str:
     return text
 
 
+def path_text(request: Wire, name: str) -> str:
+    """A part of the path. Raises: ValidationFailed."""
+    return checked_text(str(request.path_params[name]))
+
+
 async def read_json(request: Wire, kind: type[msgspec.Struct]) -> Any:
     """The JSON body as a value of this struct. Raises: MalformedJson, ValidationFailed."""
     return converted(await read_body(request), kind)

@@ -48,18 +48,20 @@ async def list_deliveries(request: wire.Wire) -> Response[bytes]:
 
 
 @get("/v1/deliveries/{delivery_id:str}")
-async def read_delivery(request: wire.Wire, delivery_id: str) -> Response[bytes]:
+async def read_delivery(request: wire.Wire) -> Response[bytes]:
     """One delivery with the body that is sent and each attempt."""
     context, account = context_of(request), await account_of(request)
-    inspected = await context.database.read(history.inspect, account, wire.checked_text(delivery_id))
+    inspected = await context.database.read(history.inspect, account, wire.path_text(request, "delivery_id"))
     return wire.ok(_inspected(inspected))
 
 
 @post("/v1/deliveries/{delivery_id:str}/retry")
-async def retry_delivery(request: wire.Wire, delivery_id: str) -> Response[bytes]:
+async def retry_delivery(request: wire.Wire) -> Response[bytes]:
     """Make a waiting or exhausted delivery due now."""
     context, account = context_of(request), await account_of(request)
-    delivery = await context.perform(history.retry_now, account, wire.checked_text(delivery_id), context.stamp())
+    delivery = await context.perform(
+        history.retry_now, account, wire.path_text(request, "delivery_id"), context.stamp()
+    )
     return wire.ok(_delivery(delivery))
 
 

@@ -56,7 +56,7 @@ async def list_organizations(request: wire.Wire) -> Response[bytes]:
 
 
 @post(BASE + "/{organization_id:str}/accounts")
-async def create_account(request: wire.Wire, organization_id: str) -> Response[bytes]:
+async def create_account(request: wire.Wire) -> Response[bytes]:
     """Add an account. Its secret is shown in this answer and never again."""
     require_operator(request)
     context = context_of(request)
@@ -69,28 +69,28 @@ async def create_account(request: wire.Wire, organization_id: str) -> Response[b
         client_id=acting.client_id_from(context.ambient.new_secret()),
         secret_hash=hash_of_secret(secret),
     )
-    organization_id = wire.checked_text(organization_id)
+    organization_id = wire.path_text(request, "organization_id")
     made = await context.database.write(acting.create_account, organization_id, wanted, context.stamp())
     return wire.ok({**_account(made), "client_secret": secret})
 
 
 @get(BASE + "/{organization_id:str}/accounts")
-async def list_accounts(request: wire.Wire, organization_id: str) -> Response[bytes]:
+async def list_accounts(request: wire.Wire) -> Response[bytes]:
     """The accounts of an organization, revoked ones included."""
     require_operator(request)
     params = await wire.read_params(request)
     found = await context_of(request).database.read(
-        _accounts_of, wire.checked_text(organization_id), after=params.text("after") or ""
+        _accounts_of, wire.path_text(request, "organization_id"), after=params.text("after") or ""
     )
     return wire.ok({"accounts": [_account(each) for each in found]})
 
 
 @post(BASE + "/{organization_id:str}/accounts/{account_id:str}/revoke")
-async def revoke_account(request: wire.Wire, organization_id: str, account_id: str) -> Response[bytes]:
+async def revoke_account(request: wire.Wire) -> Response[bytes]:
     """End an account's access for good."""
     require_operator(request)
     context = context_of(request)
-    ids = wire.checked_text(organization_id), wire.checked_text(account_id)
+    ids = wire.path_text(request, "organization_id"), wire.path_text(request, "account_id")
     return wire.ok(_account(await context.database.write(acting.revoke, *ids, context.stamp())))
 
 

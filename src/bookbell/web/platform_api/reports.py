@@ -105,33 +105,33 @@ class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @post(BASE + "/documents/{uuid:str}/status")
-async def report_document(request: wire.Wire, uuid: str) -> Response[bytes]:
+async def report_document(request: wire.Wire) -> Response[bytes]:
     """A document has reached a state."""
-    return await _one(request, StatusBody, lambda body: _document(uuid, body))
+    return await _one(request, StatusBody, lambda body: _document(wire.path_text(request, "uuid"), body))
 
 
 @post(BASE + "/mixed-documents/{uuid:str}/status")
-async def report_mixed(request: wire.Wire, uuid: str) -> Response[bytes]:
+async def report_mixed(request: wire.Wire) -> Response[bytes]:
     """A mixed document has reached a state other than COMPLETED."""
-    return await _one(request, MixedBody, lambda body: _mixed(uuid, body))
+    return await _one(request, MixedBody, lambda body: _mixed(wire.path_text(request, "uuid"), body))
 
 
 @post(BASE + "/mixed-documents/{uuid:str}/classified")
-async def report_classified(request: wire.Wire, uuid: str) -> Response[bytes]:
+async def report_classified(request: wire.Wire) -> Response[bytes]:
     """A mixed document has been cut into documents."""
-    return await _one(request, ClassifiedBody, lambda body: _classified(uuid, body))
+    return await _one(request, ClassifiedBody, lambda body: _classified(wire.path_text(request, "uuid"), body))
 
 
 @post(BASE + "/image-groups/{uuid:str}/status")
-async def report_group(request: wire.Wire, uuid: str) -> Response[bytes]:
+async def report_group(request: wire.Wire) -> Response[bytes]:
     """All documents in work of an image group have reached a state."""
-    return await _one(request, StatusBody, lambda body: _group(uuid, body))
+    return await _one(request, StatusBody, lambda body: _group(wire.path_text(request, "uuid"), body))
 
 
 @post(BASE + "/analytics-requests/{request_id:str}/status")
-async def report_analytics(request: wire.Wire, request_id: str) -> Response[bytes]:
+async def report_analytics(request: wire.Wire) -> Response[bytes]:
     """An analytics request has its result, or has expired."""
-    return await _one(request, AnalyticsBody, lambda body: _analytics(request_id, body))
+    return await _one(request, AnalyticsBody, lambda body: _analytics(wire.path_text(request, "request_id"), body))
 
 
 @post(BASE + "/reports")
@@ -257,11 +257,11 @@ def _of_item(item: Item) -> Report:
 
 
 def _document(uuid: str, body: StatusBody) -> Report:
-    return reports.DocumentReport(uuid=wire.checked_text(uuid), status=body.status, reason=body.reason)
+    return reports.DocumentReport(uuid=uuid, status=body.status, reason=body.reason)
 
 
 def _mixed(uuid: str, body: MixedBody) -> Report:
-    return reports.MixedReport(uuid=wire.checked_text(uuid), status=body.status, reason=body.reason)
+    return reports.MixedReport(uuid=uuid, status=body.status, reason=body.reason)
 
 
 def _classified(uuid: str, body: ClassifiedBody) -> Report:
@@ -269,15 +269,15 @@ def _classified(uuid: str, body: ClassifiedBody) -> Report:
         reports.ClassifiedPart(name=part.name, form_type=part.form_type, page_count=part.page_count)
         for part in body.documents
     )
-    return reports.ClassifiedReport(uuid=wire.checked_text(uuid), parts=parts)
+    return reports.ClassifiedReport(uuid=uuid, parts=parts)
 
 
 def _group(uuid: str, body: StatusBody) -> Report:
-    return reports.GroupReport(uuid=wire.checked_text(uuid), status=body.status, reason=body.reason)
+    return reports.GroupReport(uuid=uuid, status=body.status, reason=body.reason)
 
 
 def _analytics(request_id: str, body: AnalyticsBody) -> Report:
-    return reports.AnalyticsReport(id=wire.checked_text(request_id), status=body.status, result=body.result)
+    return reports.AnalyticsReport(id=request_id, status=body.status, result=body.result)
 
 
 def _shown(reported: Reported) -> dict[str, Any]:

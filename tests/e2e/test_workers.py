@@ -1,0 +1,87 @@
+"""Several processes on one database: nothing is sent twice while all live, and a dead worker's lanes move on."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from processes import Client, Service, fill_book, running, sign_up, until, verify_all
+from receivers import Receiver
+
+ACCOUNTS = 8
+EVENTS = 60
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Service]]:
+    """An API process and two workers on one database."""
+    settings: dict[str, str] = {"data_dir": str(tmp_path / "shared")}
+    if request.param == "postgresql":
+        settings["database_url"] = request.getfixturevalue("postgresql_url")
+    services: list[Service] = []
+    for role in ("api", "worker", "worker"):
+        folder = tmp_path / f"{role}-{len(services)}"
+        folder.mkdir()
+        services.append(Service(folder, "--role", role, **settings))
+    with running(*services):
+        yield services
+
+
+def publish(services: list[Service], clients: list[Client], round_name: str) -> int:
+    for client in clients:
+        verify_all(services[0].url, fill_book(client, round_name, EVENTS))
+    return len(clients) * EVENTS
+
+
+def workers_of(client: Client) -> set[str]:
+    """The workers that made attempts for this account."""
+    return {
+        attempt["worker"]
+        for delivery in client.deliveries(limit=5)
+        for attempt in client.api.get(f"/v1/deliveries/{delivery['id']}")["attempts"]
+    }
+
+
+def test_two_workers_share_the_lanes_and_send_nothing_twice(fleet: list[Service]) -> None:
+    with Receiver() as receiver:
+        clients = sign_up(fleet[0].url, "PennyMae", *(f"key {number}" for number in range(ACCOUNTS)))
+        for client in clients:
+            client.register(receiver.url, "DOC_VERIFIED")
+        sent = publish(fleet, clients, "first")
+        until("every delivery at the receiver", lambda: len(set(receiver.ids())) == sent)
+        until("every delivery recorded", lambda: not any(client.deliveries(state="pending") for client in clients))
+        assert len(receiver.ids()) == sent
+
+
+def test_a_killed_workers_lanes_move_within_the_lease(fleet: list[Service]) -> None:
+    with Receiver() as receiver:
+        clients = sign_up(fleet[0].url, "PennyMae", *(f"key {number}" for number in range(ACCOUNTS)))
+        for client in clients:
+            client.register(receiver.url, "DOC_VERIFIED", schedule_ms=[500] * 10)
+        sent = publish(fleet, clients, "before")
+        until("work in progress", lambda: len(receiver.ids()) > sent // 10)
+        fleet[1].kill()
+        sent += publish(fleet, clients, "after")
+        until("every delivery at the receiver", lambda: len(set(receiver.ids())) == sent)
+        until("every delivery recorded", lambda: not any(client.deliveries(state="pending") for client in clients))
+        assert fleet[0].command("audit", "--json").returncode == 0
+
+
+def test_a_worker_that_was_stopped_past_its_lease_overwrites_nothing(fleet: list[Service]) -> None:
+    with Receiver() as receiver:
+        clients = sign_up(fleet[0].url, "PennyMae", *(f"key {number}" for number in range(ACCOUNTS)))
+        for client in clients:
+            client.register(receiver.url, "DOC_VERIFIED", schedule_ms=[500] * 10)
+        sent = publish(fleet, clients, "before")
+        until("work in progress", lambda: len(receiver.ids()) > 0)
+        fleet[1].process.send_signal(signal.SIGSTOP)
+        until("everything done by the other", lambda: len(set(receiver.ids())) == sent)
+        until("every delivery recorded", lambda: not any(client.deliveries(state="pending") for client in clients))
+        before = {each["id"]: each for client in clients for each in client.deliveries(limit=500)}
+        fleet[1].process.send_signal(signal.SIGCONT)
+        sent += publish(fleet, clients, "after")
+        until("the later ones too", lambda: len(set(receiver.ids())) == sent)
+        after = {each["id"]: each for client in clients for each in client.deliveries(limit=500)}
+        assert {id_: after[id_] for id_ in before} == before
+        assert fleet[0].command("audit", "--json").returncode == 0
