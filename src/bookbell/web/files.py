@@ -102,20 +102,24 @@ class _Form:
         self._value = bytearray()
 
     async def read(self, request: wire.Wire, boundary: str) -> None:
-        read_bytes = 0
+        """Take the whole form in. Raises: the errors of bad input."""
         try:
             with PushMultipartParser(boundary, max_segment_count=limits.FORM_PART_COUNT_MAX) as parser:
-                async for chunk in request.stream():
-                    read_bytes += len(chunk)
-                    self._check_size(read_bytes - _OVERHEAD_BYTES)
-                    for part in parser.parse(chunk) if chunk else ():
-                        self._take(part)
-                    await self._flush(WRITE_BYTES)
-                for part in parser.parse(b""):
-                    self._take(part)
+                await self._feed(request, parser)
         except (MultipartError, UnicodeDecodeError) as error:
             raise ValidationFailed("The multipart form cannot be read") from error
         await self._flush(1)
+
+    async def _feed(self, request: wire.Wire, parser: PushMultipartParser) -> None:
+        read_bytes = 0
+        async for chunk in request.stream():
+            read_bytes += len(chunk)
+            self._check_size(read_bytes - _OVERHEAD_BYTES)
+            for part in parser.parse(chunk) if chunk else ():
+                self._take(part)
+            await self._flush(WRITE_BYTES)
+        for part in parser.parse(b""):
+            self._take(part)
 
     def _take(self, part: MultipartSegment | bytearray | bytes | None) -> None:
         if isinstance(part, MultipartSegment):

@@ -5,7 +5,7 @@ one `Params`. Text with NUL or a lone surrogate is refused here, so nothing insi
 Source: contract sections 7.1, 10, 12, 17.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -214,19 +214,24 @@ def _urlencoded(body: bytes) -> list[tuple[str, str]]:
 
 
 def _multipart_fields(boundary: str, body: bytes) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    name, data = "", bytearray()
     try:
         with PushMultipartParser(boundary, max_segment_count=limits.FORM_PART_COUNT_MAX) as parser:
-            for part in (*parser.parse(body), *parser.parse(b"")):
-                if isinstance(part, MultipartSegment):
-                    name, data = part.name, bytearray()
-                elif part:
-                    data += part
-                else:
-                    found.append((name, data.decode("utf-8")))
+            return _fields_of([*parser.parse(body), *parser.parse(b"")])
     except (MultipartError, UnicodeDecodeError, ValueError) as error:
         raise ValidationFailed("The multipart form cannot be read") from error
+
+
+def _fields_of(parts: Sequence[MultipartSegment | bytes | None]) -> list[tuple[str, str]]:
+    """Names and values of a form's segments; each is its head, its data in pieces, and None."""
+    found: list[tuple[str, str]] = []
+    name, data = "", bytearray()
+    for part in parts:
+        if isinstance(part, MultipartSegment):
+            name, data = part.name, bytearray()
+        elif part:
+            data += part
+        else:
+            found.append((name, data.decode("utf-8")))
     return found
 
 

@@ -1,0 +1,221 @@
+"""One transfer of the sender: a libcurl easy handle, loaded with a request, read out as a report.
+
+Handles are reused for request after request. Whatever must hold for every request is set once, in `_fixed`.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pycurl
+
+from bookbell.core import limits
+from bookbell.core.attempt import (
+    Answered,
+    Outcome,
+    Oversized,
+    Refused,
+    Report,
+    Request,
+    TimedOut,
+    Timings,
+    Unreachable,
+)
+
+CONNECTION_AGE_S_MAX = 110  # below the idle limits common among servers and balancers
+DNS_CACHE_S = 30
+
+_KINDS = {
+    pycurl.E_COULDNT_RESOLVE_HOST: "dns",
+    pycurl.E_COULDNT_RESOLVE_PROXY: "dns",
+    pycurl.E_COULDNT_CONNECT: "connect",
+    pycurl.E_SSL_CONNECT_ERROR: "tls",
+    pycurl.E_PEER_FAILED_VERIFICATION: "tls",
+    pycurl.E_SSL_CERTPROBLEM: "tls",
+    pycurl.E_SSL_CIPHER: "tls",
+    pycurl.E_SSL_CACERT_BADFILE: "tls",
+    pycurl.E_SSL_ISSUER_ERROR: "tls",
+    pycurl.E_SEND_ERROR: "send",
+    pycurl.E_RECV_ERROR: "reset",
+    pycurl.E_GOT_NOTHING: "reset",
+    pycurl.E_PARTIAL_FILE: "reset",
+    pycurl.E_UNSUPPORTED_PROTOCOL: "protocol",
+    pycurl.E_BAD_CONTENT_ENCODING: "protocol",
+    8: "protocol",  # weird server reply
+}
+
+
+class Setup:
+    """What all transfers share."""
+
+    def __init__(self, judge_address: Callable[[str], Refused | None], proxy: str | None, ca_file: str | None) -> None:
+        self.judge_address = judge_address
+        self.proxy = proxy
+        self.ca_file = ca_file
+
+
+class Transfer:
+    """An easy handle and what its present request has brought so far."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self.key = ""
+        self._refused: Refused | None = None
+        self._reached = False
+        self._head: list[bytes] = []
+        self._head_bytes = 0
+        self._body = bytearray()
+        self._body_bytes = 0
+        self._is_cut = False
+        self.curl: Any = pycurl.Curl()
+        for option, value in self._fixed():
+            self.curl.setopt(option, value)
+
+    def _fixed(self) -> list[tuple[int, Any]]:
+        """Options that never change: nothing from the environment, nothing but HTTP, nothing followed."""
+        options: list[tuple[int, Any]] = [
+            (pycurl.POST, 1),
+            (pycurl.NOSIGNAL, 1),
+            (pycurl.FOLLOWLOCATION, 0),
+            (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
+            (pycurl.NETRC, pycurl.NETRC_IGNORED),
+            (pycurl.PROXY, self._setup.proxy or ""),
+            (pycurl.NOPROXY, "" if self._setup.proxy else "*"),
+            (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
+            (pycurl.SSL_VERIFYPEER, 1),
+            (pycurl.SSL_VERIFYHOST, 2),
+            (pycurl.TCP_NODELAY, 1),
+            (pycurl.DNS_CACHE_TIMEOUT, DNS_CACHE_S),
+            (pycurl.MAXAGE_CONN, CONNECTION_AGE_S_MAX),
+            (pycurl.OPENSOCKETFUNCTION, self._open_socket),
+            (pycurl.HEADERFUNCTION, self._on_header),
+            (pycurl.WRITEFUNCTION, self._on_body),
+        ]
+        if self._setup.ca_file:
+            options.append((pycurl.CAINFO, self._setup.ca_file))
+        return options
+
+    def load(self, request: Request) -> None:
+        """Make the handle ready for this request."""
+        self.key = request.key
+        self._refused, self._reached, self._is_cut = None, False, False
+        self._head, self._head_bytes = [], 0
+        self._body, self._body_bytes = bytearray(), 0
+        curl = self.curl
+        curl.setopt(pycurl.URL, request.url)
+        curl.setopt(
+            pycurl.HTTPHEADER, [*(f"{name}: {value}" for name, value in request.headers), "Expect:", "Accept:"]
+        )
+        curl.setopt(pycurl.POSTFIELDS, request.body)
+        curl.setopt(pycurl.TIMEOUT_MS, request.timeout_ms_total)
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, min(request.timeout_ms_connect, request.timeout_ms_total))
+
+    def report(self, code: int, text: str) -> Report:
+        """What came of it; code: libcurl's, 0 for a complete answer."""
+        timings, phase = self._timings()
+        return Report(
+            self._outcome(code, text, phase),
+            timings,
+            self.curl.getinfo(pycurl.PRIMARY_IP) or None,
+            _pairs(self._head),
+            bytes(self._body),
+        )
+
+    def _outcome(self, code: int, text: str, phase: str) -> Outcome:
+        if code == 0 or self._is_cut:
+            return Answered(int(self.curl.getinfo(pycurl.RESPONSE_CODE)), _value_of(self._head, b"retry-after"))
+        if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX:
+            return Oversized("headers")
+        if self._refused is not None and not self._reached:
+            return self._refused
+        if code == pycurl.E_OPERATION_TIMEDOUT:
+            return TimedOut(phase)
+        sentence = text.strip().rstrip(".") or "libcurl gave no reason"
+        kind = _KINDS.get(code, "internal")
+        return Unreachable(kind, f"{sentence[:300]}.")
+
+    def _timings(self) -> tuple[Timings, str]:
+        """Phases in microseconds, and the phase that was under way at the end."""
+        info = self.curl.getinfo
+        resolved, connected = info(pycurl.NAMELOOKUP_TIME), info(pycurl.CONNECT_TIME)
+        secured, first = info(pycurl.APPCONNECT_TIME), info(pycurl.STARTTRANSFER_TIME)
+        total = info(pycurl.TOTAL_TIME)
+        if not connected:
+            phase = "connect" if resolved else "dns"
+        elif not self.curl.getinfo(pycurl.PRETRANSFER_TIME):
+            phase = "tls"
+        else:
+            phase = "body" if self._head_bytes else "first_byte"
+        began = max(connected, secured)
+        timings = Timings(
+            dns_us=_us(resolved),
+            connect_us=_us(connected - resolved) if connected else 0,
+            tls_us=_us(secured - connected) if secured else 0,
+            first_byte_us=_us(first - began) if self._head_bytes else 0,
+            total_us=_us(total),
+        )
+        return timings, phase
+
+    def _open_socket(self, _purpose: int, address: Any) -> Any:
+        host = str(address.addr[0])
+        refused = None if self._setup.proxy else self._setup.judge_address(host)
+        if refused is not None:
+            self._refused = self._refused or refused
+            return pycurl.SOCKET_BAD
+        self._reached = True
+        return _Handed(socket.socket(address.family, address.socktype, address.protocol).detach())
+
+    def _on_header(self, line: bytes) -> int | None:
+        self._head_bytes += len(line)
+        if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX:
+            return -1
+        if line.startswith(b"HTTP/"):
+            self._head.clear()  # an informational answer came before
+        self._head.append(line)
+        return None
+
+    def _on_body(self, chunk: bytes) -> int | None:
+        room = limits.RESPONSE_KEPT_BYTES_MAX - len(self._body)
+        if room > 0:
+            self._body += chunk[:room]
+        self._body_bytes += len(chunk)
+        if self._body_bytes > limits.RESPONSE_BODY_BYTES_MAX:
+            self._is_cut = True
+            return -1
+        return None
+
+
+class _Handed:
+    """A new socket on its way to libcurl, which takes a copy of the descriptor; ours is closed with this object."""
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def __del__(self) -> None:
+        os.close(self._descriptor)
+
+
+def _pairs(head: Sequence[bytes]) -> tuple[tuple[str, str], ...]:
+    found = []
+    for line in head[1:]:
+        name, colon, value = line.decode("latin-1").partition(":")
+        if colon:
+            found.append((name.strip(), value.strip()))
+    return tuple(found)
+
+
+def _value_of(head: Sequence[bytes], name: bytes) -> str | None:
+    for line in head[1:]:
+        if line[: len(name) + 1].lower() == name + b":":
+            return line[len(name) + 1 :].decode("latin-1").strip()
+    return None
+
+
+def _us(seconds: float) -> int:
+    return max(0, round(seconds * 1_000_000))
