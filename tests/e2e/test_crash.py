@@ -23,7 +23,7 @@ def report_until_acknowledged(service: Service, uuid: str) -> None:
     for _ in range(1000):
         try:
             pipeline.post(f"/platform/v1/documents/{uuid}/status", report)
-        except (ApiError, OSError, ValueError):
+        except ApiError:
             pause.wait(0.02)
         else:
             return

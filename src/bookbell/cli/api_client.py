@@ -1,5 +1,6 @@
 """A small client of bookbell's own HTTP API, for commands. Standard library only."""
 
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -65,5 +66,5 @@ class ApiClient:
         except urllib.error.HTTPError as error:
             with error:
                 raise ApiError(f"{method} {path} was answered {error.code}: {error.read().decode()[:500]}") from error
-        except OSError as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise ApiError(f"{method} {path} failed: {error}") from error

@@ -1,0 +1,395 @@
+"""The engine under a false clock and a false network: what it promises holds, whatever receivers and workers do."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from bookbell.actions import history, webhooks
+from bookbell.core.attempt import Answered, Outcome, TimedOut, Unreachable
+from bookbell.core.model import Account, DeliveryState
+from bookbell.store import ledger
+from bookbell.store.database import Tx
+from bookbell.store.history import DeliveryQuery
+from bookbell.store.schema import attempts
+from bookbell.store.schema import deliveries as table
+from simulated import InlineDatabase, Network, Simulation, Worker, simulate
+from world import World, stamp, world_in
+
+HOUR = 3_600_000
+OK: Outcome = Answered(200)
+
+
+@pytest.fixture
+def world(database_url: str) -> Iterator[World]:
+    database = InlineDatabase(database_url)
+    yield world_in(database)
+    database.close()
+
+
+class Scene:
+    """A world with accounts that each have a webhook of their own, and a network between."""
+
+    def __init__(self, world: World, seed: int = 0) -> None:
+        self.world = world
+        self.simulation = Simulation(seed)
+        self.network = Network(self.simulation)
+        self.accounts: dict[str, Account] = {}
+
+    def receiver(self, name: str, outcome: Outcome = OK, after_ms: int = 5) -> str:
+        url = f"http://{name}.example/hook"
+        self.accounts[url] = self.world.account(name)
+        self.world.webhook(self.accounts[url], "DOC_VERIFIED", url=url)
+        self.network.receivers[url] = lambda _count: (outcome, after_ms)
+        return url
+
+    def publish(self, url: str, count: int) -> None:
+        self.world.publish(self.accounts[url], count, at=self.simulation.now_ms())
+
+    def worker(self, name: str = "a") -> Worker:
+        return Worker(self.simulation, self.network, self.world.db, name)
+
+    def states(self) -> Counter[str]:
+        def count(tx: Tx) -> Counter[str]:
+            return Counter(row.state for row in tx.execute(table.select()))
+
+        return self.world.db.read_now(count)
+
+    def is_settled(self) -> bool:
+        return self.states()["pending"] == 0
+
+    def arrived(self, url: str) -> list[str]:
+        return [key for _, to, key in self.network.sent if to == url]
+
+    def attempt_numbers(self) -> Counter[tuple[str, int]]:
+        def read(tx: Tx) -> Counter[tuple[str, int]]:
+            rows = tx.execute(attempts.select().where(attempts.c.is_stale.is_(False)))
+            return Counter((row.delivery_id, row.number) for row in rows)
+
+        return self.world.db.read_now(read)
+
+    def check(self) -> None:
+        """What must hold at any end: the ledger balances, and each attempt number was recorded once."""
+        for each in self.world.db.read_now(ledger.ledgers, since=0, until=2**52):
+            assert each.problems() == ()
+        assert set(self.attempt_numbers().values()) <= {1}
+        assert all(count <= 16 for count in self.network.in_flight_max.values())
+
+
+async def stop(worker: Worker, scene: Scene) -> int:
+    worker.engine.stop(1_000)
+    await scene.simulation.run_until(worker.task.done, 10_000)
+    return worker.task.result()
+
+
+def test_everything_due_is_delivered_once_and_lanes_are_given_back(world: World) -> None:
+    scene = Scene(world)
+    urls = [scene.receiver(f"r{number}") for number in range(5)]
+    for url in urls:
+        scene.publish(url, 40)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(scene.is_settled, HOUR)
+        assert scene.states() == {"delivered": 200}
+        assert all(len(scene.arrived(url)) == len(set(scene.arrived(url))) == 40 for url in urls)
+        await scene.simulation.pass_ms(2_000)
+        assert worker.engine.dispatch.lanes == {}
+        assert await stop(worker, scene) == 0
+
+    simulate(story)
+    scene.check()
+
+
+def test_failures_follow_the_schedule_until_it_is_used_up(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("down", Answered(500))
+    scene.publish(url, 1)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(scene.is_settled, 48 * HOUR)
+        assert scene.states() == {"exhausted": 1}
+        assert len(scene.arrived(url)) == 9
+        at = [instant for instant, _, _ in scene.network.sent]
+        delays = [later - earlier for earlier, later in itertools.pairwise(at)]
+        planned = [5_000, 60_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 36_000_000]
+        assert all(0.8 * plan <= delay <= 1.2 * plan + 600 for plan, delay in zip(planned, delays, strict=True))
+        await stop(worker, scene)
+
+    simulate(story)
+    scene.check()
+
+
+def test_a_dead_receiver_delays_no_other(world: World) -> None:
+    scene = Scene(world)
+    dead = scene.receiver("dead", TimedOut("first_byte"), 15_000)
+    good = scene.receiver("good")
+    scene.publish(dead, 100)
+    scene.publish(good, 100)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(lambda: len(set(scene.arrived(good))) == 100, 2_000)
+        assert scene.network.in_flight_max[dead] == 16
+        await stop(worker, scene)
+
+    simulate(story)
+    scene.check()
+
+
+def test_a_ring_is_answered_without_waiting_for_a_poll(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r")
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(10_010)
+        scene.publish(url, 1)
+        worker.engine.ring([world.webhook(scene.accounts[url], "DOC_VERIFIED", url=url).lane_id])
+        began = scene.simulation.now
+        await scene.simulation.run_until(lambda: scene.arrived(url) != [], 1_000)
+        assert scene.simulation.now == began
+        await stop(worker, scene)
+
+    simulate(story)
+
+
+def test_without_a_ring_the_poll_finds_it(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r")
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(10_000)
+        scene.publish(url, 1)
+        await scene.simulation.run_until(scene.is_settled, 1_000)
+        await stop(worker, scene)
+
+    simulate(story)
+
+
+def test_a_dead_workers_lanes_move_after_its_lease(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", OK, 3_000)
+    scene.publish(url, 40)
+
+    async def story() -> None:
+        first = scene.worker("a")
+        await scene.simulation.run_until(lambda: len(scene.arrived(url)) == 16, 5_000)
+        second = scene.worker("b")
+        await scene.simulation.pass_ms(1_000)
+        assert len(scene.arrived(url)) == 16
+        await first.die()
+        await scene.simulation.run_until(scene.is_settled, 60_000)
+        assert scene.states() == {"delivered": 40}
+        repeats = [key for key, count in Counter(scene.arrived(url)).items() if count > 1]
+        assert len(repeats) <= 16
+        await stop(second, scene)
+
+    simulate(story)
+    scene.check()
+
+
+def test_a_stop_lets_requests_finish_and_hands_over_the_rest(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", OK, 400)
+    scene.publish(url, 40)
+
+    async def story() -> None:
+        first = scene.worker("a")
+        await scene.simulation.run_until(lambda: len(scene.arrived(url)) == 16, 5_000)
+        assert await stop(first, scene) == 0
+        assert scene.states() == {"delivered": 16, "pending": 24}
+        second = scene.worker("b")
+        await scene.simulation.run_until(scene.is_settled, 2_500)
+        assert Counter(scene.arrived(url)).most_common(1)[0][1] == 1
+        await stop(second, scene)
+
+    simulate(story)
+    scene.check()
+
+
+def test_what_is_not_answered_by_the_deadline_is_released_unrecorded(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("slow", OK, 14_000)
+    scene.publish(url, 3)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(lambda: len(scene.arrived(url)) == 3, 5_000)
+        assert await stop(worker, scene) == 3
+
+    simulate(story)
+    assert scene.states() == {"pending": 3}
+    assert scene.attempt_numbers() == {}
+
+
+def test_a_database_that_is_away_loses_and_repeats_nothing_recorded(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", OK, 50)
+    scene.publish(url, 60)
+    database = world.db
+    assert isinstance(database, InlineDatabase)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(lambda: len(scene.arrived(url)) >= 16, 5_000)
+        database.fails = lambda: True
+        await scene.simulation.pass_ms(5_000)
+        sent = len(scene.arrived(url))
+        database.fails = lambda: False
+        await scene.simulation.run_until(scene.is_settled, 60_000)
+        assert scene.states() == {"delivered": 60}
+        assert len(set(scene.arrived(url))) == len(scene.arrived(url)) == 60 >= sent
+        await stop(worker, scene)
+
+    simulate(story)
+    scene.check()
+
+
+def test_a_worker_cut_off_from_the_database_stops_before_its_lease_ends(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", Answered(200), 900)
+    scene.publish(url, 64)
+    database = world.db
+    assert isinstance(database, InlineDatabase)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(lambda: len(scene.arrived(url)) == 16, 5_000)
+        cut_at = scene.simulation.now
+        database.fails = lambda: True
+        await scene.simulation.pass_ms(60_000)
+        last = max(instant for instant, _, _ in scene.network.sent)
+        assert last < cut_at + 10_000
+        database.fails = lambda: False
+        await scene.simulation.run_until(scene.is_settled, 60_000)
+        await stop(worker, scene)
+
+    simulate(story)
+    scene.check()
+
+
+def test_gone_disables_the_endpoint_and_configuring_it_again_drains_what_waited(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("gone", Answered(410))
+    scene.publish(url, 1)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(scene.is_settled, HOUR)
+        scene.publish(url, 5)
+        await scene.simulation.pass_ms(HOUR)
+        assert scene.states() == {"exhausted": 1, "pending": 5}
+        assert len(scene.arrived(url)) == 1
+        scene.network.receivers[url] = lambda _count: (OK, 5)
+        world.webhook(scene.accounts[url], "DOC_VERIFIED", url=url)
+        await scene.simulation.run_until(scene.is_settled, 5_000)
+        assert scene.states() == {"exhausted": 1, "delivered": 5}
+        await stop(worker, scene)
+
+    simulate(story)
+    scene.check()
+
+
+def test_deregistering_cancels_what_waits(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", Unreachable("connect", "no"))
+    scene.publish(url, 20)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(lambda: len(scene.arrived(url)) >= 20, 5_000)
+        world.db.write_now(webhooks.deregister, scene.accounts[url], stamp(scene.simulation.now_ms()))
+        await scene.simulation.run_until(scene.is_settled, 5_000)
+        count = len(scene.arrived(url))
+        await scene.simulation.pass_ms(HOUR)
+        assert len(scene.arrived(url)) == count
+        assert scene.states() == {"cancelled": 20}
+        await stop(worker, scene)
+
+    simulate(story)
+    scene.check()
+
+
+def test_a_delivery_published_behind_a_deregistration_is_cancelled_by_the_owner(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r")
+    scene.publish(url, 3)
+    world.db.write_now(webhooks.deregister, scene.accounts[url], stamp())
+
+    def revive(tx: Tx) -> None:
+        tx.execute(table.update().values(state="pending", reason=None))
+
+    world.db.write_now(revive)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(scene.is_settled, 5_000)
+        assert (scene.states(), scene.arrived(url)) == ({"cancelled": 3}, [])
+        await stop(worker, scene)
+
+    simulate(story)
+    scene.check()
+
+
+def test_retry_now_sends_an_exhausted_delivery_again(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", Answered(500))
+    scene.publish(url, 1)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(scene.is_settled, 48 * HOUR)
+        scene.network.receivers[url] = lambda _count: (OK, 5)
+        account = scene.accounts[url]
+        (delivery,) = world.db.read_now(history.list_deliveries, account, DeliveryQuery())
+        assert delivery.state is DeliveryState.EXHAUSTED
+        world.db.write_now(history.retry_now, account, delivery.id, stamp(scene.simulation.now_ms()))
+        await scene.simulation.run_until(lambda: scene.states() == {"delivered": 1}, 5_000)
+        await stop(worker, scene)
+
+    simulate(story)
+    scene.check()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_hours_of_random_failure_settle_everything(world: World, seed: int) -> None:
+    """Receivers that fail, hang and recover; workers that die and are replaced; a database that comes and goes."""
+    scene = Scene(world, seed)
+    chance = scene.simulation.chance
+    database = world.db
+    assert isinstance(database, InlineDatabase)
+    urls = [scene.receiver(f"r{number}") for number in range(6)]
+    for url in urls:
+        odds = chance.random() * 0.6
+        scene.network.receivers[url] = lambda _count, odds=odds: (  # type: ignore[misc,assignment] # odds is bound now
+            (
+                chance.choice([Answered(500), TimedOut("first_byte"), Unreachable("reset", "r")]),
+                chance.randrange(9_000),
+            )
+            if chance.random() < odds
+            else (OK, chance.randrange(1, 400))
+        )
+
+    async def story() -> None:
+        workers = [scene.worker("w0"), scene.worker("w1")]
+        for turn in range(12):
+            scene.publish(chance.choice(urls), chance.randrange(1, 25))
+            await scene.simulation.pass_ms(chance.randrange(1, 20_000))
+            if chance.random() < 0.4:
+                await workers.pop(chance.randrange(len(workers))).die()
+                workers.append(scene.worker(f"w{turn + 2}"))
+            if chance.random() < 0.3:
+                database.fails = lambda: chance.random() < 0.5
+                await scene.simulation.pass_ms(chance.randrange(1, 8_000))
+                database.fails = lambda: False
+        await scene.simulation.run_until(scene.is_settled, 60 * HOUR)
+        for worker in workers:
+            await stop(worker, scene)
+
+    simulate(story)
+    scene.check()
+    assert scene.states()["pending"] == 0

@@ -1,0 +1,125 @@
+"""Due deliveries are read lane by lane, and recording demands the lane's epoch."""
+
+from dataclasses import replace
+
+import pytest
+
+from bookbell.core.model import AttemptId, DeliveryState, LaneId, Level, OrganizationId
+from bookbell.store import deliveries, lanes
+from bookbell.store.database import Database, Tx
+from bookbell.store.deliveries import AttemptRow, Due, Result
+from bookbell.store.schema import attempts
+from bookbell.store.schema import deliveries as table
+from world import START, World, new_id, world_in
+
+
+@pytest.fixture
+def world(db: Database) -> World:
+    return world_in(db)
+
+
+def lane_with(world: World, count: int, at: int = START) -> LaneId:
+    account = world.account()
+    lane_id = world.webhook(account, "DOC_VERIFIED").lane_id
+    world.publish(account, count, at)
+    world.db.write_now(lanes.acquire, [lane_id], owner="a", now=START, lease_until=START + 1_000)
+    return lane_id
+
+
+def look(world: World, lane_id: LaneId, count: int = 100, now: int = START) -> list[Due]:
+    return world.db.read_now(deliveries.due, {lane_id: (Level.ACCOUNT, count)}, now=now)[lane_id]
+
+
+def result(due: Due, epoch: int, state: DeliveryState = DeliveryState.DELIVERED, **changes: object) -> Result:
+    attempt = AttemptRow(
+        id=AttemptId(new_id()),
+        organization_id=OrganizationId("o"),
+        delivery_id=due.id,
+        number=due.attempt_count + 1,
+        worker="a",
+        started_at=START,
+        outcome="answered",
+        status_code=200,
+        detail="The receiver answered 200.",
+        dns_us=1,
+        connect_us=2,
+        tls_us=3,
+        first_byte_us=4,
+        total_us=10,
+        remote_address="127.0.0.1",
+        response_headers="[]",
+        response_body=b"ok",
+    )
+    base = Result(
+        lane_id=due.lane_id, epoch=epoch, attempt=attempt, state=state, due_at=START, finished_at=START, reason=None
+    )
+    return replace(base, **changes)  # type: ignore[arg-type] # the fields of a Result
+
+
+def states(world: World) -> dict[str, str]:
+    def read(tx: Tx) -> dict[str, str]:
+        return {row.id: row.state for row in tx.execute(table.select())}
+
+    return world.db.read_now(read)
+
+
+def stale(world: World) -> list[bool]:
+    def read(tx: Tx) -> list[bool]:
+        return [row.is_stale for row in tx.execute(attempts.select().order_by(attempts.c.id))]
+
+    return world.db.read_now(read)
+
+
+def test_due_deliveries_come_in_order_with_their_bytes(world: World) -> None:
+    lane_id = lane_with(world, 3)
+    found = look(world, lane_id)
+    assert [due.id for due in found] == sorted(due.id for due in found)
+    assert {due.event_type for due in found} == {"DOC_VERIFIED"}
+    assert all(due.body.startswith(b'{"status":"VERIFICATION_COMPLETE"') for due in found)
+    assert look(world, lane_id, now=START - 1) == []
+    assert look(world, lane_id, count=2) == found[:2]
+
+
+@pytest.mark.parametrize("lane_count", [2, deliveries.LOOK_LANES_MAX])
+def test_one_look_serves_many_lanes_and_none_at_the_cost_of_another(world: World, lane_count: int) -> None:
+    long = lane_with(world, 5)
+    others = [lane_with(world, 1) for _ in range(2)]
+    unknown = [LaneId(new_id()) for _ in range(lane_count - 3 if lane_count > 3 else 0)]
+    wanted = dict.fromkeys([long, *others, *unknown], (Level.ACCOUNT, 2))
+    found = world.db.read_now(deliveries.due, wanted, now=START)
+    assert [len(found[lane_id]) for lane_id in [long, *others]] == [2, 1, 1]
+    assert all(found[lane_id] == [] for lane_id in unknown)
+
+
+def test_recording_settles_the_delivery_and_keeps_the_attempt(world: World) -> None:
+    lane_id = lane_with(world, 2)
+    first, second = look(world, lane_id)
+    retry = result(second, 1, DeliveryState.PENDING, due_at=START + 5_000, finished_at=None)
+    assert world.db.write_now(deliveries.record, [result(first, 1), retry]) == frozenset()
+    assert states(world) == {first.id: "delivered", second.id: "pending"}
+    assert stale(world) == [False, False]
+    assert look(world, lane_id) == []
+    (again,) = look(world, lane_id, now=START + 5_000)
+    assert (again.id, again.attempt_count) == (second.id, 1)
+
+
+def test_late_worker_cannot_overwrite(world: World) -> None:
+    lane_id = lane_with(world, 1)
+    (due,) = look(world, lane_id)
+    world.db.write_now(lanes.acquire, [lane_id], owner="b", now=START + 1_000, lease_until=START + 2_000)
+    assert world.db.write_now(deliveries.record, [result(due, 1)]) == {lane_id}
+    assert states(world) == {due.id: "pending"}
+    assert stale(world) == [True]
+    exhausted = result(due, 2, DeliveryState.EXHAUSTED, reason="attempts_used_up")
+    assert world.db.write_now(deliveries.record, [exhausted]) == frozenset()
+    assert world.db.write_now(deliveries.record, [result(due, 1)]) == {lane_id}
+    assert states(world) == {due.id: "exhausted"}
+
+
+def test_what_was_cancelled_meanwhile_stays_cancelled(world: World) -> None:
+    lane_id = lane_with(world, 1)
+    (due,) = look(world, lane_id)
+    assert world.db.write_now(deliveries.cancel_pending, lane_id, reason="deregistered", at=START) == 1
+    world.db.write_now(deliveries.record, [result(due, 1)])
+    assert states(world) == {due.id: "cancelled"}
+    assert stale(world) == [False]

@@ -1,0 +1,150 @@
+"""A lane has one owner; its lease ends; parking never leaves due work asleep."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from bookbell.core.model import LaneId, Level
+from bookbell.store import deliveries, lanes
+from bookbell.store.database import Database, Tx
+from bookbell.store.schema import NEVER_AT
+from bookbell.store.schema import deliveries as rows
+from bookbell.store.schema import lanes as table
+from world import START, World, world_in
+
+LATER = START + 60_000
+
+
+def due_lane(world: World) -> LaneId:
+    account = world.account()
+    endpoint = world.webhook(account, "DOC_VERIFIED")
+    world.publish(account, 1)
+    return endpoint.lane_id
+
+
+def take(db: Database, lane_id: LaneId, owner: str, now: int = START) -> int | None:
+    found = db.write_now(lanes.acquire, [lane_id], owner=owner, now=now, lease_until=now + 1_000)
+    return found.get(lane_id)
+
+
+def due_at(db: Database, lane_id: LaneId) -> int:
+    def look(tx: Tx) -> int:
+        return int(tx.execute(table.select().where(table.c.id == lane_id)).one().due_at)
+
+    return db.read_now(look)
+
+
+def test_a_due_lane_is_a_candidate_until_it_is_taken(db: Database) -> None:
+    lane_id = due_lane(world_in(db))
+    assert db.read_now(lanes.candidates, now=START, count=10) == [lane_id]
+    assert db.read_now(lanes.candidates, now=START - 1, count=10) == []
+    assert take(db, lane_id, "a") == 1
+    assert db.read_now(lanes.candidates, now=START, count=10) == []
+
+
+def test_a_lane_that_is_owned_cannot_be_taken_until_its_lease_ends(db: Database) -> None:
+    lane_id = due_lane(world_in(db))
+    assert take(db, lane_id, "a") == 1
+    assert take(db, lane_id, "b", START + 999) is None
+    assert take(db, lane_id, "b", START + 1_000) == 2
+
+
+def test_of_many_that_race_for_a_lane_one_gets_it(db: Database) -> None:
+    lane_id = due_lane(world_in(db))
+    gate = threading.Barrier(6)
+
+    def race(name: str) -> int | None:
+        gate.wait()
+        return take(db, lane_id, name)
+
+    with ThreadPoolExecutor(6) as pool:
+        epochs = [epoch for epoch in pool.map(race, "abcdef") if epoch is not None]
+    assert epochs == [1]
+
+
+def test_renewing_extends_only_ones_own_leases(db: Database) -> None:
+    world = world_in(db)
+    mine, other = due_lane(world), due_lane(world)
+    take(db, mine, "a")
+    take(db, other, "b")
+    assert db.write_now(lanes.renew, [mine, other], owner="a", lease_until=START + 5_000) == {mine: 1}
+    assert take(db, mine, "b", START + 4_999) is None
+
+
+def test_parking_gives_the_lane_back_with_its_next_due_time(db: Database) -> None:
+    lane_id = due_lane(world_in(db))
+    take(db, lane_id, "a")
+    assert db.write_now(lanes.park, [lane_id], owner="a") == {lane_id: START}
+    assert take(db, lane_id, "b") == 2
+    db.write_now(deliveries.cancel_pending, lane_id, reason="deregistered", at=START)
+    assert db.write_now(lanes.park, [lane_id], owner="b") == {lane_id: NEVER_AT}
+    assert db.read_now(lanes.candidates, now=LATER, count=10) == []
+
+
+def test_a_lane_of_another_is_not_parked(db: Database) -> None:
+    lane_id = due_lane(world_in(db))
+    take(db, lane_id, "a")
+    assert db.write_now(lanes.park, [lane_id], owner="b") == {}
+
+
+def test_a_lane_of_a_disabled_endpoint_sleeps(db: Database) -> None:
+    lane_id = due_lane(world_in(db))
+    take(db, lane_id, "a")
+    db.write_now(lanes.disable_endpoint, lane_id, reason="gone", at=START)
+    assert db.write_now(lanes.park, [lane_id], owner="a") == {lane_id: NEVER_AT}
+    assert db.read_now(lanes.overslept, now=LATER, since=LATER, count=10) == {}
+
+
+def test_waking_only_lowers(db: Database) -> None:
+    lane_id = due_lane(world_in(db))
+    db.write_now(lanes.wake, {lane_id: LATER})
+    assert due_at(db, lane_id) == START
+    db.write_now(lanes.wake, {lane_id: START - 5})
+    assert due_at(db, lane_id) == START - 5
+    db.write_now(lanes.wake, {})
+
+
+def test_the_sweep_finds_a_lane_that_sleeps_over_due_work(db: Database) -> None:
+    lane_id = due_lane(world_in(db))
+
+    def oversleep(tx: Tx) -> None:
+        tx.execute(table.update().where(table.c.id == lane_id).values(due_at=NEVER_AT))
+
+    assert db.read_now(lanes.overslept, now=LATER, since=LATER, count=10) == {}
+    db.write_now(oversleep)
+    assert db.read_now(lanes.overslept, now=LATER, since=LATER, count=10) == {lane_id: START}
+
+
+def test_no_wake_up_is_lost_between_publishing_and_parking(db: Database) -> None:
+    """Publishers and an owner that acquires and parks all the time: at the end everything due is awake."""
+    world = world_in(db)
+    account = world.account()
+    lane_id = world.webhook(account, "DOC_VERIFIED").lane_id
+    uuids = world.documents(account, world.book(account), 60)
+    stop = threading.Event()
+
+    def own() -> None:
+        while not stop.is_set():
+            if take(db, lane_id, "a") is not None:
+                found = db.read_now(deliveries.due, {lane_id: (Level.ACCOUNT, 100)}, now=START)[lane_id]
+                for each in found:
+                    db.write_now(finish, each.id)
+                db.write_now(lanes.park, [lane_id], owner="a")
+
+    def finish(tx: Tx, delivery_id: str) -> None:
+        tx.execute(rows.update().where(rows.c.id == delivery_id).values(state="delivered"))
+
+    with ThreadPoolExecutor(5) as pool:
+        owner = pool.submit(own)
+        list(pool.map(world.verify, uuids))
+        stop.set()
+        owner.result()
+    assert db.read_now(lanes.overslept, now=LATER, since=LATER, count=10) == {}
+
+
+def test_configs_say_what_the_owner_needs(db: Database) -> None:
+    world = world_in(db)
+    account = world.account()
+    endpoint = world.webhook(account, "DOC_VERIFIED")
+    (config,) = db.read_now(lanes.configs, [endpoint.lane_id])
+    assert (config.endpoint_id, config.account_id) == (endpoint.id, account.id)
+    assert (config.epoch, config.deregistered_at, config.disabled_at) == (0, None, None)

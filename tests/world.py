@@ -1,0 +1,90 @@
+"""An organization with accounts, webhooks and books in a real database, made through the actions."""
+
+import itertools
+from dataclasses import dataclass
+
+from bookbell.actions import accounts, books, reports, uploads, webhooks
+from bookbell.actions.books import BookKey, NewBook
+from bookbell.actions.reports import ClassifiedPart, ClassifiedReport, DocumentReport
+from bookbell.actions.stamp import Stamp
+from bookbell.actions.uploads import Upload
+from bookbell.ambient import uuid7_text
+from bookbell.core.model import Account, Book, DocumentStatus, LaneId, MixedDocument, Organization, Role
+from bookbell.store.database import Database
+from bookbell.store.endpoints import Endpoint
+
+START = 1_750_000_000_000
+_numbers = itertools.count(1)
+
+
+def new_id() -> str:
+    """A fresh UUID version 7 whose order is that of its making."""
+    return uuid7_text(START, 0, next(_numbers))
+
+
+def stamp(at: int = START) -> Stamp:
+    """An instant, with fresh ids."""
+    return Stamp(at, new_id)
+
+
+def seal(text: str, place: str) -> bytes:
+    """What tests that need no secrecy seal with."""
+    return f"{place}|{text}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One organization in a database, and the ways to change it."""
+
+    db: Database
+    organization: Organization
+
+    def account(self, name: str = "one") -> Account:
+        """Another account."""
+        wanted = accounts.NewAccount(
+            name=name, role=Role.STANDARD, email=None, client_id=f"client-{next(_numbers)}", secret_hash="hash"
+        )
+        return self.db.write_now(accounts.create_account, self.organization.id, wanted, stamp())
+
+    def webhook(self, account: Account, *events: str, url: str = "http://127.0.0.1:9/hook") -> Endpoint:
+        """Register the account's webhook."""
+        wanted = webhooks.Wanted(url=url, masked=url, event_types=events, preset="standard")
+        return self.db.write_now(webhooks.configure, account, wanted, seal, stamp()).value
+
+    def book(self, account: Account, name: str = "Loan") -> Book:
+        """Another book."""
+        wanted = NewBook(
+            name=f"{name} {next(_numbers)}",
+            uuid=new_id(),
+            book_class="COMPLETE",
+            book_type="DEFAULT",
+            is_public=False,
+            xid=None,
+        )
+        return self.db.write_now(books.create_book, account, wanted, stamp())[0]
+
+    def documents(self, account: Account, book: Book, count: int) -> list[str]:
+        """Classified documents in a book, cut out of one mixed document. Gives their uuids."""
+        upload = Upload(
+            book=BookKey(pk=book.pk, uuid=None), name="mixed.pdf", blob="b", md5=f"{next(_numbers):032x}", page_count=1
+        )
+        mixed = self.db.write_now(uploads.upload_mixed, account, upload, stamp()).value
+        assert isinstance(mixed, MixedDocument)
+        report = ClassifiedReport(uuid=mixed.uuid, parts=tuple(ClassifiedPart() for _ in range(count)))
+        made = self.db.write_now(reports.apply, report, stamp()).value.documents
+        return [uuid for uuid, _ in made]
+
+    def verify(self, uuid: str, at: int = START) -> frozenset[LaneId]:
+        """Report a document as verified. Gives the lanes to ring."""
+        report = DocumentReport(uuid=uuid, status=DocumentStatus.VERIFICATION_COMPLETE)
+        return self.db.write_now(reports.apply, report, stamp(at)).lanes
+
+    def publish(self, account: Account, count: int, at: int = START) -> None:
+        """That many DOC_VERIFIED events, and one BOOK_VERIFIED."""
+        for uuid in self.documents(account, self.book(account), count):
+            self.verify(uuid, at)
+
+
+def world_in(db: Database) -> World:
+    """A new organization in this database."""
+    return World(db, db.write_now(accounts.create_organization, f"Organization {next(_numbers)}", stamp()))
