@@ -47,7 +47,7 @@ def result(due: Due, epoch: int, state: DeliveryState = DeliveryState.DELIVERED,
         first_byte_us=4,
         total_us=10,
         remote_address="127.0.0.1",
-        response_headers="[]",
+        response_head=b"HTTP/1.1 200 OK\r\n\r\n",
         response_body=b"ok",
     )
     base = Result(

@@ -7,6 +7,7 @@ Sizes end in _bytes, counts in _count, durations in _ms; _MAX marks an upper bou
 RESPONSE_HEADERS_BYTES_MAX = 64 * 1024
 RESPONSE_BODY_BYTES_MAX = 64 * 1024  # more is cut off: only the status matters (contract 2)
 RESPONSE_KEPT_BYTES_MAX = 4 * 1024
+RESPONSE_HEAD_KEPT_BYTES_MAX = 8 * 1024
 URL_CHARS_MAX = 2_048
 REQUESTS_IN_FLIGHT_MAX = 4_096  # of one worker process, all lanes together
 

@@ -9,7 +9,7 @@ takes nothing from the environment here, follows no redirect and speaks only HTT
 """
 
 import os
-import selectors
+import re
 import socket
 import ssl
 import threading
@@ -21,11 +21,14 @@ import pycurl
 
 from bookbell.core.attempt import Refused, Report, Request, Timings, Unreachable
 from bookbell.delivery.sender_transfer import Setup, Transfer
+from bookbell.delivery.sender_watch import IN, OUT, Watch
 
 Reports = list[tuple[str, Report]]
 IDLE_HANDLES_MAX = 1_024
 IDLE_CONNECTIONS_MAX = 2_048
 TURN_MS_MAX = 1_000
+_MASKS = {pycurl.POLL_IN: IN, pycurl.POLL_OUT: OUT, pycurl.POLL_INOUT: IN | OUT}
+_BREAK = re.compile(r"[\r\n\0]")
 
 
 class Sender:
@@ -119,8 +122,9 @@ class _Loop:
     def __init__(self, setup: Setup, wakee: socket.socket) -> None:
         self._setup = setup
         self._wakee = wakee
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(wakee, selectors.EVENT_READ)
+        self._wakee_descriptor = wakee.fileno()
+        self._watch = Watch()
+        self._watch.want(wakee.fileno(), IN)
         self._timeout_ms = -1
         self._active: dict[Any, Transfer] = {}
         self._idle: list[Transfer] = []
@@ -150,7 +154,7 @@ class _Loop:
             transfer.curl.close()
         self._active.clear()
         self._multi.close()
-        self._selector.close()
+        self._watch.close()
         return keys
 
     def _begin(self, request: Request, done: Reports) -> None:
@@ -165,16 +169,13 @@ class _Loop:
 
     def _turn(self) -> None:
         wait_ms = TURN_MS_MAX if self._timeout_ms < 0 else min(self._timeout_ms, TURN_MS_MAX)
-        ready = self._selector.select(wait_ms / 1000)
         has_action = False
-        for key, mask in ready:
-            if key.fileobj is self._wakee:
+        for descriptor, mask in self._watch.ready(wait_ms / 1000):
+            if descriptor == self._wakee_descriptor:
                 _empty(self._wakee)
                 continue
-            bits = (pycurl.CSELECT_IN if mask & selectors.EVENT_READ else 0) | (
-                pycurl.CSELECT_OUT if mask & selectors.EVENT_WRITE else 0
-            )
-            self._multi.socket_action(key.fd, bits)
+            bits = (pycurl.CSELECT_OUT if mask & OUT else 0) | (pycurl.CSELECT_IN if mask & ~OUT else 0)
+            self._multi.socket_action(descriptor, bits)
             has_action = True
         if not has_action or self._timeout_ms == 0:
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
@@ -199,18 +200,9 @@ class _Loop:
 
     def _on_socket(self, what: int, descriptor: int, _multi: Any, _data: Any) -> None:
         if what == pycurl.POLL_REMOVE:
-            try:
-                self._selector.unregister(descriptor)
-            except KeyError:
-                pass
-            return
-        mask = (selectors.EVENT_READ if what & pycurl.POLL_IN else 0) | (
-            selectors.EVENT_WRITE if what & pycurl.POLL_OUT else 0
-        )
-        try:
-            self._selector.modify(descriptor, mask)
-        except KeyError:
-            self._selector.register(descriptor, mask)
+            self._watch.unwant(descriptor)
+        else:
+            self._watch.want(descriptor, _MASKS[what])
 
     def _on_timer(self, timeout_ms: int) -> None:
         self._timeout_ms = timeout_ms
@@ -218,7 +210,7 @@ class _Loop:
 
 def _unsendable(request: Request) -> Unreachable | None:
     for name, value in request.headers:
-        if any(char in "\r\n\0" for char in name + value):
+        if _BREAK.search(value) or _BREAK.search(name):
             return Unreachable("internal", f"The header {name} contains a line break and was not sent.")
     return None
 

@@ -6,6 +6,7 @@ Handles are reused for request after request. Whatever must hold for every reque
 import os
 import socket
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any
 
 import pycurl
@@ -61,6 +62,8 @@ class Transfer:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self.key = ""
+        self._url = ""
+        self._timeouts_ms = (0, 0)
         self._refused: Refused | None = None
         self._reached = False
         self._head: list[bytes] = []
@@ -103,59 +106,66 @@ class Transfer:
         self._head, self._head_bytes = [], 0
         self._body, self._body_bytes = bytearray(), 0
         curl = self.curl
-        curl.setopt(pycurl.URL, request.url)
+        if request.url != self._url:
+            self._url = request.url
+            curl.setopt(pycurl.URL, request.url)
         curl.setopt(
             pycurl.HTTPHEADER, [*(f"{name}: {value}" for name, value in request.headers), "Expect:", "Accept:"]
         )
         curl.setopt(pycurl.POSTFIELDS, request.body)
-        curl.setopt(pycurl.TIMEOUT_MS, request.timeout_ms_total)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, min(request.timeout_ms_connect, request.timeout_ms_total))
+        timeouts_ms = (request.timeout_ms_total, min(request.timeout_ms_connect, request.timeout_ms_total))
+        if timeouts_ms != self._timeouts_ms:
+            self._timeouts_ms = timeouts_ms
+            curl.setopt(pycurl.TIMEOUT_MS, timeouts_ms[0])
+            curl.setopt(pycurl.CONNECTTIMEOUT_MS, timeouts_ms[1])
 
     def report(self, code: int, text: str) -> Report:
         """What came of it; code: libcurl's, 0 for a complete answer."""
-        timings, phase = self._timings()
         return Report(
-            self._outcome(code, text, phase),
-            timings,
+            self._outcome(code, text),
+            self._timings(),
             self.curl.getinfo(pycurl.PRIMARY_IP) or None,
-            _pairs(self._head),
+            b"".join(self._head),
             bytes(self._body),
         )
 
-    def _outcome(self, code: int, text: str, phase: str) -> Outcome:
+    def _outcome(self, code: int, text: str) -> Outcome:
         if code == 0 or self._is_cut:
-            return Answered(int(self.curl.getinfo(pycurl.RESPONSE_CODE)), _value_of(self._head, b"retry-after"))
+            status_code = int(self.curl.getinfo(pycurl.RESPONSE_CODE))
+            retry_after = None if status_code == HTTPStatus.OK else _value_of(self._head, b"retry-after")
+            return Answered(status_code, retry_after)
         if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX:
             return Oversized("headers")
         if self._refused is not None and not self._reached:
             return self._refused
         if code == pycurl.E_OPERATION_TIMEDOUT:
-            return TimedOut(phase)
+            return TimedOut(self._phase())
         sentence = text.strip().rstrip(".") or "libcurl gave no reason"
         kind = _KINDS.get(code, "internal")
         return Unreachable(kind, f"{sentence[:300]}.")
 
-    def _timings(self) -> tuple[Timings, str]:
-        """Phases in microseconds, and the phase that was under way at the end."""
+    def _timings(self) -> Timings:
+        """Phases in microseconds; libcurl gives each as the time from the start to its end."""
         info = self.curl.getinfo
-        resolved, connected = info(pycurl.NAMELOOKUP_TIME), info(pycurl.CONNECT_TIME)
-        secured, first = info(pycurl.APPCONNECT_TIME), info(pycurl.STARTTRANSFER_TIME)
-        total = info(pycurl.TOTAL_TIME)
-        if not connected:
-            phase = "connect" if resolved else "dns"
-        elif not self.curl.getinfo(pycurl.PRETRANSFER_TIME):
-            phase = "tls"
-        else:
-            phase = "body" if self._head_bytes else "first_byte"
-        began = max(connected, secured)
-        timings = Timings(
+        resolved, connected, secured = info(pycurl.NAMELOOKUP_TIME), info(pycurl.CONNECT_TIME), info(pycurl.APPCONNECT_TIME)
+        began = secured or connected
+        return Timings(
             dns_us=_us(resolved),
             connect_us=_us(connected - resolved) if connected else 0,
             tls_us=_us(secured - connected) if secured else 0,
-            first_byte_us=_us(first - began) if self._head_bytes else 0,
-            total_us=_us(total),
+            first_byte_us=_us(info(pycurl.STARTTRANSFER_TIME) - began) if self._head_bytes else 0,
+            total_us=_us(info(pycurl.TOTAL_TIME)),
         )
-        return timings, phase
+
+    def _phase(self) -> str:
+        """What was under way at the end."""
+        if self._head_bytes:
+            return "body"
+        if self.curl.getinfo(pycurl.PRETRANSFER_TIME):
+            return "first_byte"
+        if self.curl.getinfo(pycurl.CONNECT_TIME):
+            return "tls"
+        return "connect" if self.curl.getinfo(pycurl.NAMELOOKUP_TIME) else "dns"
 
     def _open_socket(self, _purpose: int, address: Any) -> Any:
         host = str(address.addr[0])
@@ -201,15 +211,6 @@ class _Handed:
         os.close(self._descriptor)
 
 
-def _pairs(head: Sequence[bytes]) -> tuple[tuple[str, str], ...]:
-    found = []
-    for line in head[1:]:
-        name, colon, value = line.decode("latin-1").partition(":")
-        if colon:
-            found.append((name.strip(), value.strip()))
-    return tuple(found)
-
-
 def _value_of(head: Sequence[bytes], name: bytes) -> str | None:
     for line in head[1:]:
         if line[: len(name) + 1].lower() == name + b":":
@@ -218,4 +219,4 @@ def _value_of(head: Sequence[bytes], name: bytes) -> str | None:
 
 
 def _us(seconds: float) -> int:
-    return max(0, round(seconds * 1_000_000))
+    return max(0, int(seconds * 1_000_000))

@@ -44,7 +44,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRow:
-    """One attempt as it is kept. Durations in microseconds; response_headers is JSON text."""
+    """One attempt as it is kept. Durations in microseconds."""
 
     id: AttemptId
     organization_id: OrganizationId
@@ -61,7 +61,7 @@ class AttemptRow:
     first_byte_us: int
     total_us: int
     remote_address: str | None
-    response_headers: str | None
+    response_head: bytes | None
     response_body: bytes | None
     is_stale: bool = False
 

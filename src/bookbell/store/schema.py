@@ -293,7 +293,7 @@ attempts = Table(
     Column("first_byte_us", Integer, nullable=False),
     Column("total_us", Integer, nullable=False),
     Column("remote_address", Text),
-    Column("response_headers", Text),
+    Column("response_head", LargeBinary),
     Column("response_body", LargeBinary),
     Index("attempts_delivery", "delivery_id", "number"),
 )

@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("first_byte_us", sa.Integer(), nullable=False),
         sa.Column("total_us", sa.Integer(), nullable=False),
         sa.Column("remote_address", sa.Text(), nullable=True),
-        sa.Column("response_headers", sa.Text(), nullable=True),
+        sa.Column("response_head", sa.LargeBinary(), nullable=True),
         sa.Column("response_body", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="attempts_pk"),
     )
