@@ -1,7 +1,7 @@
 """What a Python team writes on PostgreSQL: a procrastinate task that posts with httpx.
 
-Usage: python procrastinate_team.py schema | send URL COUNT | work CONCURRENCY   (needs BENCH_POSTGRESQL, a connection string)
-The event is the job's argument, so acceptance is durable; no isolation, no attempt history, no guard.
+Usage: python procrastinate_team.py schema | send URL COUNT | work CONCURRENCY   (needs BENCH_POSTGRESQL, a connection
+string) The event is the job's argument, so acceptance is durable; no isolation, no attempt history, no guard.
 """
 
 import asyncio

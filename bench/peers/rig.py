@@ -1,4 +1,4 @@
-"""Runs what others would write, and C itself, against the same sink: wrk, Celery on Redis, procrastinate on PostgreSQL.
+"""Runs what others would write, and C itself, against the same sink: wrk, Celery, procrastinate.
 
 Each function gives the Figures of one run, or None when what it needs is not installed here.
 """
@@ -30,7 +30,9 @@ def wrk(seconds: int = 5) -> Figures | None:
         return None
     measured, other = cores()
     with Sink(other) as sink, tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(f"wrk.method = 'POST'\nwrk.body = '{BODY.decode()}'\nwrk.headers['Content-Type'] = 'application/json'\n")
+        script.write(
+            f"wrk.method = 'POST'\nwrk.body = '{BODY.decode()}'\nwrk.headers['Content-Type'] = 'application/json'\n"
+        )
         script.flush()
         command = ["wrk", "-t1", "-c64", f"-d{seconds}s", "-s", script.name, f"http://127.0.0.1:{sink.port}/h0"]
         before = os.times()

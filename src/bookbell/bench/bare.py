@@ -1,7 +1,8 @@
 """The reference from Python: a loop around libcurl that signs and sends, and does nothing else.
 
-Usage: python -m bookbell.bench.bare URL COUNT. What a delivery costs beyond it is the price of durability, retries, isolation
-and history. Prints `ready`, and after a line on standard input sends COUNT requests, 64 in flight, and prints `done`.
+Usage: python -m bookbell.bench.bare URL COUNT. What a delivery costs beyond it is the price of durability, retries,
+isolation and history. Prints `ready`, and after a line on standard input sends COUNT requests, 64 in flight, and
+prints `done`.
 """
 
 import sys
@@ -53,8 +54,8 @@ def _load(curl: Any, number: int) -> None:
 
 
 if __name__ == "__main__":
-    print("ready", flush=True)  # noqa: T201 - what this process is for
+    print("ready", flush=True)
     sys.stdin.readline()
     run(sys.argv[1], int(sys.argv[2]))
-    print("done", flush=True)  # noqa: T201
+    print("done", flush=True)
     sys.stdin.readline()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bookbell.bench.certificate import CERTIFICATE_NAME, make_certificate
+from bookbell.bench.certificate import make_certificate
 from bookbell.bench.figures import Figures
 from bookbell.bench.processes import BenchError, Pinned, Service, Sink, cores, cpu_s
 from bookbell.bench.seeding import Seeder
@@ -23,7 +23,8 @@ class Drain:
     """count deliveries in endpoint_count webhooks, sent by worker_count processes.
 
     database_url: None is SQLite; path: what the URLs' paths begin with (slow, h); connection: plain, tls (kept) or
-    tls_new (one request each); delay_ms: of the answers on slow paths; spread_ms: how far back due instants are spread.
+    tls_new (one request each); delay_ms: of the answers on slow paths; spread_ms: how far back due instants are
+    spread.
     """
 
     count: int

@@ -1,9 +1,9 @@
 """Sends one prepared request after another over many connections, and tells how long the answers took.
 
-Usage: python -m bookbell.bench.loader PORT < PLAN, where PLAN is one JSON line: `requests` (path and body of each; fewer are
-used round and round), `token`, `count`, `connections`, and `rate_per_s` (0: each connection sends as soon as it has its answer;
-else requests start at that rate, whatever has been answered: an open loop, and the time counts from when a request should have
-started). Prints one JSON line: seconds, answered, refused, latencies_ms (sorted).
+Usage: python -m bookbell.bench.loader PORT < PLAN, where PLAN is one JSON line: `requests` (path and body of each;
+fewer are used round and round), `token`, `count`, `connections`, and `rate_per_s` (0: each connection sends as soon as
+it has its answer; else requests start at that rate, whatever has been answered: an open loop, and the time counts from
+when a request should have started). Prints one JSON line: seconds, answered, refused, latencies_ms (sorted).
 """
 
 import asyncio
@@ -125,7 +125,9 @@ async def _pace(load: Load, count: int) -> None:
 
 def _request(path: str, token: str, body: str) -> bytes:
     raw = body.encode()
-    head = f"POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\nauthorization: Bearer {token}\r\n"
+    head = (
+        f"POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\nauthorization: Bearer {token}\r\n"
+    )
     return f"{head}content-length: {len(raw)}\r\n\r\n".encode() + raw
 
 
@@ -134,4 +136,4 @@ def _now_us() -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(uvloop.run(run(int(sys.argv[1]), json.loads(sys.stdin.readline())))), flush=True)  # noqa: T201
+    print(json.dumps(uvloop.run(run(int(sys.argv[1]), json.loads(sys.stdin.readline())))), flush=True)

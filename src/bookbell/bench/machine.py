@@ -1,4 +1,4 @@
-"""What machine this is, so that a figure can be read: processor, kernel, interpreter, libraries, and the disk's sync."""
+"""What machine this is, so that a figure can be read: processor, kernel, interpreter, libraries, disk."""
 
 import os
 import platform

@@ -36,7 +36,9 @@ def cores() -> tuple[int, int]:
 class Pinned:
     """A process bound to one core. Its output is read line by line."""
 
-    def __init__(self, command: Sequence[str], core: int, *, environment: dict[str, str], log: Path | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str], core: int, *, environment: dict[str, str], log: Path | None = None
+    ) -> None:
         self.log = log
         self._errors = log.open("wb") if log else None
         self.process = subprocess.Popen(
@@ -115,11 +117,11 @@ class Sink(Pinned):
 
     def wait_for(self, count: int, limit_s: float) -> None:
         """Until that many different requests have come. Raises: BenchError at the limit."""
-        deadline = time.monotonic() + limit_s  # noqa: TID251 - what is measured is the real time
+        deadline = time.monotonic() + limit_s
         while (seen := self.count()) < count:
-            if time.monotonic() > deadline:  # noqa: TID251
+            if time.monotonic() > deadline:
                 raise BenchError(f"Only {seen} of {count} requests had arrived after {limit_s:.0f} s.")
-            time.sleep(0.05)  # noqa: TID251
+            time.sleep(0.05)
 
 
 class Service(Pinned):

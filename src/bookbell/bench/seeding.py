@@ -1,4 +1,6 @@
-"""Fills a database with organizations, webhooks and due deliveries, through the same actions and statements as the service."""
+"""Fills a database with organizations, webhooks and due deliveries, through the same actions and statements as the
+service.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -147,7 +147,11 @@ class Transfer:
     def _timings(self) -> Timings:
         """Phases in microseconds; libcurl gives each as the time from the start to its end."""
         info = self.curl.getinfo
-        resolved, connected, secured = info(pycurl.NAMELOOKUP_TIME), info(pycurl.CONNECT_TIME), info(pycurl.APPCONNECT_TIME)
+        resolved, connected, secured = (
+            info(pycurl.NAMELOOKUP_TIME),
+            info(pycurl.CONNECT_TIME),
+            info(pycurl.APPCONNECT_TIME),
+        )
         began = secured or connected
         return Timings(
             dns_us=_us(resolved),

@@ -1,8 +1,9 @@
 """The descriptors that libcurl wants watched, by the system's means.
 
-libcurl takes a kept connection off the list when a transfer ends and puts it back when the next begins. A descriptor that is
-taken off stays registered until it speaks up while nobody waits for it; that saves a system call for each request. The kernel
-forgets one that was closed meanwhile, even if its number is in use again, and says so when it is put back.
+libcurl takes a kept connection off the list when a transfer ends and puts it back when the next begins. A descriptor
+that is taken off stays registered until it speaks up while nobody waits for it; that saves a system call for each
+request. The kernel forgets one that was closed meanwhile, even if its number is in use again, and says so when it is
+put back.
 """
 
 import select
