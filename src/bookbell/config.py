@@ -51,6 +51,10 @@ class Settings:
     shutdown_ms: int = _setting(20_000, "How long a stopping process waits for requests in flight.")
     upload_bytes_max: int = _setting(limits.UPLOAD_BYTES_MAX, "Largest file a client may upload.")
     simulator_delay_ms: int = _setting(1_500, "How long the simulator takes for one step of a document.")
+    books_public: bool = _setting(False, "Whether a book is public when its client does not say so.")
+    books_paginated: bool = _setting(
+        False, "Whether GET /v1/books with a limit answers {limit, books, total_book_count, _links}, not an array."
+    )
     log_format: str = _setting("text", "text for people or json for machines.")
 
     @property

@@ -10,7 +10,7 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -34,6 +34,7 @@ from bookbell.store.upgrade import missing, upgrade
 from bookbell.vault import Vault, kept_master_key
 from bookbell.web.app import create_app
 from bookbell.web.context import Context
+from bookbell.web.discarding import remove_discarded
 from bookbell.web.routes import ROUTES
 
 SWITCH_INTERVAL_S = 0.001  # a saturated loop would otherwise starve the sender's and the store's threads
@@ -191,6 +192,8 @@ class Service:
             preset=self._settings.preset,
             blob_dir=self._settings.blob_dir,
             upload_bytes_max=self._settings.upload_bytes_max,
+            are_books_public=self._settings.books_public,
+            are_books_paginated=self._settings.books_paginated,
             send=self._exchange.send,
             ring=self._ring,
             is_stopping=self._stop.is_set,
@@ -206,19 +209,29 @@ class Service:
             simulator = Simulator(opened.database, opened.ambient, self._ring, self._settings.simulator_delay_ms)
             tasks.append(simulator.run())
         if self._role is not Role.API:
-            tasks.append(self._housekeeping())
+            tasks.append(self._housekeeping("housekeeping", self._forget_answers))
+        if self._role is not Role.WORKER:
+            tasks.append(self._housekeeping("files", self._remove_files))
         return tasks
 
-    async def _housekeeping(self) -> None:
-        """Forget answers kept for idempotency once they are old, in bounded steps."""
+    async def _housekeeping(self, name: str, step: Callable[[], Awaitable[object]]) -> None:
+        """Take a bounded step now and then, for ever."""
         while True:
             await self._opened.ambient.sleep_ms(PRUNE_MS)
             try:
-                await self._opened.database.write(
-                    idempotency.prune, before=self._opened.ambient.now_ms() - limits.IDEMPOTENCY_KEPT_MS
-                )
+                await step()
             except Exception:  # noqa: BLE001 - the border of a loop's turn
-                telemetry.log().error("loop_failed", loop="housekeeping", exc_info=True)
+                telemetry.log().error("loop_failed", loop=name, exc_info=True)
+
+    async def _forget_answers(self) -> None:
+        """Answers kept for idempotency, once they are old."""
+        before = self._opened.ambient.now_ms() - limits.IDEMPOTENCY_KEPT_MS
+        await self._opened.database.write(idempotency.prune, before=before)
+
+    async def _remove_files(self) -> None:
+        """Files that removed books and documents have left: where requests are answered, there the files are."""
+        now = self._opened.ambient.now_ms()
+        await remove_discarded(self._opened.database, self._settings.blob_dir, at=now)
 
 
 class _Server(uvicorn.Server):

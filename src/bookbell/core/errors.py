@@ -11,10 +11,13 @@ BookbellError
 │   ├── MissingParameter (1103)
 │   ├── TooLarge (413)
 │   ├── IllegalTransition (1100, HTTP 409)
+│   ├── NotAcceptable (1100, HTTP 406)
+│   ├── BookPending (1404) · MixedPending (1511)
+│   ├── AnalyticsNotSupported (9002) · BankStatementsOnly (9003)
 │   └── IdempotencyMismatch (1003, HTTP 422)
 ├── NotAuthenticated (1200)
 ├── AccountInactive (1307)
-├── NotPermitted              2102 book, 2111 create, 1316 manager
+├── NotPermitted              2102 book, 2104 document, 1316 manager
 └── NotFound                  1401 book, 1501 document, 7002 image group, 1399 account, 1101 path, …
 """
 
@@ -24,6 +27,10 @@ class BookbellError(Exception):
 
     status: int = 400
     code: int = 1100
+    status_v2: int | None = None
+    """What a v2 call answers where that differs from `status`: v2 has real statuses (contract 12)."""
+    is_terse: bool = False
+    """Whether the body has neither `response` nor `meta` (contract 17 on 10.9)."""
 
     def __init__(self, message: str | None = None, *, details: str | None = None) -> None:
         """details: what is wrong and what to do, where the contract fixes the message."""
@@ -39,12 +46,14 @@ class InvalidRequest(BookbellError):
 class MalformedJson(InvalidRequest):
     """Could not decode JSON string"""
 
+    status_v2 = 422
     code = 1002
 
 
 class ValidationFailed(InvalidRequest):
     """Request validation failure; check parameter values and types."""
 
+    status_v2 = 422
     code = 1003
 
 
@@ -57,6 +66,7 @@ class InvalidInput(InvalidRequest):
 class MissingParameter(InvalidRequest):
     """Required parameter not found"""
 
+    status_v2 = 422
     code = 1103
 
 
@@ -69,18 +79,21 @@ class TooLarge(InvalidRequest):
 class TooManyPages(InvalidRequest):
     """The document has too many pages"""
 
+    status_v2 = 422
     code = 1512
 
 
 class TooManyDocuments(InvalidRequest):
     """Maximum number of uploads reached for this book"""
 
+    status_v2 = 422
     code = 8002
 
 
 class OneFileOnly(InvalidRequest):
     """Only one file can be uploaded each time"""
 
+    status_v2 = 422
     code = 8001
 
 
@@ -94,6 +107,38 @@ class IllegalTransition(InvalidRequest):
     """The resource cannot change from its present state to the one asked for"""
 
     status = 409
+
+
+class NotAcceptable(InvalidRequest):
+    """The document cannot be changed this way in its present state"""
+
+    status = 406
+
+
+class BookPending(InvalidRequest):
+    """Book has documents pending verification"""
+
+    code = 1404
+
+
+class MixedPending(InvalidRequest):
+    """Mixed document is pending classification"""
+
+    code = 1511
+
+
+class AnalyticsNotSupported(InvalidRequest):
+    """Analytics are not supported for this book"""
+
+    code = 9002
+    is_terse = True
+
+
+class BankStatementsOnly(InvalidRequest):
+    """Analytics are supported for bank statements only"""
+
+    code = 9003
+    is_terse = True
 
 
 class IdempotencyMismatch(InvalidRequest):
@@ -126,7 +171,16 @@ class NotPermittedBook(NotPermitted):
     """No permission to access this book"""
 
     status = 400
+    status_v2 = 403
     code = 2102
+
+
+class NotPermittedDocument(NotPermitted):
+    """No permission to access this document"""
+
+    status = 400
+    status_v2 = 403
+    code = 2104
 
 
 class NotPermittedManager(NotPermitted):
@@ -151,6 +205,7 @@ class BookNotFound(NotFound):
     """Book not found"""
 
     status = 400
+    status_v2 = 404
     code = 1401
 
 
@@ -164,6 +219,7 @@ class DocumentNotFound(NotFound):
     """Document not found"""
 
     status = 400
+    status_v2 = 404
     code = 1501
 
 
@@ -178,6 +234,7 @@ class FormTypeNotFound(NotFound):
     """Form Type Not Found"""
 
     status = 400
+    status_v2 = 404
     code = 6001
 
 

@@ -107,7 +107,7 @@ def _due(found: Waiting, now: int, delay_ms: int) -> Iterable[Report]:
         if step is not None and mixed.updated_at + step_ms(mixed.name, delay_ms) <= now:
             yield _mixed_report(mixed, step)
     for document in waiting_documents:
-        step = document_step(document.name, document.status)
+        step = document_step(document.name, document.status, document.source)
         if step is not None and document.updated_at + step_ms(document.name, delay_ms) <= now:
             yield DocumentReport(uuid=document.uuid, status=DocumentStatus(step.status), reason=step.reason)
     for request in waiting_requests:

@@ -28,8 +28,8 @@ def create_app(context: Context, routes: Sequence[ControllerRouterHandler]) -> L
     )
 
 
-def _on_known_error(_request: wire.Wire, error: BookbellError) -> Response[bytes]:
-    return wire.failure(error)
+def _on_known_error(request: wire.Wire, error: BookbellError) -> Response[bytes]:
+    return wire.failure(error, is_v2=request.url.path.startswith("/v2/"))
 
 
 def _on_http_error(_request: wire.Wire, error: HTTPException) -> Response[bytes]:

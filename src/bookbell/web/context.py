@@ -32,6 +32,8 @@ class Context:
     upload_bytes_max: int
     send: Callable[[Request], Awaitable[Report]]
     ring: Callable[[Iterable[LaneId]], None]
+    are_books_public: bool = False
+    are_books_paginated: bool = False
     is_stopping: Callable[[], bool] = lambda: False
 
     def stamp(self) -> Stamp:

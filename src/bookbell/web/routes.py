@@ -3,14 +3,16 @@
 from litestar.handlers import HTTPRouteHandler
 
 from bookbell.web import auth, health
-from bookbell.web.client_api import analytics, books, history, uploads, webhooks
+from bookbell.web.client_api import aggregator, analytics, books, documents, history, uploads, webhooks
 from bookbell.web.platform_api import organizations, reports
 
 ROUTES: list[HTTPRouteHandler] = [
     *auth.routes,
     *webhooks.routes,
     *books.routes,
+    *documents.routes,
     *uploads.routes,
+    *aggregator.routes,
     *analytics.routes,
     *history.routes,
     *organizations.routes,

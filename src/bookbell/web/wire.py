@@ -6,6 +6,7 @@ Source: contract sections 7.1, 10, 12, 17.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -132,19 +133,22 @@ def ok(response: Any, *, status: int = 200) -> Response[bytes]:
     return answer({"status": 200, "message": "OK", "response": response}, status=status)
 
 
-def failure(error: BookbellError, *, headers: Mapping[str, str] | None = None) -> Response[bytes]:
-    """The envelope of an error (contract 12)."""
-    meta = {"status": error.status, "msg": error.message, "code": error.code}
+def failure(error: BookbellError, *, headers: Mapping[str, str] | None = None, is_v2: bool = False) -> Response[bytes]:
+    """The envelope of an error (contract 12). is_v2: a call of the second generation was asked, with real statuses."""
+    status = error.status_v2 if is_v2 and error.status_v2 is not None else error.status
+    meta = {"status": status, "msg": error.message, "code": error.code}
     body: dict[str, Any] = {
-        "status": error.status,
+        "status": status,
         "code": error.code,
         "response": None,
         "message": error.message,
         "meta": meta,
     }
+    if error.is_terse:
+        del body["response"], body["meta"]
     if error.details is not None:
         body["details"] = error.details
-    return answer(body, status=error.status, headers=headers)
+    return answer(body, status=status, headers=headers)
 
 
 def answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[bytes]:
@@ -164,13 +168,13 @@ def exact_instant(at: int) -> str:
     return f"{instant(at)[:-1]}.{at % 1000:03d}Z"
 
 
-async def read_body(request: Wire) -> bytes:
+async def read_body(request: Wire, bytes_max: int = limits.JSON_BODY_BYTES_MAX) -> bytes:
     """The body, bounded. Raises: TooLarge."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > limits.JSON_BODY_BYTES_MAX:
-            raise TooLarge(f"The request body exceeds {limits.JSON_BODY_BYTES_MAX} bytes")
+        if len(body) > bytes_max:
+            raise TooLarge(f"The request body exceeds {bytes_max} bytes")
     return bytes(body)
 
 
@@ -181,7 +185,7 @@ def _body_values(kind: str, options: Mapping[str, str], body: bytes) -> dict[str
         case "application/json":
             return json_object(body)
         case "multipart/form-data":
-            return _gathered(_multipart_fields(options.get("boundary", ""), body))
+            return _gathered([(part.name, part.text) for part in multipart_parts(options.get("boundary", ""), body)])
         case "application/x-www-form-urlencoded":
             return _gathered(_urlencoded(body))
         case "":
@@ -213,25 +217,43 @@ def _urlencoded(body: bytes) -> list[tuple[str, str]]:
         raise ValidationFailed("The form is not valid UTF-8 or has too many fields") from error
 
 
-def _multipart_fields(boundary: str, body: bytes) -> list[tuple[str, str]]:
+@dataclass(frozen=True, slots=True)
+class FormPart:
+    """One part of a multipart form. filename: None where the part is a plain field."""
+
+    name: str
+    filename: str | None
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        """Raises: ValidationFailed."""
+        try:
+            return self.data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ValidationFailed("The multipart form cannot be read") from error
+
+
+def multipart_parts(boundary: str, body: bytes) -> list[FormPart]:
+    """The parts of a form that is in memory, in order. Raises: ValidationFailed."""
     try:
         with PushMultipartParser(boundary, max_segment_count=limits.FORM_PART_COUNT_MAX) as parser:
-            return _fields_of([*parser.parse(body), *parser.parse(b"")])
+            return _parts_of([*parser.parse(body), *parser.parse(b"")])
     except (MultipartError, UnicodeDecodeError, ValueError) as error:
         raise ValidationFailed("The multipart form cannot be read") from error
 
 
-def _fields_of(parts: Sequence[MultipartSegment | bytes | None]) -> list[tuple[str, str]]:
-    """Names and values of a form's segments; each is its head, its data in pieces, and None."""
-    found: list[tuple[str, str]] = []
-    name, data = "", bytearray()
-    for part in parts:
-        if isinstance(part, MultipartSegment):
-            name, data = part.name, bytearray()
-        elif part:
-            data += part
-        else:
-            found.append((name, data.decode("utf-8")))
+def _parts_of(pieces: Sequence[MultipartSegment | bytes | None]) -> list[FormPart]:
+    """Each part comes as its head, its data in pieces, and None."""
+    found: list[FormPart] = []
+    head, data = None, bytearray()
+    for piece in pieces:
+        if isinstance(piece, MultipartSegment):
+            head, data = piece, bytearray()
+        elif piece:
+            data += piece
+        elif head is not None:
+            found.append(FormPart(head.name, head.filename, bytes(data)))
     return found
 
 

@@ -1,18 +1,17 @@
-"""Books over the wire. Source: contract 10.1–10.3, 10.8, 17."""
+"""Books over the wire. Source: contract 10.1–10.3, 14 (C14, C15, C22), 17."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from litestar import Response, get, post
 
 from bookbell.actions import books
-from bookbell.actions.books import BookKey, NewBook, OpenedBook
+from bookbell.actions.books import BookChanges, BookKey, NewBook, OpenedBook
 from bookbell.core import limits
-from bookbell.core.errors import DocumentNotFound, MissingParameter, ValidationFailed
+from bookbell.core.errors import MissingParameter, ValidationFailed
 from bookbell.core.lifecycle import REJECTION_DEFAULT
-from bookbell.core.model import Account, Book, Document, MixedDocument, MixedStatus
-from bookbell.store import documents
+from bookbell.core.model import Book, Document, MixedDocument
 from bookbell.store.books import BookQuery
-from bookbell.store.database import Tx
 from bookbell.web import wire
 from bookbell.web.auth import account_of
 from bookbell.web.context import context_of
@@ -37,21 +36,40 @@ async def add(request: wire.Wire) -> Response[bytes]:
         uuid=context.ambient.new_id(),
         book_class=params.text("book_class") or "COMPLETE",
         book_type=params.text("book_type") or "DEFAULT",
-        is_public=params.flag("is_public") or False,
+        is_public=context.are_books_public if (given := params.flag("is_public")) is None else given,
         xid=params.text("xid"),
     )
     book, email = await context.database.write(books.create_book, account, wanted, context.stamp())
-    return wire.ok(
-        {
-            **_head(book),
-            "uuid": book.uuid,
-            "owner_email": email,
-            "is_public": book.is_public,
-            "book_type": book.book_type,
-            "book_class": book.book_class,
-            "xid": book.xid,
-        }
+    return wire.ok(_created(book, email))
+
+
+@post("/v1/book/update")
+async def update(request: wire.Wire) -> Response[bytes]:
+    """Change a book."""
+    context, account = context_of(request), await account_of(request)
+    params = await wire.read_params(request)
+    changes = BookChanges(
+        name=params.text("name"),
+        book_class=params.text("book_class"),
+        book_type=params.text("book_type"),
+        is_public=params.flag("is_public"),
+        xid=params.text("xid"),
     )
+    if changes == BookChanges():
+        raise MissingParameter("Required parameter not found: name, book_class, book_type, is_public or xid")
+    book, email = await context.database.write(books.update_book, account, book_key(params), changes, context.stamp())
+    created = wire.instant(book.created_at)
+    about = {"uuid": book.uuid, "book_uuid": book.uuid, "book_class": book.book_class, "created_ts": created}
+    return wire.ok({**_created(book, email), "book_context": about})
+
+
+@post("/v1/book/remove")
+async def remove(request: wire.Wire) -> Response[bytes]:
+    """Delete a book that has nothing left in work."""
+    context, account = context_of(request), await account_of(request)
+    key = book_key(await wire.read_params(request))
+    await context.database.write(books.remove_book, account, key, context.stamp())
+    return wire.ok({})
 
 
 @get("/v1/book/status")
@@ -64,10 +82,10 @@ async def status(request: wire.Wire) -> Response[bytes]:
         "owner_email": opened.owner_email,
         "is_public": opened.book.is_public,
         "is_shared_or_public_book": opened.book.is_public,
-        "docs": [_document(each) for each in opened.documents],
+        "docs": [shown_document(each) for each in opened.documents],
     }
     if opened.mixed:
-        shown["mixed_docs"] = [_mixed(each) for each in opened.mixed]
+        shown["mixed_docs"] = [shown_mixed(each) for each in opened.mixed]
     return wire.ok({**shown, "book_status": opened.book.status, "book_class": opened.book.book_class})
 
 
@@ -85,8 +103,8 @@ async def info(request: wire.Wire) -> Response[bytes]:
             "xid": book.xid,
             "book_type": book.book_type,
             "is_shared_or_public_book": book.is_public,
-            "docs": [_without(_document(each), "uuid") for each in opened.documents],
-            "mixed_docs": [_without(_mixed(each), "uuid", "id") for each in opened.mixed],
+            "docs": [_only(shown_document(each), _INFO_FIELDS) for each in opened.documents],
+            "mixed_docs": [_only(shown_mixed(each), (*_INFO_FIELDS, "rejection_reason")) for each in opened.mixed],
             "bank_accounts": {},
             "custom_filters": {},
             "status_tags": {},
@@ -97,61 +115,20 @@ async def info(request: wire.Wire) -> Response[bytes]:
 
 @get("/v1/books")
 async def list_books(request: wire.Wire) -> Response[bytes]:
-    """The books the account may see."""
-    context, account = context_of(request), await account_of(request)
-    query = _query(await wire.read_params(request))
-    found = await context.database.read(books.list_books, account, query)
-    return wire.ok(
-        [
-            {
-                **_head(book),
-                "owner_email": email,
-                "is_public": book.is_public,
-                "book_uuid": book.uuid,
-                "xid": book.xid,
-                "book_type": book.book_type,
-            }
-            for book, email in found
-        ]
-    )
-
-
-@get("/v1/document/mixed/status")
-async def mixed_status(request: wire.Wire) -> Response[bytes]:
-    """The state of a mixed document and, once it is cut up, of its documents."""
+    """The books the account may see: an array, or a page if the setting wants pages and the client gives a limit."""
     context, account = context_of(request), await account_of(request)
     params = await wire.read_params(request)
-    pk, uuid = params.integer("pk"), params.text("mixed_doc_uuid") or params.text("doc_uuid")
-    if pk is None and uuid is None:
-        raise MissingParameter("Required pk, doc_uuid or mixed_doc_uuid")
-    book, mixed, parts = await context.database.read(_read_mixed, account, pk, uuid or "")
-    shown: dict[str, Any] = {
-        "pk": mixed.pk,
-        "uuid": mixed.uuid,
-        "name": mixed.name,
-        "page_count": mixed.page_count,
-        "checksum": mixed.md5,
-        "document_status": mixed.status,
-        "book_pk": book.pk,
-        "book_uuid": book.uuid,
+    query = _query(params)
+    page = await context.database.read(books.list_books, account, query)
+    shown = [_listed(book, email) for book, email in page.books]
+    if not (context.are_books_paginated and "limit" in params):
+        return wire.ok(shown)
+    before, after = query.offset - query.count, query.offset + query.count
+    links = {
+        "next": _link(params, query, after) if after < page.total_count else None,
+        "prev": _link(params, query, max(0, before)) if query.offset else None,
     }
-    if mixed.status is MixedStatus.COMPLETED:
-        names = ("pk", "uuid", "name", "pages", "md5", "status")
-        shown["docs"] = [
-            {name: _document(part)[name] for name in names} | {"rejection_reason": part.rejection_reason}
-            for part in parts
-        ]
-        types = [part.form_type for part in parts for _ in range(part.page_count)]
-        shown["pages"] = [{"page_idx": index, "doc_type": kind} for index, kind in enumerate(types)]
-    return wire.ok(shown)
-
-
-def _read_mixed(tx: Tx, account: Account, pk: int | None, uuid: str) -> tuple[Book, MixedDocument, list[Document]]:
-    mixed = documents.find_mixed(tx, account.organization_id, pk=pk, uuid=uuid)
-    if mixed is None:
-        raise DocumentNotFound
-    book = books.find_book(tx, account, BookKey(pk=mixed.book_pk, uuid=None))
-    return book, mixed, documents.documents_of_mixed(tx, mixed)
+    return wire.ok({"limit": query.count, "books": shown, "total_book_count": page.total_count, "_links": links})
 
 
 async def _open(request: wire.Wire) -> OpenedBook:
@@ -166,7 +143,7 @@ def _query(params: wire.Params) -> BookQuery:
         raise ValidationFailed("order: ASC or DESC, order_by: created, name or pk is expected")
     if "name" in params and "search" in params:
         raise ValidationFailed("Give either name or search, not both.")
-    count = limits.PAGE_COUNT_DEFAULT if count is None else count
+    count = limits.PAGE_COUNT_MAX if count is None else count
     if not 1 <= count <= limits.PAGE_COUNT_MAX or not 0 <= (offset or 0) <= limits.OFFSET_MAX:
         raise ValidationFailed(f"limit: 1 to {limits.PAGE_COUNT_MAX}, offset: 0 to {limits.OFFSET_MAX} is expected")
     return BookQuery(
@@ -185,7 +162,49 @@ def _head(book: Book) -> dict[str, Any]:
     return {"name": book.name, "created": created, "created_ts": created, "pk": book.pk, "id": book.pk}
 
 
-def _document(document: Document) -> dict[str, Any]:
+def _created(book: Book, email: str) -> dict[str, Any]:
+    return {
+        **_head(book),
+        "uuid": book.uuid,
+        "owner_email": email,
+        "is_public": book.is_public,
+        "book_type": book.book_type,
+        "book_class": book.book_class,
+        "xid": book.xid,
+    }
+
+
+def _listed(book: Book, email: str) -> dict[str, Any]:
+    return {
+        **_head(book),
+        "owner_email": email,
+        "is_public": book.is_public,
+        "book_uuid": book.uuid,
+        "xid": book.xid,
+        "book_type": book.book_type,
+    }
+
+
+def _link(params: wire.Params, query: BookQuery, offset: int) -> str:
+    kept = {name: text for name in _KEPT if (text := params.text(name))}
+    return "/v1/books?" + urlencode({**kept, "limit": query.count, "offset": offset})
+
+
+_KEPT = ("name", "search", "xid", "order", "order_by")
+_INFO_FIELDS = (
+    "pk",
+    "status",
+    "name",
+    "pages",
+    "md5",
+    "image_group_pk",
+    "mixed_uploaded_doc_pk",
+    "document_class",
+)
+
+
+def shown_document(document: Document) -> dict[str, Any]:
+    """A document as the book's status lists it."""
     shown = {
         "pk": document.pk,
         "name": document.name,
@@ -195,7 +214,7 @@ def _document(document: Document) -> dict[str, Any]:
         "status": document.status,
         "image_group_pk": document.image_group_pk,
         "mixed_uploaded_doc_pk": document.mixed_pk,
-        "document_class": "COMPLETE",
+        "document_class": document.document_class,
     }
     if document.rejection_reason is not None:
         reason = document.rejection_reason
@@ -203,7 +222,8 @@ def _document(document: Document) -> dict[str, Any]:
     return shown
 
 
-def _mixed(mixed: MixedDocument) -> dict[str, Any]:
+def shown_mixed(mixed: MixedDocument) -> dict[str, Any]:
+    """A mixed document as the book's status lists it."""
     return {
         "pk": mixed.pk,
         "id": mixed.pk,
@@ -214,7 +234,7 @@ def _mixed(mixed: MixedDocument) -> dict[str, Any]:
         "status": mixed.status,
         "image_group_pk": mixed.image_group_pk,
         "rejection_reason": mixed.rejection_reason,
-        "document_class": "COMPLETE",
+        "document_class": mixed.document_class,
     }
 
 
@@ -222,8 +242,8 @@ def _explained(reason: str) -> str:
     return "The document is not valid." if reason == REJECTION_DEFAULT else reason.replace("_", " ").capitalize() + "."
 
 
-def _without(shown: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in shown.items() if name not in names}
+def _only(shown: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: shown[name] for name in names if name in shown}
 
 
-routes = [add, status, info, list_books, mixed_status]
+routes = [add, update, remove, status, info, list_books]

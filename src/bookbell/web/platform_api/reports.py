@@ -17,9 +17,10 @@ from bookbell.actions.reports import Report, Reported
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.core import limits
 from bookbell.core.errors import IdempotencyMismatch, ValidationFailed
-from bookbell.core.model import AnalyticsStatus, DocumentStatus, MixedStatus
+from bookbell.core.model import AnalyticsStatus, Document, DocumentStatus, MixedStatus
 from bookbell.store import analytics, documents, idempotency
 from bookbell.store.database import Tx
+from bookbell.vault import Vault
 from bookbell.web import wire
 from bookbell.web.auth import require_pipeline
 from bookbell.web.context import context_of
@@ -157,16 +158,20 @@ async def list_work(request: wire.Wire) -> Response[bytes]:
     after = params.integer("after_document") or 0, params.integer("after_mixed_document") or 0
     return wire.ok(
         await context.database.read(
-            _work, context.ambient.now_ms(), after=after, after_request=params.text("after_analytics_request") or ""
+            _work,
+            context.vault,
+            context.ambient.now_ms(),
+            after=after,
+            after_request=params.text("after_analytics_request") or "",
         )
     )
 
 
-def _work(tx: Tx, now: int, *, after: tuple[int, int], after_request: str) -> dict[str, Any]:
+def _work(tx: Tx, vault: Vault, now: int, *, after: tuple[int, int], after_request: str) -> dict[str, Any]:
     count = limits.PAGE_COUNT_MAX
     return {
         "documents": [
-            {"pk": each.pk, "uuid": each.uuid, "name": each.name, "status": each.status, "book_pk": each.book_pk}
+            _document_in_work(each, vault)
             for each in documents.waiting_documents(tx, before=now, after_pk=after[0], count=count)
         ],
         "mixed_documents": [
@@ -178,6 +183,22 @@ def _work(tx: Tx, now: int, *, after: tuple[int, int], after_request: str) -> di
             for each in analytics.waiting_requests(tx, before=now, after=after_request, count=count)
         ],
     }
+
+
+def _document_in_work(document: Document, vault: Vault) -> dict[str, Any]:
+    """With the token to pull the data with, where there is one."""
+    shown: dict[str, Any] = {
+        "pk": document.pk,
+        "uuid": document.uuid,
+        "name": document.name,
+        "status": document.status,
+        "book_pk": document.book_pk,
+        "document_class": document.document_class,
+        "source": document.source,
+    }
+    if document.token_sealed is not None:
+        shown["audit_copy_token"] = vault.open(document.token_sealed, f"audit-copy-token:{document.md5}")
+    return shown
 
 
 async def _one(request: wire.Wire, kind: type[msgspec.Struct], to_report: Callable[[Any], Report]) -> Response[bytes]:
