@@ -22,15 +22,33 @@ from bookbell.actions.uploads import Duplicate, Upload
 from bookbell.core import limits
 from bookbell.core.errors import (
     BookbellError,
+    BookNotFound,
     MissingParameter,
+    NotPermittedBook,
     OneFileOnly,
+    TooManyDocuments,
     UnsupportedMediaType,
     ValidationFailed,
 )
 from bookbell.core.model import Account, Document, DocumentSource
 from bookbell.web import files, wire
 from bookbell.web.auth import account_of
+from bookbell.web.client_api import book_shapes as shapes
 from bookbell.web.context import Context, context_of
+from bookbell.web.operation import (
+    FILE,
+    PK,
+    UPLOAD_BODY,
+    Operation,
+    Tag,
+    bare,
+    described,
+    enveloped,
+    may,
+    need,
+    query,
+)
+from bookbell.web.shape import choice, text, uuid
 from bookbell.web.wire import FormPart
 
 FINICITY_PARTS = ("accounts", "transactions", "customers", "institutions")
@@ -55,7 +73,26 @@ class _Unreadable:
     message: str
 
 
-@post("/v1/book/upload/json")
+@post(
+    "/v1/book/upload/json",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            media=UPLOAD_BODY,
+            fields=(
+                query("aggregate_source", choice(SOURCES), "PLAID if not given."),
+                query("upload_intent", choice(INTENTS), "Taken, and of no consequence here."),
+                may("pk", PK, "The book, by its number. Give this or `uuid`."),
+                may("uuid", uuid(), "The book, by its uuid."),
+                may("upload", FILE, "The Plaid report."),
+                *(may(name, FILE, "Finicity data; several files are taken.") for name in FINICITY_PARTS),
+                may("doc_name", text("asset-report.json"), "Its name; the file's own if not given."),
+            ),
+            answer=enveloped(shapes.UPLOADED_JSON),
+            others={400: bare(shapes.BARE_ERROR, "What is wrong with the request.")},
+        )
+    ),
+)
 async def upload_json(request: wire.Wire) -> Response[bytes]:
     """Add Plaid or Finicity data to a book."""
     context, account = context_of(request), await account_of(request)
@@ -66,7 +103,21 @@ async def upload_json(request: wire.Wire) -> Response[bytes]:
     return wire.ok(shown)
 
 
-@post("/v1/book/import/plaid/asset")
+@post(
+    "/v1/book/import/plaid/asset",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            fields=(
+                need("pk", PK, "The book, by its number."),
+                need("audit_copy_token", text("a-production-3TAU2CWVYBDVRHUCAAAI27ULU4"), "As Plaid gave it out."),
+                may("doc_name", text("asset-report.json"), "Its name; the token if not given."),
+            ),
+            answer=enveloped(shapes.IMPORTED),
+            errors=(BookNotFound, MissingParameter, NotPermittedBook, TooManyDocuments),
+        )
+    ),
+)
 async def import_plaid_asset(request: wire.Wire) -> Response[bytes]:
     """Have a Plaid asset report pulled into a book."""
     context, account = context_of(request), await account_of(request)

@@ -8,13 +8,24 @@ from litestar import Response, get, post
 from bookbell.actions import books
 from bookbell.actions.books import BookChanges, BookKey, NewBook, OpenedBook
 from bookbell.core import limits
-from bookbell.core.errors import MissingParameter, ValidationFailed
+from bookbell.core.client_moves import BOOK_CLASSES, BOOK_TYPES, UPGRADES
+from bookbell.core.errors import (
+    BookExists,
+    BookNotFound,
+    BookPending,
+    MissingParameter,
+    NotPermittedBook,
+    ValidationFailed,
+)
 from bookbell.core.lifecycle import REJECTION_DEFAULT
 from bookbell.core.model import Book, Document, MixedDocument
 from bookbell.store.books import BookQuery
 from bookbell.web import wire
 from bookbell.web.auth import account_of
+from bookbell.web.client_api import book_shapes as shapes
 from bookbell.web.context import context_of
+from bookbell.web.operation import BOOK_KEY, PK, Operation, Tag, described, enveloped, may, need
+from bookbell.web.shape import choice, either, flag, listed, record, text, uuid, whole
 
 
 def book_key(params: wire.Params) -> BookKey:
@@ -26,7 +37,23 @@ def book_key(params: wire.Params) -> BookKey:
     )
 
 
-@post("/v1/book/add")
+@post(
+    "/v1/book/add",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            fields=(
+                need("name", text("Loan 2210"), "Unique among the account's books."),
+                may("book_class", choice(BOOK_CLASSES), "How its documents are processed; COMPLETE if not given."),
+                may("book_type", choice(BOOK_TYPES), "DEFAULT if not given."),
+                may("is_public", flag(), "Whether all accounts of the organization see it; false if not given."),
+                may("xid", text("L-2210"), "Your own id for it."),
+            ),
+            answer=enveloped(shapes.BOOK),
+            errors=(BookExists, MissingParameter),
+        )
+    ),
+)
 async def add(request: wire.Wire) -> Response[bytes]:
     """Create a book."""
     context, account = context_of(request), await account_of(request)
@@ -43,7 +70,24 @@ async def add(request: wire.Wire) -> Response[bytes]:
     return wire.ok(_created(book, email))
 
 
-@post("/v1/book/update")
+@post(
+    "/v1/book/update",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            fields=(
+                *BOOK_KEY,
+                may("name", text("Loan 2211"), "Its new name."),
+                may("book_class", choice(UPGRADES), "Its new class; only a machine-only book can change it."),
+                may("book_type", choice(BOOK_TYPES), "Its new type."),
+                may("is_public", flag(), "Whether all accounts of the organization see it."),
+                may("xid", text("L-2211"), "Your own id for it; an empty text forgets it."),
+            ),
+            answer=enveloped(shapes.UPDATED_BOOK),
+            errors=(BookExists, BookNotFound, MissingParameter, NotPermittedBook),
+        )
+    ),
+)
 async def update(request: wire.Wire) -> Response[bytes]:
     """Change a book."""
     context, account = context_of(request), await account_of(request)
@@ -63,7 +107,20 @@ async def update(request: wire.Wire) -> Response[bytes]:
     return wire.ok({**_created(book, email), "book_context": about})
 
 
-@post("/v1/book/remove")
+@post(
+    "/v1/book/remove",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            fields=(
+                may("book_id", PK, "The book, by its number. Give this or `book_uuid`."),
+                may("book_uuid", uuid(), "The book, by its uuid."),
+            ),
+            answer=enveloped(record({})),
+            errors=(BookNotFound, BookPending, MissingParameter, NotPermittedBook),
+        )
+    ),
+)
 async def remove(request: wire.Wire) -> Response[bytes]:
     """Delete a book that has nothing left in work."""
     context, account = context_of(request), await account_of(request)
@@ -72,7 +129,17 @@ async def remove(request: wire.Wire) -> Response[bytes]:
     return wire.ok({})
 
 
-@get("/v1/book/status")
+@get(
+    "/v1/book/status",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            fields=BOOK_KEY,
+            answer=enveloped(shapes.BOOK_STATUS),
+            errors=(BookNotFound, MissingParameter, NotPermittedBook),
+        )
+    ),
+)
 async def status(request: wire.Wire) -> Response[bytes]:
     """The state of a book and of everything in it."""
     opened = await _open(request)
@@ -89,7 +156,17 @@ async def status(request: wire.Wire) -> Response[bytes]:
     return wire.ok({**shown, "book_status": opened.book.status, "book_class": opened.book.book_class})
 
 
-@get("/v1/book/info")
+@get(
+    "/v1/book/info",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            fields=BOOK_KEY,
+            answer=enveloped(shapes.BOOK_INFO),
+            errors=(BookNotFound, MissingParameter, NotPermittedBook),
+        )
+    ),
+)
 async def info(request: wire.Wire) -> Response[bytes]:
     """A book and what is known about it."""
     opened = await _open(request)
@@ -113,7 +190,24 @@ async def info(request: wire.Wire) -> Response[bytes]:
     )
 
 
-@get("/v1/books")
+@get(
+    "/v1/books",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            fields=(
+                may("limit", whole(50, least=1, most=limits.PAGE_COUNT_MAX), "How many; 500 if not given."),
+                may("offset", whole(0, most=limits.OFFSET_MAX), "How many to skip."),
+                may("order", choice(["DESC", "ASC"]), "DESC if not given."),
+                may("order_by", choice(["pk", "name", "created"]), "pk if not given."),
+                may("name", text("Loan 2210"), "Only the books of this name; not together with `search`."),
+                may("search", text("Loan"), "Only books whose name contains this."),
+                may("xid", text("L-2210"), "Only the books with this id of yours."),
+            ),
+            answer=enveloped(either(listed(shapes.LISTED_BOOK), shapes.BOOK_PAGE)),
+        )
+    ),
+)
 async def list_books(request: wire.Wire) -> Response[bytes]:
     """The books the account may see: an array, or a page if the setting wants pages and the client gives a limit."""
     context, account = context_of(request), await account_of(request)

@@ -10,13 +10,28 @@ from litestar.response import File
 
 from bookbell.actions import documents
 from bookbell.actions.documents import DocumentKey, Item
-from bookbell.core.errors import DocumentNotFound
+from bookbell.core.client_moves import UPGRADES
+from bookbell.core.errors import (
+    DocumentNotFound,
+    MissingParameter,
+    MixedPending,
+    NotAcceptable,
+    NotPermittedDocument,
+)
 from bookbell.core.model import MixedStatus
 from bookbell.web import wire
 from bookbell.web.auth import account_of
+from bookbell.web.client_api import book_shapes as shapes
 from bookbell.web.client_api.books import shown_document
 from bookbell.web.context import context_of
+from bookbell.web.operation import Operation, Tag, described, enveloped, may, need, other
+from bookbell.web.shape import choice, flag, whole
 
+_UUIDS = (
+    may("doc_uuid", shapes.DOC_UUID, "Or by its uuid."),
+    may("mixed_doc_uuid", shapes.MIXED_UUID, "A mixed document instead."),
+)
+_UPGRADE = need("upgrade_type", choice(UPGRADES), "How it is processed from now on.")
 _SIGNATURES = (
     (b"%PDF-", "application/pdf"),
     (b"\x89PNG", "image/png"),
@@ -28,7 +43,25 @@ _SIGNATURES = (
 )
 
 
-@get("/v1/document/mixed/status")
+@get(
+    "/v1/document/mixed/status",
+    opt=described(
+        Operation(
+            tag=Tag.DOCUMENTS,
+            fields=(
+                may("pk", whole(12200450), "The mixed document, by its number."),
+                may("mixed_doc_uuid", shapes.MIXED_UUID, "Or by its uuid."),
+                may("doc_uuid", shapes.MIXED_UUID, "The same."),
+            ),
+            answer=enveloped(shapes.MIXED_STATUS),
+            errors=(
+                DocumentNotFound,
+                MissingParameter,
+                NotPermittedDocument,
+            ),
+        )
+    ),
+)
 async def mixed_status(request: wire.Wire) -> Response[bytes]:
     """The state of a mixed document and, once it is cut up, of its documents."""
     context, account = context_of(request), await account_of(request)
@@ -56,7 +89,26 @@ async def mixed_status(request: wire.Wire) -> Response[bytes]:
     return wire.ok(shown)
 
 
-@post("/v1/document/cancel")
+@post(
+    "/v1/document/cancel",
+    opt=described(
+        Operation(
+            tag=Tag.DOCUMENTS,
+            fields=(
+                may("doc_pk", shapes.DOC_PK, "The document, by its number."),
+                *_UUIDS,
+                may("accept_charges", flag(), "Taken, and of no consequence here."),
+            ),
+            answer=enveloped(shapes.CANCELLED),
+            errors=(
+                DocumentNotFound,
+                MissingParameter,
+                NotPermittedDocument,
+                NotAcceptable,
+            ),
+        )
+    ),
+)
 async def cancel(request: wire.Wire) -> Response[bytes]:
     """Stop work on a document; it is rejected and its data is given up."""
     context, account = context_of(request), await account_of(request)
@@ -66,7 +118,26 @@ async def cancel(request: wire.Wire) -> Response[bytes]:
     return wire.ok(_head(item))
 
 
-@post("/v1/document/remove")
+@post(
+    "/v1/document/remove",
+    opt=described(
+        Operation(
+            tag=Tag.DOCUMENTS,
+            fields=(
+                may("doc_id", shapes.DOC_PK, "The document, by its number."),
+                *_UUIDS,
+            ),
+            answer=enveloped(shapes.REMOVED),
+            errors=(
+                DocumentNotFound,
+                MissingParameter,
+                NotPermittedDocument,
+                MixedPending,
+                NotAcceptable,
+            ),
+        )
+    ),
+)
 async def remove(request: wire.Wire) -> Response[bytes]:
     """Take a document, or a mixed one with all that was cut out of it, out of its book."""
     context, account = context_of(request), await account_of(request)
@@ -75,19 +146,71 @@ async def remove(request: wire.Wire) -> Response[bytes]:
     return wire.ok({**_head(item), "document_status": "Deleting"})
 
 
-@post("/v1/document/upgrade")
+@post(
+    "/v1/document/upgrade",
+    opt=described(
+        Operation(
+            tag=Tag.DOCUMENTS,
+            fields=(
+                may("doc_pk", shapes.DOC_PK, "The document, by its number."),
+                *_UUIDS,
+                _UPGRADE,
+            ),
+            answer=enveloped(shapes.UPGRADED),
+            errors=(
+                DocumentNotFound,
+                MissingParameter,
+                NotPermittedDocument,
+                NotAcceptable,
+            ),
+        )
+    ),
+)
 async def upgrade(request: wire.Wire) -> Response[bytes]:
     """Take a document back into work as another class."""
     return await _upgrade(request, document_key)
 
 
-@post("/v1/document/mixed/upgrade")
+@post(
+    "/v1/document/mixed/upgrade",
+    opt=described(
+        Operation(
+            tag=Tag.DOCUMENTS,
+            fields=(
+                may("mixed_doc_pk", whole(12200450), "The mixed document, by its number."),
+                may("mixed_doc_uuid", shapes.MIXED_UUID, "Or by its uuid."),
+                _UPGRADE,
+            ),
+            answer=enveloped(shapes.UPGRADED),
+            errors=(
+                DocumentNotFound,
+                MissingParameter,
+                NotPermittedDocument,
+                NotAcceptable,
+            ),
+        )
+    ),
+)
 async def upgrade_mixed(request: wire.Wire) -> Response[bytes]:
     """Take a mixed document, or what was cut out of it, back into work as another class."""
     return await _upgrade(request, _mixed_key)
 
 
-@get("/v2/document/download")
+@get(
+    "/v2/document/download",
+    opt=described(
+        Operation(
+            tag=Tag.DOCUMENTS,
+            fields=(need("doc_uuid", shapes.DOC_UUID, "The document, or mixed document."),),
+            answer=other("application/pdf", "The file as it was uploaded"),
+            errors=(
+                DocumentNotFound,
+                MissingParameter,
+                NotPermittedDocument,
+            ),
+        )
+    ),
+)
 async def download(request: wire.Wire) -> File:
     """The file of a document, as it was uploaded."""
     context, account = context_of(request), await account_of(request)

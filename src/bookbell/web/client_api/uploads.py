@@ -15,16 +15,32 @@ from litestar import Response, post
 from bookbell.actions import books, uploads
 from bookbell.actions.books import BookKey
 from bookbell.actions.uploads import Duplicate, DuplicateImage, Upload
-from bookbell.core.errors import FormTypeNotFound
+from bookbell.core.errors import (
+    BookNotFound,
+    FormTypeNotFound,
+    ImageGroupNotFound,
+    MissingParameter,
+    NotPermittedBook,
+    OneFileOnly,
+    TooManyDocuments,
+    TooManyPages,
+)
 from bookbell.core.model import Account, Document, MixedDocument
 from bookbell.web import files, inspection, wire
 from bookbell.web.auth import account_of
+from bookbell.web.client_api import book_shapes as shapes
 from bookbell.web.client_api.books import book_key
 from bookbell.web.context import Context, context_of
 from bookbell.web.files import Received
+from bookbell.web.operation import BOOK_KEY, FILE, UPLOAD_BODY, Operation, Tag, described, enveloped, may, need
+from bookbell.web.shape import flag, text
 
 FORM_TYPE_CHARS_MAX = 64
 PAYSTUB = "PAYSTUB"
+
+_PDF = need("upload", FILE, "The PDF.")
+_NAME = may("doc_name", text("statement-03.pdf"), "Its name; the file's own if not given.")
+_ERRORS = (BookNotFound, MissingParameter, NotPermittedBook, OneFileOnly, TooManyDocuments, TooManyPages)
 
 Earlier = list[tuple[int, str]]
 
@@ -54,7 +70,23 @@ class _Arrived:
         return wire.ok(body)
 
 
-@post("/v1/book/upload")
+@post(
+    "/v1/book/upload",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            media=UPLOAD_BODY,
+            fields=(
+                *BOOK_KEY,
+                _PDF,
+                _NAME,
+                may("form_type", text("W2"), "What kind of form it is."),
+            ),
+            answer=enveloped(shapes.UPLOADED),
+            errors=(*_ERRORS, FormTypeNotFound),
+        )
+    ),
+)
 async def upload_pdf(request: wire.Wire) -> Response[bytes]:
     """Add a PDF of one form to a book."""
     async with _arriving(request, book_key) as arrived:
@@ -65,7 +97,22 @@ async def upload_pdf(request: wire.Wire) -> Response[bytes]:
         return await arrived.refuse(_failure(arrived.file.name, taken, "pdf", _PLURAL))
 
 
-@post("/v1/book/upload/mixed")
+@post(
+    "/v1/book/upload/mixed",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            media=UPLOAD_BODY,
+            fields=(
+                *BOOK_KEY,
+                _PDF,
+                _NAME,
+            ),
+            answer=enveloped(shapes.UPLOADED_MIXED),
+            errors=(*_ERRORS,),
+        )
+    ),
+)
 async def upload_mixed(request: wire.Wire) -> Response[bytes]:
     """Add a PDF of several forms to a book."""
     async with _arriving(request, book_key) as arrived:
@@ -75,7 +122,23 @@ async def upload_mixed(request: wire.Wire) -> Response[bytes]:
         return await arrived.refuse(_failure(arrived.file.name, taken, "pdf", _BOTH))
 
 
-@post("/v1/book/upload/image")
+@post(
+    "/v1/book/upload/image",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            media=UPLOAD_BODY,
+            fields=(
+                *BOOK_KEY,
+                need("upload", FILE, "A JPEG, PNG, BMP or TIFF of one image."),
+                _NAME,
+                may("return_image_pk", flag(), "Whether to answer with the image's number."),
+            ),
+            answer=enveloped(shapes.UPLOADED_IMAGE),
+            errors=(*_ERRORS,),
+        )
+    ),
+)
 async def upload_image(request: wire.Wire) -> Response[bytes]:
     """Add an image to the book's open image group."""
     async with _arriving(request, book_key) as arrived:
@@ -90,7 +153,24 @@ async def upload_image(request: wire.Wire) -> Response[bytes]:
         return wire.ok({**shown, "image_pk": made.pk} if wants_pk else shown)
 
 
-@post("/v1/book/upload/image/done")
+@post(
+    "/v1/book/upload/image/done",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            fields=(*BOOK_KEY, may("form_type", text("W2"), "What kind of form it is.")),
+            answer=enveloped(shapes.FINALIZED),
+            errors=(
+                BookNotFound,
+                FormTypeNotFound,
+                ImageGroupNotFound,
+                MissingParameter,
+                NotPermittedBook,
+                TooManyDocuments,
+            ),
+        )
+    ),
+)
 async def finalize_images(request: wire.Wire) -> Response[bytes]:
     """Close the open image group: its images become a document, or a mixed one to be classified."""
     context, account = context_of(request), await account_of(request)
@@ -103,19 +183,61 @@ async def finalize_images(request: wire.Wire) -> Response[bytes]:
     return wire.ok(shown)
 
 
-@post("/v2/book/{book_uuid:str}/document/paystub")
+@post(
+    "/v2/book/{book_uuid:str}/document/paystub",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            media=UPLOAD_BODY,
+            fields=(
+                _PDF,
+                _NAME,
+            ),
+            answer=enveloped(shapes.UPLOADED_V2),
+            errors=(*_ERRORS,),
+        )
+    ),
+)
 async def upload_paystub(request: wire.Wire) -> Response[bytes]:
     """Add a pay stub to a book."""
     return await _upload_v2(request, PAYSTUB)
 
 
-@post("/v2/book/{book_uuid:str}/document/{form_type:str}")
+@post(
+    "/v2/book/{book_uuid:str}/document/{form_type:str}",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            media=UPLOAD_BODY,
+            fields=(
+                _PDF,
+                _NAME,
+            ),
+            answer=enveloped(shapes.UPLOADED_V2),
+            errors=(*_ERRORS, FormTypeNotFound),
+        )
+    ),
+)
 async def upload_form(request: wire.Wire) -> Response[bytes]:
     """Add a PDF of the form that the path names to a book."""
     return await _upload_v2(request, wire.path_text(request, "form_type"))
 
 
-@post("/v2/book/{book_uuid:str}/mixed-document")
+@post(
+    "/v2/book/{book_uuid:str}/mixed-document",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            media=UPLOAD_BODY,
+            fields=(
+                _PDF,
+                _NAME,
+            ),
+            answer=enveloped(shapes.UPLOADED_MIXED_V2),
+            errors=(*_ERRORS,),
+        )
+    ),
+)
 async def upload_mixed_v2(request: wire.Wire) -> Response[bytes]:
     """Add a PDF of several forms to a book."""
     async with _arriving(request, _path_key(request)) as arrived:
