@@ -151,7 +151,7 @@ async def _upload_json(request: wire.Wire, context: Context, account: Account) -
     body = await wire.read_body(request, limits.AGGREGATOR_BYTES_MAX)
     parts = wire.multipart_parts(options.get("boundary", ""), body)
     fields = [(part.name, part.text) for part in parts if part.filename is None and part.name not in FINICITY_PARTS]
-    params = wire.checked_params([*request.query_params.multi_items(), *fields])
+    params = wire.form_params(request, fields)
     key = BookKey(pk=params.integer("pk"), uuid=params.text("uuid") or params.text("book_uuid"))
     await context.database.read(books.find_book, account, key)
     data = _data(params, parts)
