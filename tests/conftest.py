@@ -21,10 +21,18 @@ from bookbell.store.database import Database
 from bookbell.store.upgrade import upgrade
 from in_process import Cast, Peopled, with_cast
 
+MEMORY_FOLDER, MEMORY_BYTES_MIN = Path("/dev/shm"), 2 * 1024**3
 _numbers = itertools.count()
 
 # Simulated outages log thousands of tracebacks; drawing them for a terminal takes longer than the tests.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def pytest_configure() -> None:
+    """Write to memory where there is enough: a test waits for the disk most of its time, and does not test it."""
+    if MEMORY_FOLDER.is_dir() and shutil.disk_usage(MEMORY_FOLDER).free > MEMORY_BYTES_MIN:
+        os.environ.setdefault("TMPDIR", str(MEMORY_FOLDER))
+        tempfile.tempdir = None  # found out again
 
 
 @pytest.fixture(scope="session")
