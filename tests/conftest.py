@@ -28,6 +28,8 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     folder = Path(tempfile.mkdtemp(prefix="bookbell-pg-"))
     server = get_server(folder, cleanup_mode="delete")
     url = str(server.get_uri())
+    _administer(url, "ALTER SYSTEM SET fsync = off")  # the server's own crashes are not what is tested here
+    _administer(url, "SELECT pg_reload_conf()")
     _administer(url, "CREATE DATABASE template_bookbell")
     database = Database(_named(url, "template_bookbell"))
     upgrade(database)
