@@ -1,6 +1,8 @@
 """Whether the process lives and can serve, and what it answers when it cannot."""
 
 import asyncio
+import contextlib
+import logging
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from bookbell.store.database import Database
@@ -23,6 +26,18 @@ def answers(peopled: Peopled, *paths: str, is_stopping: bool = False) -> list[tu
             return [(answer.status_code, answer.json()) for answer in found]
 
     return asyncio.run(run())
+
+
+@contextlib.contextmanager
+def logged() -> Iterator[list[Any]]:
+    """The lines that are logged meanwhile; other tests keep the log quiet."""
+    quiet = structlog.get_config()["wrapper_class"]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    try:
+        with capture_logs() as lines:
+            yield lines
+    finally:
+        structlog.configure(wrapper_class=quiet)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -53,7 +68,7 @@ def test_a_process_lives_but_is_not_ready_while_it_stops(peopled_sqlite: Peopled
 
 
 def test_a_call_is_answered_in_the_envelope_while_the_database_is_away_and_the_log_says_why(away: Peopled) -> None:
-    with capture_logs() as lines:
+    with logged() as lines:
         ((status, body),) = answers(away, "/v1/books")
     assert status == 500
     assert body == {

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bookbell.web.files import TEMPORARY_SUFFIX, WRITE_BYTES, sweep_temporary
+from bookbell.web.files import TEMPORARY_SUFFIX as SUFFIX
+from bookbell.web.files import WRITE_BYTES, sweep_temporary
 from in_process import UPLOAD_BYTES_MAX, Opened, Peopled, file_of, opened
 from raw_asgi import call
 from web.refusals import assert_refused, changing_nothing, headers_of
@@ -202,40 +204,42 @@ def test_what_is_no_single_image_is_refused_inside_200(peopled_sqlite: Peopled) 
     assert len(files_in(peopled_sqlite.blob_dir)) == 1
 
 
-CONTENT = file_of("pdf:1")[1]
-BAD_UPLOADS: list[tuple[str, str, Iterable[bytes], int, int]] = [
-    ("no form", "application/pdf", [CONTENT], 415, 1100),
-    ("JSON", "application/json", [b'{"pk": 1}'], 415, 1100),
-    ("no boundary", "multipart/form-data", [upload_of(CONTENT)], 400, 1003),
-    ("another boundary", "multipart/form-data; boundary=y", [upload_of(CONTENT)], 400, 1003),
-    ("nothing", BOUNDARY, [b""], 400, 1003),
-    ("an empty form", BOUNDARY, [b"--x--\r\n"], 400, 1103),
-    ("no file", BOUNDARY, [part("pk", b"1") + b"--x--"], 400, 1103),
-    ("text in another field", BOUNDARY, [part("pk", b"1") + part("document", b"x") + b"--x--"], 400, 1103),
-    ("two files", BOUNDARY, [part("upload", b"a", '; filename="a"') + upload_of(b"b")], 400, 8001),
-    ("two files in two fields", BOUNDARY, [part("file", b"a", '; filename="a"') + upload_of(b"b")], 400, 8001),
-    ("cut off in the file", BOUNDARY, [upload_of(b"x" * 3_000_000)[:-2_000_000]], 400, 1003),
-    ("cut off before the end", BOUNDARY, [upload_of(CONTENT)[:-5]], 400, 1003),
-    ("cut off in a head", BOUNDARY, [b'--x\r\nContent-Disposition: form-data; name="uplo'], 400, 1003),
-    ("a head without end", BOUNDARY, [b"--x\r\nA: " + b"x" * 10_000], 400, 1003),
-    ("a head that is no UTF-8", BOUNDARY, [part("upload", CONTENT).replace(b"upload", b"\xff\xfe")], 400, 1003),
-    ("a field that is no UTF-8", BOUNDARY, [part("pk", b"\xff") + upload_of(CONTENT)], 400, 1003),
-    ("a file name with NUL", BOUNDARY, [upload_of(CONTENT, name="a\0.pdf")], 400, 1003),
-    ("a name with NUL", BOUNDARY, [part("doc_name", b"a\0") + upload_of(CONTENT)], 400, 1003),
-    ("a field that is too large", BOUNDARY, [part("doc_name", b"x" * 70_000) + upload_of(CONTENT)], 413, 1100),
-    ("too many parts", BOUNDARY, [part("a", b"b") * 101 + upload_of(CONTENT)], 400, 1003),
-    ("a file that is too large", BOUNDARY, [upload_of(b"x" * (UPLOAD_BYTES_MAX + 1))], 413, 1100),
-    ("a form that is too large", BOUNDARY, [b"\r\n" * 500_000] * 7, 413, 1100),
-    ("no book", BOUNDARY, [part("upload", CONTENT, '; filename="a"') + b"--x--"], 400, 1103),
-    ("a book that is no number", BOUNDARY, [part("pk", b"x") + part("upload", CONTENT) + b"--x--"], 400, 1003),
-    ("two books", BOUNDARY, [part("book_uuid", NOBODYS_ID.encode()) + upload_of(CONTENT)], 400, 1003),
-]
+def bad_uploads(content: bytes) -> list[tuple[str, str, Iterable[bytes], int, int]]:
+    """What is wrong, content type, body, status and code; content: a file that would be taken."""
+    return [
+        ("no form", "application/pdf", [content], 415, 1100),
+        ("JSON", "application/json", [b'{"pk": 1}'], 415, 1100),
+        ("no boundary", "multipart/form-data", [upload_of(content)], 400, 1003),
+        ("another boundary", "multipart/form-data; boundary=y", [upload_of(content)], 400, 1003),
+        ("nothing", BOUNDARY, [b""], 400, 1003),
+        ("an empty form", BOUNDARY, [b"--x--\r\n"], 400, 1103),
+        ("no file", BOUNDARY, [part("pk", b"1") + b"--x--"], 400, 1103),
+        ("text in another field", BOUNDARY, [part("pk", b"1") + part("document", b"x") + b"--x--"], 400, 1103),
+        ("two files", BOUNDARY, [part("upload", b"a", '; filename="a"') + upload_of(b"b")], 400, 8001),
+        ("two files in two fields", BOUNDARY, [part("file", b"a", '; filename="a"') + upload_of(b"b")], 400, 8001),
+        ("cut off in the file", BOUNDARY, [upload_of(b"x" * 3_000_000)[:-2_000_000]], 400, 1003),
+        ("cut off before the end", BOUNDARY, [upload_of(content)[:-5]], 400, 1003),
+        ("cut off in a head", BOUNDARY, [b'--x\r\nContent-Disposition: form-data; name="uplo'], 400, 1003),
+        ("a head without end", BOUNDARY, [b"--x\r\nA: " + b"x" * 10_000], 400, 1003),
+        ("a head that is no UTF-8", BOUNDARY, [part("upload", content).replace(b"upload", b"\xff\xfe")], 400, 1003),
+        ("a field that is no UTF-8", BOUNDARY, [part("pk", b"\xff") + upload_of(content)], 400, 1003),
+        ("a file name with NUL", BOUNDARY, [upload_of(content, name="a\0.pdf")], 400, 1003),
+        ("a name with NUL", BOUNDARY, [part("doc_name", b"a\0") + upload_of(content)], 400, 1003),
+        ("a field that is too large", BOUNDARY, [part("doc_name", b"x" * 70_000) + upload_of(content)], 413, 1100),
+        ("too many parts", BOUNDARY, [part("a", b"b") * 101 + upload_of(content)], 400, 1003),
+        ("a file that is too large", BOUNDARY, [upload_of(b"x" * (UPLOAD_BYTES_MAX + 1))], 413, 1100),
+        ("a form that is too large", BOUNDARY, [b"\r\n" * 500_000] * 7, 413, 1100),
+        ("no book", BOUNDARY, [part("upload", content, '; filename="a"') + b"--x--"], 400, 1103),
+        ("a book that is no number", BOUNDARY, [part("pk", b"x") + part("upload", content) + b"--x--"], 400, 1003),
+        ("two books", BOUNDARY, [part("book_uuid", NOBODYS_ID.encode()) + upload_of(content)], 400, 1003),
+    ]
 
 
 @pytest.mark.parametrize("path", [PDF, MIXED, IMAGE])
 def test_a_broken_upload_is_refused_and_leaves_nothing(path: str, peopled_sqlite: Peopled) -> None:
     async def ask(app: Opened) -> None:
-        for what, kind, chunks, expected, code in BAD_UPLOADS:
+        content = file_of("png" if path == IMAGE else "pdf:1")[1]
+        for what, kind, chunks, expected, code in bad_uploads(content):
             answer = await call(app.app, "POST", path, headers_of(app, "one", kind), chunks)
             assert_refused(answer, {expected}, {code}, what)
             assert files_in(peopled_sqlite.blob_dir) == [], what
@@ -263,9 +267,7 @@ def test_a_too_large_upload_is_refused_before_it_has_arrived(peopled_sqlite: Peo
 def test_a_client_that_goes_away_leaves_nothing(peopled_sqlite: Peopled) -> None:
     async def ask(app: Opened) -> None:
         for body in (upload_of(b"x" * 3_000_000)[:-9], upload_of(b"x" * 3_000_000)[:2_000_000], b""):
-            answer: Answer = await call(
-                app.app, "POST", PDF, headers_of(app, "one", BOUNDARY), [body], is_cut_off=True
-            )
+            answer = await call(app.app, "POST", PDF, headers_of(app, "one", BOUNDARY), [body], is_cut_off=True)
             assert answer.status >= 400
 
     changing_nothing(peopled_sqlite, ask)
@@ -278,7 +280,9 @@ def test_an_upload_into_a_book_that_is_not_ones_own_leaves_nothing(peopled_sqlit
 
     async def ask(app: Opened) -> None:
         for pk, code in ((2, 2102), (3, 1401), (999, 1401)):
-            answer = await call(app.app, "POST", PDF, headers_of(app, "one", BOUNDARY), [upload_of(CONTENT, pk=pk)])
+            answer = await call(
+                app.app, "POST", PDF, headers_of(app, "one", BOUNDARY), [upload_of(file_of("pdf:1")[1], pk=pk)]
+            )
             assert_refused(answer, {400}, {code}, pk)
 
     run(peopled_sqlite, make)
@@ -286,9 +290,10 @@ def test_an_upload_into_a_book_that_is_not_ones_own_leaves_nothing(peopled_sqlit
 
 
 def test_what_a_crash_has_left_of_uploads_is_swept_and_nothing_else(tmp_path: Path) -> None:
-    kept, left = tmp_path / "ab" / "whole", tmp_path / "cd" / f"half{TEMPORARY_SUFFIX}"
-    for path in (kept, left):
-        path.parent.mkdir()
+    whole, left, arriving = (tmp_path / "ab" / name for name in ("whole", f"left{SUFFIX}", f"arriving{SUFFIX}"))
+    whole.parent.mkdir()
+    for path, written_s in ((whole, 1_000), (left, 1_000), (arriving, 2_000)):
         path.write_bytes(b"x")
-    assert sweep_temporary(tmp_path) == 1
-    assert files_in(tmp_path) == [kept]
+        os.utime(path, (written_s, written_s))
+    assert sweep_temporary(tmp_path, before=1_500_000) == 1
+    assert files_in(tmp_path) == [arriving, whole]
