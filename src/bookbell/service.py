@@ -32,6 +32,7 @@ from bookbell.store import idempotency
 from bookbell.store.database import Database
 from bookbell.store.upgrade import missing, upgrade
 from bookbell.vault import Vault, kept_master_key
+from bookbell.web import files
 from bookbell.web.app import create_app
 from bookbell.web.context import Context
 from bookbell.web.routes import ROUTES
@@ -153,6 +154,8 @@ class Service:
             self._announce("", on_ready)
             await self._stop.wait()
             return
+        silent_since = self._opened.ambient.now_ms() - limits.UPLOAD_SILENCE_MS_MAX
+        await asyncio.to_thread(files.sweep_temporary, self._settings.blob_dir, before=silent_since)
         listener = _listen(self._settings)
         host, port = listener.getsockname()[:2]
         config = uvicorn.Config(

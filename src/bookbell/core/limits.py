@@ -30,6 +30,7 @@ PRUNE_BATCH_COUNT_MAX = 500
 
 # Uploads (contract 10.11).
 UPLOAD_BYTES_MAX = 200 * 1024 * 1024
+UPLOAD_SILENCE_MS_MAX = 3_600_000  # an unfinished file that nobody has written to for so long is swept at a start
 DOCUMENTS_PER_BOOK_MAX = 2_000
 PAGES_PER_DOCUMENT_MAX = 3_000
 PAGES_PER_BOOK_MAX = 40_000

@@ -1,8 +1,9 @@
 """Opens the database and runs functions in it. The only file that knows which database it is.
 
-`write` runs `fn(tx, ...)` in a transaction on a thread and commits; it may run `fn` again after a deadlock, so
-`fn` has no effect but SQL. `read` runs it on a connection that cannot write. SQLite has one writer thread, so
-writers queue in memory rather than at the file lock; other processes are waited for with busy_timeout.
+`write` runs `fn(tx, ...)` in a transaction on a thread and commits; it may run `fn` again after a deadlock, or when
+another transaction took a unique name first, so `fn` has no effect but SQL. `read` runs it on a connection that
+cannot write. SQLite has one writer thread, so writers queue in memory rather than at the file lock; other processes are
+waited for with busy_timeout.
 """
 
 import asyncio
@@ -26,7 +27,8 @@ TRIES_MAX = 8
 SQLITE_BUSY_MS = 10_000
 READERS = 4
 POSTGRESQL_WRITERS = 8
-_RETRIED_SQLSTATES = {"40001", "40P01"}
+# Serialization failure, deadlock, and a name that another transaction took meanwhile: run again, fn finds it taken.
+_RETRIED_SQLSTATES = {"40001", "40P01", "23505"}
 
 
 class Database:
