@@ -14,7 +14,6 @@ from bookbell.core import errors
         (errors.BookNotFound, 400, 1401, "Book not found"),
         (errors.NotPermittedBook, 400, 2102, "No permission to access this book"),
         (errors.NotAuthenticated, 401, 1200, "Authentication failed"),
-        (errors.InvalidApiKey, 401, 1204, "Invalid API key credentials"),
         (errors.TooManyRequests, 429, 1100, "Too many requests. Please slow down."),
         (errors.IdempotencyMismatch, 422, 1003, "The Idempotency-Key was used before with another request"),
     ],

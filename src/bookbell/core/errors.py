@@ -16,7 +16,6 @@ BookbellError
 │   ├── IllegalTransition (1100, HTTP 409)
 │   └── IdempotencyMismatch (1003, HTTP 422)
 ├── NotAuthenticated (1200)
-│   └── InvalidApiKey (1204)
 ├── AccountInactive (1307)
 ├── NotPermitted              2102 book, 2111 create, 1316 manager
 ├── InternalError (500)
@@ -171,12 +170,6 @@ class NotAuthenticated(BookbellError):
     status = 401
     status_v1 = 400
     code = 1200
-
-
-class InvalidApiKey(NotAuthenticated):
-    """Invalid API key credentials"""
-
-    code = 1204
 
 
 class AccountInactive(BookbellError):

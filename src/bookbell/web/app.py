@@ -67,7 +67,7 @@ def _on_known_error(request: wire.Wire, error: BookbellError) -> Response[bytes]
             headers["Retry-After"] = str(-(-error.wait_ms // 1_000))
         case _:
             pass
-    return wire.failure(error, api=api_of(request.url.path), headers=headers)
+    return wire.failure(error, api=api_of(request.scope["path"]), headers=headers)
 
 
 def _on_http_error(request: wire.Wire, error: HTTPException) -> Response[bytes]:
@@ -83,9 +83,9 @@ def _on_http_error(request: wire.Wire, error: HTTPException) -> Response[bytes]:
             known = InvalidRequest(error.detail)
         case _:
             return _on_bug(request, error)
-    return wire.failure(known, api=api_of(request.url.path), headers=error.headers)
+    return wire.failure(known, api=api_of(request.scope["path"]), headers=error.headers)
 
 
 def _on_bug(request: wire.Wire, error: Exception) -> Response[bytes]:
-    telemetry.log().error("request_failed", method=request.method, path=request.url.path, exc_info=error)
-    return wire.failure(InternalError(), api=api_of(request.url.path))
+    telemetry.log().error("request_failed", method=request.method, path=request.scope["path"], exc_info=error)
+    return wire.failure(InternalError(), api=api_of(request.scope["path"]))

@@ -12,7 +12,7 @@ import jwt
 from litestar import Response, post
 
 from bookbell.core import limits
-from bookbell.core.errors import AccountInactive, BookbellError, InvalidApiKey, NotAuthenticated
+from bookbell.core.errors import AccountInactive, BookbellError, NotAuthenticated
 from bookbell.core.model import Account
 from bookbell.store import accounts
 from bookbell.vault import Vault, hash_of_secret, is_same
@@ -42,8 +42,6 @@ async def account_of(request: wire.Wire) -> Account:
             account = await context.database.read(accounts.find_account, account_id)
         case "basic":
             account = await _by_login(context, *_basic(credentials))
-            if account is None:
-                raise InvalidApiKey
         case _:
             account = None
     if account is None:
@@ -157,7 +155,7 @@ def _account_id(text: str, context: Context) -> str:
             options={"require": ["exp", "iat", "sub", "iss"], "verify_exp": False, "verify_iat": False},
         )
         expires_at = int(claims["exp"]) * 1000
-    except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+    except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError) as error:
         raise NotAuthenticated from error
     if context.ambient.now_ms() >= expires_at:
         raise NotAuthenticated

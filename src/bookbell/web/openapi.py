@@ -17,7 +17,6 @@ from bookbell.core.errors import (
     Api,
     BookbellError,
     InternalError,
-    InvalidApiKey,
     MalformedJson,
     NotAuthenticated,
     PathNotFound,
@@ -51,7 +50,7 @@ SECURITY_SCHEMES = {
     "pipeline": {"type": "http", "scheme": "bearer", "description": "The pipeline's token."},
 }
 _ACCESS_ERRORS: Mapping[Access, tuple[type[BookbellError], ...]] = {
-    Access.ACCOUNT: (NotAuthenticated, InvalidApiKey, AccountInactive, TooManyRequests),
+    Access.ACCOUNT: (NotAuthenticated, AccountInactive, TooManyRequests),
     Access.OPERATOR: (NotAuthenticated,),
     Access.PIPELINE: (NotAuthenticated,),
     Access.ANYBODY: (),

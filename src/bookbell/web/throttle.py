@@ -28,6 +28,9 @@ class Throttle:
         if wait_ms:
             raise TooManyRequests(wait_ms)
 
+    def __len__(self) -> int:
+        return len(self._buckets)
+
     def _forget_full(self, now_ms: int) -> None:
         rate = self._rate_per_s
         self._buckets = {key: each for key, each in self._buckets.items() if not throttle.is_full(each, rate, now_ms)}
