@@ -36,7 +36,7 @@ def test_details_say_more_than_the_fixed_message() -> None:
         (errors.BookNotFound, 400, 404, 400),
         (errors.NotPermittedBook, 400, 403, 400),
         (errors.MissingParameter, 400, 422, 400),
-        (errors.MalformedJson, 400, 400, 400),
+        (errors.MalformedJson, 400, 422, 400),
         (errors.PathNotFound, 404, 404, 404),
         (errors.TooLarge, 413, 413, 413),
         (errors.IllegalTransition, 409, 409, 409),

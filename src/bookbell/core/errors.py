@@ -76,7 +76,6 @@ class InvalidRequest(BookbellError):
 class MalformedJson(InvalidRequest):
     """Could not decode JSON string"""
 
-    status_v2 = 400
     code = 1002
 
 

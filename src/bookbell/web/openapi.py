@@ -4,6 +4,7 @@ Knows the form of the document; what is in it comes from `web/operation.py` and 
 Source: the OpenAPI Specification 3.1.
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -60,22 +61,19 @@ _HEADERS = {
     TooManyRequests: {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}},
     NotAuthenticated: {"WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}}},
 }
+_IMPLIED = {"HEAD", "OPTIONS"}
 _BODYLESS = {"GET", "DELETE"}
 
 
 def document(routes: Sequence[HTTPRouteHandler]) -> Json:
     """The document of these routes, JSON-ready. Pages for people are left out."""
     paths: Json = {}
-    structs: list[type[msgspec.Struct]] = []
-    for handler in routes:
-        operation = handler.opt["operation"]
-        if isinstance(operation, Operation):
-            if operation.body is not None:
-                structs.append(operation.body)
-            for path in sorted(handler.paths):
-                for method in sorted(handler.http_methods - {"HEAD", "OPTIONS"}):
-                    shown = _operation(handler, operation, path, method)
-                    paths.setdefault(_template(path), {})[method.lower()] = shown
+    found = [(handler, handler.opt["operation"]) for handler in routes]
+    described = [(handler, operation) for handler, operation in found if isinstance(operation, Operation)]
+    for handler, operation in described:
+        for path, method in itertools.product(sorted(handler.paths), sorted(handler.http_methods - _IMPLIED)):
+            paths.setdefault(_template(path), {})[method.lower()] = _operation(handler, operation, path, method)
+    structs = [operation.body for _, operation in described if operation.body is not None]
     return {
         "openapi": "3.1.1",
         "info": {"title": "bookbell", "version": __version__, "description": INTRODUCTION},
