@@ -189,7 +189,10 @@ def _require(request: wire.Wire, expected: str) -> None:
 
 def _token_error(error: str, description: str) -> Response[bytes]:
     body = {"error": error, "error_description": description}
-    return wire.answer(body, status=400, headers={"Cache-Control": "no-store"})
+    headers = {"Cache-Control": "no-store"}
+    if error == "access_denied":
+        headers["WWW-Authenticate"] = 'Basic realm="bookbell"'
+    return wire.answer(body, status=400, headers=headers)
 
 
 routes = [token]
