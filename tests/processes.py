@@ -45,6 +45,7 @@ class Service:
             "BOOKBELL_PIPELINE_TOKEN": PIPELINE,
             "BOOKBELL_ALLOW_NETWORKS": "127.0.0.0/8",
             "BOOKBELL_LEASE_MS": "2000",
+            "BOOKBELL_RATE_LIMIT_PER_S": "0",
             "PYTHONWARNINGS": "default",
             **{f"BOOKBELL_{name.upper()}": value for name, value in settings.items()},
         }

@@ -50,6 +50,12 @@ class Settings:
     lease_ms: int = _setting(10_000, "How long a worker owns a lane without renewing; a dead one's move after that.")
     shutdown_ms: int = _setting(20_000, "How long a stopping process waits for requests in flight.")
     upload_bytes_max: int = _setting(limits.UPLOAD_BYTES_MAX, "Largest file a client may upload.")
+    rate_limit_per_s: int = _setting(
+        limits.REQUESTS_PER_S, "Requests an organization may make in a second, per API process; 0 means no limit."
+    )
+    always_200: bool = _setting(
+        False, "Whether v1 answers errors with HTTP 200 and the status in the body only; 413, 429 and 5xx stay."
+    )
     simulator_delay_ms: int = _setting(1_500, "How long the simulator takes for one step of a document.")
     log_format: str = _setting("text", "text for people or json for machines.")
 

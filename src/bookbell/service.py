@@ -36,6 +36,7 @@ from bookbell.web import files
 from bookbell.web.app import create_app
 from bookbell.web.context import Context
 from bookbell.web.routes import ROUTES
+from bookbell.web.throttle import Throttle
 
 SWITCH_INTERVAL_S = 0.001  # a saturated loop would otherwise starve the sender's and the store's threads
 PRUNE_MS = 60_000
@@ -162,6 +163,7 @@ class Service:
             create_app(self._context(), ROUTES),
             log_level="warning",
             access_log=False,
+            server_header=False,
             lifespan="off",
             timeout_graceful_shutdown=max(1, self._settings.shutdown_ms // 1000),
         )
@@ -196,6 +198,8 @@ class Service:
             upload_bytes_max=self._settings.upload_bytes_max,
             send=self._exchange.send,
             ring=self._ring,
+            throttle=Throttle(self._settings.rate_limit_per_s),
+            is_always_200=self._settings.always_200,
             is_stopping=self._stop.is_set,
         )
 

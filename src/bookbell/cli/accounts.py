@@ -65,7 +65,8 @@ def create_account(
             made = parts.database.write_now(acting.create_account, organization_id, wanted, stamp)
         shown = {"id": made.id, "name": made.name, "role": made.role.value, "email": made.email}
         shown |= {"client_id": made.client_id, "client_secret": secret}
-        show(shown, as_json=as_json, rows=list(shown.items()))
+        credentials = {"clientId": made.client_id, "clientSecret": secret}  # the file that existing clients read
+        show({**shown, "credentials": credentials}, as_json=as_json, rows=list(shown.items()))
 
 
 @account.command("list")

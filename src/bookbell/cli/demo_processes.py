@@ -32,6 +32,7 @@ class ServiceProcess:
             "BOOKBELL_DATA_DIR": str(folder / "data"),
             "BOOKBELL_ALLOW_NETWORKS": "127.0.0.0/8",
             "BOOKBELL_SIMULATOR_DELAY_MS": "120",
+            "BOOKBELL_RATE_LIMIT_PER_S": "200",  # one organization makes all calls of the demo
         }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bookbell.cli.main", "serve", "--simulate", "--port", "0"],

@@ -15,6 +15,11 @@ SECRET_CHARS_MIN = 16
 SECRET_CHARS_MAX = 128
 
 # Client requests.
+REQUESTS_PER_S = 20  # of one organization (contract 12)
+BUCKET_COUNT_MAX = 10_000  # organizations whose recent requests are remembered
+BODY_IDLE_MS_MAX = 30_000  # between two pieces of a body
+BODY_MS_MAX = 60_000
+UPLOAD_MS_MAX = 3_600_000
 JSON_BODY_BYTES_MAX = 1024 * 1024
 JSON_DEPTH_MAX = 64  # deeper, and recursion could end in the interpreter's own limit
 FORM_FIELD_BYTES_MAX = 64 * 1024

@@ -1,7 +1,7 @@
 """What the handlers need from the rest of the service, handed over once when the app is made."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -12,6 +12,7 @@ from bookbell.core.guard import GuardRules
 from bookbell.core.model import LaneId
 from bookbell.store.database import Database, Tx
 from bookbell.vault import Vault
+from bookbell.web.throttle import Throttle
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,6 +33,8 @@ class Context:
     upload_bytes_max: int
     send: Callable[[Request], Awaitable[Report]]
     ring: Callable[[Iterable[LaneId]], None]
+    throttle: Throttle = field(default_factory=lambda: Throttle(0))
+    is_always_200: bool = False
     is_stopping: Callable[[], bool] = lambda: False
 
     def stamp(self) -> Stamp:

@@ -2,7 +2,7 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from bookbell.web import auth, health
+from bookbell.web import auth, health, reference
 from bookbell.web.client_api import analytics, books, history, uploads, webhooks
 from bookbell.web.platform_api import organizations, reports
 
@@ -16,4 +16,5 @@ ROUTES: list[HTTPRouteHandler] = [
     *organizations.routes,
     *reports.routes,
     *health.routes,
+    *reference.routes,
 ]
