@@ -80,7 +80,9 @@ class _Demo:
     def play(self) -> None:
         """All acts. Raises: DemoFailedError, ApiError."""
         self._say(f"  service   {self._base.base_url}")
-        self._say(f"  receiver  http://127.0.0.1:{self._stage.receiver.port}, demands credentials, verifies signatures")
+        self._say(
+            f"  receiver  http://127.0.0.1:{self._stage.receiver.port}, demands credentials, verifies signatures"
+        )
         self._register()
         self._work()
         self._outage()
