@@ -8,6 +8,7 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -138,7 +139,8 @@ class _Demo:
         one, two = self._keys
         book, other = self._add_book(one, "Loan 2210"), self._add_book(two, "Loan 3175")
         pk = {"pk": str(book)}
-        one.api.upload("/v1/book/upload", pk, "statement-march.pdf", _pdf(3, "march"))
+        # A slow one first keeps the book in work until all is uploaded; the simulator goes by the name.
+        one.api.upload("/v1/book/upload", pk, "slow-statement.pdf", _pdf(3, "march"))
         one.api.upload("/v1/book/upload", pk, "reject-unreadable.pdf", _pdf(1, "blurred"))
         one.api.upload("/v1/book/upload/mixed", pk, "tax-forms-x3.pdf", _pdf(6, "tax"))
         for number in range(2):
@@ -166,9 +168,7 @@ class _Demo:
         self._stage.receiver.take_down()
         one = self._keys[0]
         book = self._add_book(one, "Loan 4096")
-        for number in range(3):
-            name = f"statement-{number}.pdf"
-            one.api.upload("/v1/book/upload", {"pk": str(book)}, name, _pdf(1, f"outage {number}"))
+        one.api.upload("/v1/book/upload/mixed", {"pk": str(book)}, "statements-x3.pdf", _pdf(3, "statements"))
         waiting = self._poll(self._waiting, lambda found: len(found) >= 5)
         for delivery in waiting:
             detail = one.api.get(f"/v1/deliveries/{delivery['id']}")["attempts"][-1]["detail"]
@@ -181,7 +181,8 @@ class _Demo:
         self._stage.receiver.bring_back()
         before = len(self._seen)
         self._await_events({("one", "DOC_VERIFIED"): 9, ("one", "BOOK_VERIFIED"): 2, ("one", "book.completed"): 2})
-        self._poll(lambda: one.api.get("/v1/deliveries", state="pending")["deliveries"], lambda found: not found)
+        for key in self._keys:
+            self._poll(partial(key.api.get, "/v1/deliveries", state="pending"), lambda found: not found["deliveries"])
         self._say(f"  {len(self._seen) - before} deliveries drained, none is waiting")
 
     def _ledger(self) -> None:
@@ -189,7 +190,8 @@ class _Demo:
         ledger = self._stage.service.command("audit")
         parts = ("delivered", "pending", "exhausted", "cancelled")
         self._say(f"  matched {ledger['matched']} = " + " + ".join(f"{name} {ledger[name]}" for name in parts))
-        received = {line["request_id"] for line in self._seen}
+        while len(received := self._received()) < ledger["delivered"] and (line := self._stage.next_seen(1.0)):
+            self._see(line)
         if ledger["problems"]:
             raise DemoFailedError(" ".join(ledger["problems"]))
         if ledger["delivered"] != len(received) or ledger["delivered"] != ledger["matched"]:
@@ -224,6 +226,9 @@ class _Demo:
             f"  [green]●[/] key {line['key']:<4} {_name(body):<26} {book:<10} {body.get('status'):<21} "
             f"{line['latency_ms']:>5} ms  signature and credentials right"
         )
+
+    def _received(self) -> set[str]:
+        return {line["request_id"] for line in self._seen}
 
     def _count(self, key: str, name: str) -> int:
         return sum(1 for line in self._seen if line["key"] == key and _name(line["body"]) == name)

@@ -32,7 +32,7 @@ class ServiceProcess:
             **{name: value for name, value in os.environ.items() if not name.startswith("BOOKBELL_")},
             "BOOKBELL_DATA_DIR": str(folder / "data"),
             "BOOKBELL_ALLOW_NETWORKS": "127.0.0.0/8",
-            "BOOKBELL_SIMULATOR_DELAY_MS": "120",
+            "BOOKBELL_SIMULATOR_DELAY_MS": "80",
         }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bookbell.cli.main", "serve", "--simulate", "--port", "0"],

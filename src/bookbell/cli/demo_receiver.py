@@ -10,6 +10,7 @@ import json
 import sys
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -74,4 +75,5 @@ def _receive(name: str, headers: dict[str, str], body: bytes, keys: Keys) -> tup
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), {name: tuple(values) for name, values in json.loads(sys.stdin.readline()).items()})
+    with suppress(KeyboardInterrupt):  # Ctrl-C reaches the whole demo, which says what there is to say
+        serve(int(sys.argv[1]), {name: tuple(values) for name, values in json.loads(sys.stdin.readline()).items()})
