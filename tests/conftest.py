@@ -26,6 +26,9 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     folder = Path(tempfile.mkdtemp(prefix="bookbell-pg-"))
     server = get_server(folder, cleanup_mode="delete")
     url = str(server.get_uri())
+    for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # no test pulls the plug of this server
+        _administer(url, f"ALTER SYSTEM SET {setting} = off")
+    _administer(url, "SELECT pg_reload_conf()")
     _administer(url, "CREATE DATABASE template_bookbell")
     database = Database(_named(url, "template_bookbell"))
     upgrade(database)

@@ -63,7 +63,7 @@ def playing(folder: Path, *arguments: str, **environment: str) -> Iterator[Demo]
     demo = Demo(folder, *arguments, **environment)
     children: dict[str, int] = {}
     try:
-        until("its processes", lambda: len(children.update(demo.children()) or children) == 2 or demo.process.poll())
+        children |= until("its processes", lambda: found if len(found := demo.children()) == 2 else None)
         yield demo
     finally:
         demo.close()
