@@ -1,12 +1,15 @@
 """Databases for the tests: SQLite in a temporary file and a real PostgreSQL, both migrated, one per test."""
 
 import itertools
+import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="bookbell-run-"))  # the wheel warns without one
 
@@ -16,8 +19,12 @@ from sqlalchemy.engine import make_url
 
 from bookbell.store.database import Database
 from bookbell.store.upgrade import upgrade
+from in_process import Cast, Peopled, with_cast
 
 _numbers = itertools.count()
+
+# Simulated outages log thousands of tracebacks; drawing them for a terminal takes longer than the tests.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +33,8 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     folder = Path(tempfile.mkdtemp(prefix="bookbell-pg-"))
     server = get_server(folder, cleanup_mode="delete")
     url = str(server.get_uri())
-    for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # no test pulls the plug of this server
-        _administer(url, f"ALTER SYSTEM SET {setting} = off")
+    for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off"):
+        _administer(url, f"ALTER SYSTEM SET {setting}")  # nobody pulls the plug of a test
     _administer(url, "SELECT pg_reload_conf()")
     _administer(url, "CREATE DATABASE template_bookbell")
     database = Database(_named(url, "template_bookbell"))
@@ -68,6 +75,43 @@ def db(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Cast]:
+    """A migrated SQLite file with the cast in it: copying it is quicker than making it."""
+    path = tmp_path_factory.mktemp("template") / "bookbell.db"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    cast = with_cast(database)
+    database.close()
+    return path, cast
+
+
+@pytest.fixture
+def peopled_sqlite(_sqlite_template: tuple[Path, Cast], tmp_path: Path) -> Iterator[Peopled]:
+    """A fresh SQLite file with the cast in it."""
+    template, cast = _sqlite_template
+    path = tmp_path / "bookbell.db"
+    shutil.copy(template, path)
+    database = Database(f"sqlite:///{path}")
+    yield Peopled(database, cast, tmp_path / "blobs")
+    database.close()
+
+
+@pytest.fixture
+def peopled_postgresql(postgresql_url: str, tmp_path: Path) -> Iterator[Peopled]:
+    """A fresh PostgreSQL database with the cast in it."""
+    database = Database(postgresql_url)
+    yield Peopled(database, with_cast(database), tmp_path / "blobs")
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def peopled(request: pytest.FixtureRequest) -> Peopled:
+    """A fresh database with the cast in it, on both kinds."""
+    found: Peopled = request.getfixturevalue(f"peopled_{request.param}")
+    return found
 
 
 def _named(url: str, name: str) -> str:
