@@ -46,7 +46,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     folder = Path(tempfile.mkdtemp(prefix="bookbell-pg-"))
     server = get_server(folder, cleanup_mode="delete")
     url = str(server.get_uri())
-    for setting in ("fsync = off", "full_page_writes = off"):
+    for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off"):
         _administer(url, f"ALTER SYSTEM SET {setting}")  # nobody pulls the plug of a test
     _administer(url, "SELECT pg_reload_conf()")
     _administer(url, "CREATE DATABASE template_bookbell")

@@ -22,6 +22,11 @@ def new_id() -> str:
     return uuid7_text(START, 0, next(_numbers))
 
 
+def new_md5() -> str:
+    """The digest of content that is in no other file."""
+    return f"{next(_numbers):032x}"
+
+
 def stamp(at: int = START) -> Stamp:
     """An instant, with fresh ids."""
     return Stamp(at, new_id)
@@ -65,9 +70,7 @@ class World:
 
     def documents(self, account: Account, book: Book, count: int) -> list[str]:
         """Classified documents in a book, cut out of one mixed document. Gives their uuids."""
-        upload = Upload(
-            book=BookKey(pk=book.pk, uuid=None), name="mixed.pdf", blob="b", md5=f"{next(_numbers):032x}", page_count=1
-        )
+        upload = Upload(book=BookKey(pk=book.pk, uuid=None), name="mixed.pdf", blob="b", md5=new_md5(), page_count=1)
         mixed = self.db.write_now(uploads.upload_mixed, account, upload, stamp()).value
         assert isinstance(mixed, MixedDocument)
         report = ClassifiedReport(uuid=mixed.uuid, parts=tuple(ClassifiedPart() for _ in range(count)))

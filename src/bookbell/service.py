@@ -29,7 +29,7 @@ from bookbell.delivery.sender import Sender
 from bookbell.delivery.worker import open_destination
 from bookbell.pipeline.simulator import Simulator
 from bookbell.store import idempotency
-from bookbell.store.database import Database
+from bookbell.store.database import Database, DatabaseError
 from bookbell.store.upgrade import missing, upgrade
 from bookbell.vault import Vault, kept_master_key
 from bookbell.web import files
@@ -79,15 +79,32 @@ def open_parts(settings: Settings, *, is_checked: bool = True) -> Opened:
             "BOOKBELL_MASTER_KEY is not set. With PostgreSQL every process needs the same key: make one with "
             "`bookbell key` and give it to all of them."
         )
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    vault = Vault(settings.master_key or kept_master_key(settings.data_dir / "master.key"))
-    database = Database(settings.database)
-    if database.is_sqlite:
-        upgrade(database)
-    elif is_checked and (revision := missing(database)):
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        vault = Vault(settings.master_key or kept_master_key(settings.data_dir / "master.key"))
+    except OSError as error:
+        raise StartError(f"The data folder {settings.data_dir} cannot be used: {error.strerror}.") from error
+    return Opened(settings, vault, _open_database(settings, is_checked=is_checked), RealAmbient())
+
+
+def _open_database(settings: Settings, *, is_checked: bool) -> Database:
+    try:
+        database = Database(settings.database)
+    except DatabaseError as error:
+        raise StartError(str(error)) from error
+    try:
+        database.check()
+        if database.is_sqlite:
+            upgrade(database)
+        elif is_checked and (revision := missing(database)):
+            raise StartError(f"The database lacks migration {revision}. Run `bookbell db upgrade` once.")
+    except DatabaseError as error:
         database.close()
-        raise StartError(f"The database lacks migration {revision}. Run `bookbell db upgrade` once, then start again.")
-    return Opened(settings, vault, database, RealAmbient())
+        raise StartError(str(error)) from error
+    except StartError:
+        database.close()
+        raise
+    return database
 
 
 class Service:

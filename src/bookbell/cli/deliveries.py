@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from bookbell.cli.printing import JSON_OPTION, explained, show, show_table
+from bookbell.core.model import DeliveryState
 
 deliveries = typer.Typer(help="Deliveries of an account's webhook.", no_args_is_help=True)
 ACCOUNT_OPTION = typer.Option(..., "--account", help="The account's client id or e-mail address.")
@@ -28,7 +29,7 @@ def events(account: str = ACCOUNT_OPTION, limit: int = LIMIT_OPTION, as_json: bo
 @deliveries.command("list")
 def list_deliveries(
     account: str = ACCOUNT_OPTION,
-    state: str | None = typer.Option(None, help="pending, delivered, exhausted or cancelled."),
+    state: DeliveryState | None = typer.Option(None, help="Only those in this state."),
     limit: int = LIMIT_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:

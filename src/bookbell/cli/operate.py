@@ -70,9 +70,13 @@ def audit(
     """Recompute the ledger from the rows; exit 1 if it does not balance."""
     with explained():
         from bookbell.cli.running import opened
+        from bookbell.core.errors import OrganizationNotFound
+        from bookbell.store.accounts import find_organization
         from bookbell.store.ledger import ledgers
 
         with opened() as parts:
+            if organization is not None and parts.database.read_now(find_organization, organization) is None:
+                raise OrganizationNotFound
             now = parts.ambient.now_ms()
             found = parts.database.read_now(
                 ledgers, since=now - int(since_hours * 3_600_000), until=now + 1, organization_id=organization
