@@ -8,6 +8,7 @@ BookbellError
 │   ├── MalformedJson (1002)
 │   ├── ValidationFailed (1003)
 │   ├── InvalidInput (1806)
+│   ├── WebhookInvalid (1000)
 │   ├── MissingParameter (1103)
 │   ├── TooLarge (413)
 │   ├── IllegalTransition (1100, HTTP 409)
@@ -15,7 +16,7 @@ BookbellError
 ├── NotAuthenticated (1200)
 ├── AccountInactive (1307)
 ├── NotPermitted              2102 book, 2111 create, 1316 manager
-└── NotFound                  1401 book, 1501 document, 7002 image group, 1399 account, 1101 path, …
+└── NotFound                  1401 book, 1501 document, 7002 image group, 1399 account, 1101 path, 1000 webhook, …
 """
 
 
@@ -52,6 +53,12 @@ class InvalidInput(InvalidRequest):
     """One of the input is invalid"""
 
     code = 1806
+
+
+class WebhookInvalid(InvalidRequest):
+    """The webhook is not valid"""
+
+    code = 1000
 
 
 class MissingParameter(InvalidRequest):
@@ -132,6 +139,7 @@ class NotPermittedBook(NotPermitted):
 class NotPermittedManager(NotPermitted):
     """Account does not have required manager permissions"""
 
+    status = 400
     code = 1316
 
 
@@ -197,3 +205,9 @@ class WebhookNotFound(NotFound):
     """Webhook not found"""
 
     status = 400
+
+
+class OrgWebhookNotFound(WebhookNotFound):
+    """Webhook not found"""
+
+    code = 1000

@@ -23,7 +23,8 @@ PENDING: ColumnElement[str] = literal_column("'pending'")
 class LaneConfig:
     """What the owner of a lane needs to know of its endpoint, as it stands now.
 
-    deregistered_at, disabled_at: set when nothing may be sent; the first also means nothing waits any more.
+    closed_at, disabled_at: set when nothing may be sent. The first (deregistered or deactivated) also means that
+    nothing waits any more.
     """
 
     lane_id: LaneId
@@ -36,7 +37,7 @@ class LaneConfig:
     secret_sealed: bytes | None
     policy: str
     updated_at: int
-    deregistered_at: int | None
+    closed_at: int | None
     disabled_at: int | None
 
 
@@ -165,7 +166,7 @@ _CONFIGS = (
         endpoints.c.secret_sealed,
         endpoints.c.policy,
         endpoints.c.updated_at,
-        endpoints.c.deregistered_at,
+        func.coalesce(endpoints.c.deregistered_at, endpoints.c.deactivated_at).label("closed_at"),
         endpoints.c.disabled_at,
     )
     .join(endpoints, endpoints.c.id == lanes.c.endpoint_id)
@@ -187,7 +188,7 @@ def configs(tx: Tx, lane_ids: Collection[LaneId]) -> list[LaneConfig]:
             secret_sealed=row.secret_sealed,
             policy=row.policy,
             updated_at=row.updated_at,
-            deregistered_at=row.deregistered_at,
+            closed_at=row.closed_at,
             disabled_at=row.disabled_at,
         )
         for row in tx.execute(_CONFIGS, {"ids": sorted(lane_ids)})
