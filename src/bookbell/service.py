@@ -194,6 +194,7 @@ class Service:
             send=self._exchange.send,
             ring=self._ring,
             is_stopping=self._stop.is_set,
+            org_webhooks_max=self._settings.org_webhooks_max,
         )
 
     def _ring(self, lanes: Iterable[LaneId]) -> None:

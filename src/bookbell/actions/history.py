@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from bookbell.actions.org_webhooks import require_manager
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.core.errors import IllegalTransition, NotFound, OrgWebhookNotFound
-from bookbell.core.model import Account, DeliveryId, DeliveryState, Event, EventId, LaneId, Role
+from bookbell.core.model import Account, DeliveryId, DeliveryState, Event, EventId, LaneId, Level, Role
 from bookbell.store import endpoints, events, history, lanes
 from bookbell.store.database import Tx
 from bookbell.store.deliveries import DEACTIVATED
@@ -23,6 +23,13 @@ class Inspected:
     delivery: DeliveryView
     event: Event
     attempts: list[AttemptView]
+
+    @property
+    def body(self) -> bytes:
+        """What this delivery's endpoint is sent."""
+        body = self.event.body_org if self.delivery.level is Level.ORG else self.event.body_account
+        assert body is not None
+        return body
 
 
 def list_deliveries(tx: Tx, account: Account, query: DeliveryQuery) -> list[DeliveryView]:

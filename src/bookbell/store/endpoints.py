@@ -44,9 +44,18 @@ class Endpoint:
         return self.deregistered_at is None
 
     @property
+    def state(self) -> str:
+        """`active`, or why nothing is sent: `deregistered`, `inactive` (its owner's wish) or `disabled`."""
+        if not self.is_registered:
+            return "deregistered"
+        if self.deactivated_at is not None:
+            return "inactive"
+        return "active" if self.disabled_at is None else "disabled"
+
+    @property
     def is_active(self) -> bool:
         """Whether its deliveries are sent now."""
-        return self.is_registered and self.deactivated_at is None and self.disabled_at is None
+        return self.state == "active"
 
 
 def lock_account(tx: Tx, account: Account) -> None:

@@ -9,7 +9,7 @@ from bookbell.actions import history
 from bookbell.actions.history import Inspected
 from bookbell.core import limits
 from bookbell.core.errors import ValidationFailed
-from bookbell.core.model import DeliveryState, Event
+from bookbell.core.model import DeliveryState, Event, Level
 from bookbell.store.history import AttemptView, DeliveryQuery, DeliveryView
 from bookbell.web import wire
 from bookbell.web.auth import account_of
@@ -29,7 +29,7 @@ async def list_events(request: wire.Wire) -> Response[bytes]:
 
 @get("/v1/deliveries")
 async def list_deliveries(request: wire.Wire) -> Response[bytes]:
-    """The deliveries of the account's webhook, newest first."""
+    """Deliveries, newest first: of the account's webhook or, for managers, of the organization's webhooks."""
     context, account = context_of(request), await account_of(request)
     params = await wire.read_params(request)
     state = params.text("state")
@@ -42,7 +42,11 @@ async def list_deliveries(request: wire.Wire) -> Response[bytes]:
         before=params.text("before"),
         count=_count(params),
     )
-    found = await context.database.read(history.list_deliveries, account, query)
+    webhook_uuid = params.text("webhook_uuid")
+    if webhook_uuid is not None or _level(params) is Level.ORG:
+        found = await context.database.read(history.list_org_deliveries, account, webhook_uuid, query)
+    else:
+        found = await context.database.read(history.list_deliveries, account, query)
     shown = [_delivery(each) for each in found]
     return wire.ok({"deliveries": shown, "next": _next([each.id for each in found], params)})
 
@@ -74,20 +78,26 @@ def _count(params: wire.Params) -> int:
     return count
 
 
+def _level(params: wire.Params) -> Level:
+    level = params.text("level") or Level.ACCOUNT
+    if level not in list(Level):
+        raise ValidationFailed(f"level: one of {', '.join(Level)} is expected")
+    return Level(level)
+
+
 def _next(ids: list[Any], params: wire.Params) -> str | None:
     """What to give as `before` for the next page; None on the last."""
     return str(ids[-1]) if len(ids) == _count(params) else None
 
 
 def _event(event: Event) -> dict[str, Any]:
-    body = event.body_account or event.body_org or b"null"
     return {
         "id": event.id,
         "event": event.type,
         "book_pk": event.book_pk,
         "created_at": wire.exact_instant(event.created_at),
         "matched_count": event.matched_count,
-        "body": json.loads(body),
+        "body": json.loads(event.body_account or event.body_org or b"null"),
     }
 
 
@@ -98,6 +108,7 @@ def _delivery(delivery: DeliveryView) -> dict[str, Any]:
         "event_id": delivery.event_id,
         "event": delivery.event_type,
         "book_pk": delivery.book_pk,
+        "webhook_uuid": delivery.endpoint_id if delivery.level is Level.ORG else None,
         "state": delivery.state,
         "reason": delivery.reason,
         "attempt_count": delivery.attempt_count,
@@ -109,7 +120,7 @@ def _delivery(delivery: DeliveryView) -> dict[str, Any]:
 
 def _inspected(inspected: Inspected) -> dict[str, Any]:
     attempts = [_attempt(each) for each in inspected.attempts]
-    return {**_delivery(inspected.delivery), "body": _event(inspected.event)["body"], "attempts": attempts}
+    return {**_delivery(inspected.delivery), "body": json.loads(inspected.body), "attempts": attempts}
 
 
 def _attempt(attempt: AttemptView) -> dict[str, Any]:
