@@ -11,7 +11,13 @@ from litestar import Response, delete, get, post, put
 from bookbell.actions import org_webhooks
 from bookbell.actions.org_webhooks import Terms, address_in, require_manager
 from bookbell.core.definition import definitions
-from bookbell.core.errors import MissingParameter, WebhookInvalid, WebhookNotFound
+from bookbell.core.errors import (
+    MissingParameter,
+    NotPermittedManager,
+    OrgWebhookNotFound,
+    WebhookInvalid,
+    WebhookNotFound,
+)
 from bookbell.core.model import Account
 from bookbell.core.org_webhook import read_change, read_new, shown_url
 from bookbell.core.policy import policy_fields, policy_from
@@ -19,14 +25,29 @@ from bookbell.core.samples import sample_body
 from bookbell.store.endpoints import Endpoint
 from bookbell.web import wire
 from bookbell.web.auth import account_of
+from bookbell.web.client_api import org_webhook_shapes as shapes
+from bookbell.web.client_api.policy_shapes import POLICY, POLICY_FIELDS
 from bookbell.web.client_api.probe import send_probe
+from bookbell.web.client_api.webhooks import BASE, NOT_ROTATED, ROTATED, SECRET
 from bookbell.web.context import Context, context_of
+from bookbell.web.operation import JSON_BODY, Operation, Tag, bare, described, enveloped, need
+from bookbell.web.shape import listed, record
 
-BASE = "/v1/account/settings"
 ONE = BASE + "/webhook/{webhook_uuid:str}"
 
 
-@post(f"{BASE}/webhook", status_code=200)
+@post(
+    f"{BASE}/webhook",
+    opt=described(
+        Operation(
+            tag=Tag.ORG_WEBHOOKS,
+            media=JSON_BODY,
+            fields=shapes.NEW,
+            answer=enveloped(shapes.WEBHOOK),
+            errors=(NotPermittedManager, WebhookInvalid),
+        )
+    ),
+)
 async def add(request: wire.Wire) -> Response[bytes]:
     """Add a webhook that hears of all books of the organization."""
     context, account = context_of(request), await _manager(request)
@@ -36,7 +57,16 @@ async def add(request: wire.Wire) -> Response[bytes]:
     return wire.ok(_shown(context, endpoint))
 
 
-@get(f"{BASE}/webhooks")
+@get(
+    f"{BASE}/webhooks",
+    opt=described(
+        Operation(
+            tag=Tag.ORG_WEBHOOKS,
+            answer=enveloped(record({"webhooks": listed(shapes.WEBHOOK)})),
+            errors=(NotPermittedManager,),
+        )
+    ),
+)
 async def read_all(request: wire.Wire) -> Response[bytes]:
     """The webhooks of the organization, oldest first."""
     context, account = context_of(request), await _manager(request)
@@ -44,14 +74,32 @@ async def read_all(request: wire.Wire) -> Response[bytes]:
     return wire.ok({"webhooks": [_shown(context, each) for each in found]})
 
 
-@get(ONE)
+@get(
+    ONE,
+    opt=described(
+        Operation(
+            tag=Tag.ORG_WEBHOOKS, answer=enveloped(shapes.WEBHOOK), errors=(NotPermittedManager, OrgWebhookNotFound)
+        )
+    ),
+)
 async def read(request: wire.Wire) -> Response[bytes]:
     """One webhook of the organization."""
     context, account = context_of(request), await _manager(request)
     return wire.ok(_shown(context, await _found(request, context, account)))
 
 
-@post(f"{ONE}/update", status_code=200)
+@post(
+    f"{ONE}/update",
+    opt=described(
+        Operation(
+            tag=Tag.ORG_WEBHOOKS,
+            media=JSON_BODY,
+            fields=shapes.CHANGE,
+            answer=enveloped(record({})),
+            errors=(NotPermittedManager, OrgWebhookNotFound, WebhookInvalid),
+        )
+    ),
+)
 async def change(request: wire.Wire) -> Response[bytes]:
     """Change what is given of a webhook; `event_names` replaces all its events."""
     context, account = context_of(request), await _manager(request)
@@ -60,7 +108,13 @@ async def change(request: wire.Wire) -> Response[bytes]:
     return wire.ok({})
 
 
-@delete(f"{ONE}/delete", status_code=200)
+@delete(
+    f"{ONE}/delete",
+    status_code=200,
+    opt=described(
+        Operation(tag=Tag.ORG_WEBHOOKS, answer=enveloped(record({})), errors=(NotPermittedManager, OrgWebhookNotFound))
+    ),
+)
 async def remove(request: wire.Wire) -> Response[bytes]:
     """Delete a webhook for good; what waits for it is cancelled."""
     context, account = context_of(request), await _manager(request)
@@ -68,7 +122,16 @@ async def remove(request: wire.Wire) -> Response[bytes]:
     return wire.ok({})
 
 
-@get(f"{ONE}/events")
+@get(
+    f"{ONE}/events",
+    opt=described(
+        Operation(
+            tag=Tag.ORG_WEBHOOKS,
+            answer=enveloped(record({"events": listed(shapes.DEFINITION)})),
+            errors=(NotPermittedManager, OrgWebhookNotFound),
+        )
+    ),
+)
 async def read_events(request: wire.Wire) -> Response[bytes]:
     """The definitions of the events a webhook subscribes to."""
     context, account = context_of(request), await _manager(request)
@@ -88,7 +151,18 @@ async def read_events(request: wire.Wire) -> Response[bytes]:
     return wire.ok({"events": shown})
 
 
-@post(f"{ONE}/test", status_code=200)
+@post(
+    f"{ONE}/test",
+    opt=described(
+        Operation(
+            tag=Tag.ORG_WEBHOOKS,
+            media=JSON_BODY,
+            fields=shapes.TEST,
+            answer=bare(shapes.TESTED),
+            errors=(NotPermittedManager, OrgWebhookNotFound, WebhookInvalid),
+        )
+    ),
+)
 async def test(request: wire.Wire) -> Response[bytes]:
     """Send a sample of one of a webhook's events now; the answer shows what was sent and what came of it."""
     context, account = context_of(request), await _manager(request)
@@ -108,7 +182,19 @@ async def test(request: wire.Wire) -> Response[bytes]:
     return wire.answer({**json.loads(body), **envelope})
 
 
-@post(f"{ONE}/rotate-secret", status_code=200)
+@post(
+    f"{ONE}/rotate-secret",
+    opt=described(
+        Operation(
+            tag=Tag.ORG_WEBHOOKS,
+            media=JSON_BODY,
+            fields=(need("secret_key", SECRET, "16 to 128 characters, of your choice."),),
+            answer=ROTATED,
+            errors=(NotPermittedManager, MissingParameter),
+            others={404: NOT_ROTATED},
+        )
+    ),
+)
 async def rotate_secret(request: wire.Wire) -> Response[bytes]:
     """Set or replace the secret that deliveries to a webhook are signed with."""
     context, account = context_of(request), await _manager(request)
@@ -124,7 +210,12 @@ async def rotate_secret(request: wire.Wire) -> Response[bytes]:
     return wire.answer({"status": "success", "message": "Webhook secret rotated successfully"})
 
 
-@get(f"{ONE}/policy")
+@get(
+    f"{ONE}/policy",
+    opt=described(
+        Operation(tag=Tag.ORG_WEBHOOKS, answer=enveloped(POLICY), errors=(NotPermittedManager, OrgWebhookNotFound))
+    ),
+)
 async def read_policy(request: wire.Wire) -> Response[bytes]:
     """How deliveries to a webhook are attempted."""
     context, account = context_of(request), await _manager(request)
@@ -132,7 +223,18 @@ async def read_policy(request: wire.Wire) -> Response[bytes]:
     return wire.ok(policy_fields(policy_from(json.loads(endpoint.policy))))
 
 
-@put(f"{ONE}/policy")
+@put(
+    f"{ONE}/policy",
+    opt=described(
+        Operation(
+            tag=Tag.ORG_WEBHOOKS,
+            media=JSON_BODY,
+            fields=POLICY_FIELDS,
+            answer=enveloped(POLICY),
+            errors=(NotPermittedManager, OrgWebhookNotFound),
+        )
+    ),
+)
 async def set_policy(request: wire.Wire) -> Response[bytes]:
     """Change how deliveries to a webhook are attempted: a preset and the fields that differ from it."""
     context, account = context_of(request), await _manager(request)
