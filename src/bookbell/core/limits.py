@@ -21,6 +21,7 @@ DESCRIPTION_CHARS_MAX = 255
 
 # Client requests.
 JSON_BODY_BYTES_MAX = 1024 * 1024
+JSON_DEPTH_MAX = 64  # deeper, and recursion could end in the interpreter's own limit
 FORM_FIELD_BYTES_MAX = 64 * 1024
 FORM_PART_COUNT_MAX = 100
 NAME_CHARS_MAX = 255
