@@ -49,6 +49,7 @@ class Settings:
     )
     allow_short_hosts: bool = _setting(False, "Whether a receiver's host may have no dot, e.g. localhost.")
     preset: str = _setting("standard", "Delivery policy of a new endpoint: standard or ocrolus.")
+    org_webhooks_max: int = _setting(limits.ORG_WEBHOOKS_MAX, "The most org-level webhooks an organization may have.")
     proxy: str = _setting("", "Proxy for requests to receivers, http://host:port; then the proxy guards addresses.")
     lease_ms: int = _setting(10_000, "How long a worker owns a lane without renewing; a dead one's move after that.")
     shutdown_ms: int = _setting(20_000, "How long a stopping process waits for requests in flight.")

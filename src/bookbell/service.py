@@ -218,6 +218,7 @@ class Service:
             throttle=Throttle(self._settings.rate_limit_per_s),
             is_always_200=self._settings.always_200,
             is_stopping=self._stop.is_set,
+            org_webhooks_max=self._settings.org_webhooks_max,
         )
 
     def _ring(self, lanes: Iterable[LaneId]) -> None:

@@ -10,6 +10,7 @@ BookbellError
 │   ├── MalformedJson (1002)
 │   ├── ValidationFailed (1003)
 │   ├── InvalidInput (1806)
+│   ├── WebhookInvalid (1000)
 │   ├── MissingParameter (1103)
 │   ├── TooLarge (413), UnsupportedMediaType (415), MethodNotAllowed (405), RequestTimeout (408)
 │   ├── TooManyRequests (429)
@@ -19,7 +20,7 @@ BookbellError
 ├── AccountInactive (1307)
 ├── NotPermitted              2102 book, 2111 create, 1316 manager
 ├── InternalError (500)
-└── NotFound                  1401 book, 1501 document, 7002 image group, 1399 account, 1101 path, …
+└── NotFound                  1401 book, 1501 document, 7002 image group, 1399 account, 1101 path, 1000 webhook, …
 """
 
 from enum import StrEnum
@@ -89,6 +90,12 @@ class InvalidInput(InvalidRequest):
     """One of the input is invalid"""
 
     code = 1806
+
+
+class WebhookInvalid(InvalidRequest):
+    """The webhook is not valid"""
+
+    code = 1000
 
 
 class MissingParameter(InvalidRequest):
@@ -195,6 +202,7 @@ class NotPermittedBook(NotPermitted):
 class NotPermittedManager(NotPermitted):
     """Account does not have required manager permissions"""
 
+    status = 400
     code = 1316
 
 
@@ -267,3 +275,9 @@ class WebhookNotFound(NotFound):
     """Webhook not found"""
 
     status = 400
+
+
+class OrgWebhookNotFound(WebhookNotFound):
+    """Webhook not found"""
+
+    code = 1000

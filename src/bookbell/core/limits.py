@@ -14,6 +14,11 @@ REQUESTS_IN_FLIGHT_MAX = 4_096  # of one worker process, all lanes together
 SECRET_CHARS_MIN = 16
 SECRET_CHARS_MAX = 128
 
+# Org-level webhooks (contract 8).
+ORG_WEBHOOKS_MAX = 5  # of one organization, unless the operator says otherwise
+DESCRIPTION_CHARS_MIN = 3
+DESCRIPTION_CHARS_MAX = 255
+
 # Client requests.
 REQUESTS_PER_S = 20  # of one organization (contract 12)
 BUCKET_COUNT_MAX = 10_000  # organizations whose recent requests are remembered

@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.ambient import Ambient
+from bookbell.core import limits
 from bookbell.core.attempt import Report, Request
 from bookbell.core.guard import GuardRules
 from bookbell.core.model import LaneId
@@ -36,6 +37,7 @@ class Context:
     throttle: Throttle = field(default_factory=lambda: Throttle(0))
     is_always_200: bool = False
     is_stopping: Callable[[], bool] = lambda: False
+    org_webhooks_max: int = limits.ORG_WEBHOOKS_MAX
 
     def stamp(self) -> Stamp:
         return Stamp(self.ambient.now_ms(), self.ambient.new_id)

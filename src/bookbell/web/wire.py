@@ -37,6 +37,7 @@ Wire = Request[Any, Any, Any]
 
 TRUE_WORDS = {"true", "1", "yes"}
 FALSE_WORDS = {"false", "0", "no"}
+JSON_TYPES = {"application/json", ""}
 
 
 class Params:
@@ -119,6 +120,16 @@ def checked_text(text: str) -> str:
 def path_text(request: Wire, name: str) -> str:
     """A part of the path. Raises: ValidationFailed."""
     return checked_text(str(request.path_params[name]))
+
+
+async def read_object(request: Wire) -> dict[str, Any]:
+    """A JSON body, {} when it is empty. Raises: MalformedJson, ValidationFailed, UnsupportedMediaType."""
+    body = await read_body(request)
+    kind, _ = parse_options_header(request.headers.get("content-type", ""))
+    if kind not in JSON_TYPES:
+        raise UnsupportedMediaType(f"The content type {kind[:80]} is not supported here; send application/json")
+    fields: dict[str, Any] = _checked(json_object(body)) if body.strip() else {}
+    return fields
 
 
 async def read_json(request: Wire, kind: type[msgspec.Struct]) -> Any:
