@@ -2,13 +2,23 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from bookbell.web import auth, health
-from bookbell.web.client_api import aggregator, analytics, books, documents, history, uploads, webhooks
+from bookbell.web import auth, health, reference
+from bookbell.web.client_api import (
+    aggregator,
+    analytics,
+    books,
+    documents,
+    history,
+    org_webhooks,
+    uploads,
+    webhooks,
+)
 from bookbell.web.platform_api import organizations, reports
 
 ROUTES: list[HTTPRouteHandler] = [
     *auth.routes,
     *webhooks.routes,
+    *org_webhooks.routes,
     *books.routes,
     *documents.routes,
     *uploads.routes,
@@ -18,4 +28,5 @@ ROUTES: list[HTTPRouteHandler] = [
     *organizations.routes,
     *reports.routes,
     *health.routes,
+    *reference.routes,
 ]

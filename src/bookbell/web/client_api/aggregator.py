@@ -99,6 +99,8 @@ async def upload_json(request: wire.Wire) -> Response[bytes]:
     try:
         shown = await _upload_json(request, context, account)
     except BookbellError as error:
+        if error.status != BookbellError.status:
+            raise
         return wire.answer({"status": error.status, "msg": error.message}, status=error.status)
     return wire.ok(shown)
 

@@ -7,8 +7,6 @@ from litestar import Response, get, post
 from bookbell.actions import analytics
 from bookbell.core import limits
 from bookbell.core.errors import (
-    AnalyticsNotSupported,
-    BankStatementsOnly,
     BookNotFound,
     MissingParameter,
     NotFound,
@@ -18,10 +16,10 @@ from bookbell.core.errors import (
 from bookbell.core.model import AnalyticsStatus
 from bookbell.web import wire
 from bookbell.web.auth import account_of
-from bookbell.web.client_api.book_shapes import ANALYTICS
+from bookbell.web.client_api.book_shapes import ANALYTICS, NO_ANALYTICS
 from bookbell.web.client_api.books import book_key
 from bookbell.web.context import context_of
-from bookbell.web.operation import BOOK_KEY, Operation, Tag, described, enveloped, may, need
+from bookbell.web.operation import BOOK_KEY, Operation, Tag, bare, described, enveloped, may, need
 from bookbell.web.shape import listed, record, text, uuid
 
 
@@ -32,7 +30,8 @@ from bookbell.web.shape import listed, record, text, uuid
             tag=Tag.BOOKS,
             fields=(*BOOK_KEY, may("extra_fields", listed(text("estimated_revenue")), "What else to calculate.")),
             answer=enveloped(record({"analytics_request_id": uuid("5b8f9a10-3c2d-4e1f-8a7b-9c0d1e2f3a4b")})),
-            errors=(AnalyticsNotSupported, BankStatementsOnly, BookNotFound, MissingParameter, NotPermittedBook),
+            errors=(BookNotFound, MissingParameter, NotPermittedBook),
+            others={400: bare(NO_ANALYTICS, "9002 or 9003: there are no analytics of such a book.")},
         )
     ),
 )

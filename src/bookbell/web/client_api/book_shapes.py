@@ -216,3 +216,6 @@ ANALYTICS = mapped(
     record({"analytics_status": choice(AnalyticsStatus, "COMPLETED")}, {"analytics": anything({"score": 1})}),
     "5b8f9a10-3c2d-4e1f-8a7b-9c0d1e2f3a4b",
 )
+NO_ANALYTICS = record(
+    {"status": {"const": 400}, "code": whole(9002), "message": text("Analytics are not supported for this book")}
+)
