@@ -174,7 +174,7 @@ def test_analytics_fire_when_complete() -> None:
     assert (expired.value.result, expired.drafts) == ("{}", ())
 
 
-VERIFIED = ["BOOK_VERIFIED", "book.verified", "book.completed"]
+VERIFIED = ["BOOK_VERIFIED", "book.verified"]
 
 
 @pytest.mark.parametrize(
