@@ -72,6 +72,12 @@ def find_book(
     return None if row is None else _book(row)
 
 
+def find_book_anywhere(tx: Tx, uuid: str) -> Book | None:
+    """A book by its uuid for the pipeline, which serves all organizations, unless it is deleted."""
+    row = tx.execute(select(books).where(books.c.uuid == uuid, books.c.status != BookStatus.DELETED.value)).first()
+    return None if row is None else _book(row)
+
+
 def lock_book(tx: Tx, organization_id: OrganizationId, pk: int) -> Book | None:
     """The book, held until the transaction ends, unless it is deleted."""
     row = tx.execute(select(books).where(_is(organization_id, pk, None)).with_for_update()).first()
