@@ -33,7 +33,7 @@ DEFINED_TYPES_MAX = 500
 DESCRIPTION_CHARS_MAX = 1_000
 EVENT_BODY_BYTES_MAX = 256 * 1024
 SCHEMA_BYTES_MAX = 64 * 1024
-SCHEMA_STEPS_MAX = 100_000  # keywords evaluated for one body; about a second
+SCHEMA_STEPS_MAX = 50_000  # keywords evaluated for one body; about half a second
 
 # Uploads (contract 10.11).
 UPLOAD_BYTES_MAX = 200 * 1024 * 1024
