@@ -105,7 +105,7 @@ def test_a_book_whose_document_is_upgraded_opens_and_fires_again() -> None:
     reopened = lifecycle.book_after(verified, BookTally(documents_in_work=1, documents_classified=1), at=7)
     assert (reopened.value.status, reopened.drafts) == (BookStatus.VERIFYING, ())
     again = lifecycle.book_after(reopened.value, BookTally(documents_final=1, documents_classified=1), at=8)
-    assert [draft.type for draft in again.drafts] == ["BOOK_VERIFIED", "book.verified", "book.completed"]
+    assert [draft.type for draft in again.drafts] == ["BOOK_VERIFIED", "book.verified"]
 
 
 def test_an_image_group_opens_again_with_its_document() -> None:

@@ -111,6 +111,22 @@ def test_data_that_is_pulled_has_arrived_once_the_pipeline_works_on_it(to: D, fi
     assert types(failed_later.drafts) == ["document.verification_failed"]
 
 
+def test_what_could_not_be_taken_in_fires_its_failure() -> None:
+    refused = lifecycle.document_refused("a.pdf")
+    assert (refused.type, refused.status, refused.name) == ("document.upload_failed", D.FAILED, "a.pdf")
+    assert lifecycle.aggregator_accepted(DOCUMENT).type == "plaid.upload_succeeded"
+    plaid = lifecycle.aggregator_refused("data.json")
+    assert (plaid.type, plaid.status, plaid.document) == ("plaid.upload_failed", D.FAILED, None)
+
+
+def test_an_open_image_group_that_cannot_be_taken_in_fails_once() -> None:
+    change = lifecycle.group_refused(GROUP, at=7)
+    assert (change.value.status, types(change.drafts)) == (G.FAILED, ["image_group.upload_failed"])
+    assert lifecycle.group_refused(change.value, at=8) == lifecycle.Change(change.value)
+    with pytest.raises(IllegalTransition, match="is QUEUED; only one that is UPLOADING"):
+        lifecycle.group_refused(replace(GROUP, status=G.QUEUED), at=7)
+
+
 @pytest.mark.parametrize(
     ("to", "fired"), [(M.PROCESSING, []), (M.REJECTED, ["mixed_document.rejected"]), (M.FAILED, [])]
 )
@@ -187,7 +203,7 @@ def test_analytics_fire_when_complete() -> None:
     assert (expired.value.result, expired.drafts) == ("{}", ())
 
 
-VERIFIED = ["BOOK_VERIFIED", "book.verified", "book.completed"]
+VERIFIED = ["BOOK_VERIFIED", "book.verified"]
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,14 @@ from bookbell.web.client_api import (
     analytics,
     books,
     documents,
+    event_types,
     history,
     org_webhooks,
     uploads,
     webhooks,
 )
-from bookbell.web.platform_api import organizations, reports
+from bookbell.web.platform_api import event_types as defined_types
+from bookbell.web.platform_api import events, organizations, reports
 
 ROUTES: list[HTTPRouteHandler] = [
     *auth.routes,
@@ -25,8 +27,11 @@ ROUTES: list[HTTPRouteHandler] = [
     *aggregator.routes,
     *analytics.routes,
     *history.routes,
+    *event_types.routes,
     *organizations.routes,
+    *defined_types.routes,
     *reports.routes,
+    *events.routes,
     *health.routes,
     *reference.routes,
 ]
