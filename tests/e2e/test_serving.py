@@ -26,7 +26,7 @@ def test_it_says_when_it_lives_and_is_ready(tmp_path: Path) -> None:
 
 
 def test_sigterm_lets_requests_in_flight_finish_and_releases_the_rest(tmp_path: Path) -> None:
-    service = Service(tmp_path, shutdown_ms="500")
+    service = Service(tmp_path, shutdown_ms="3000")
     with running(service), RawReceiver(hang) as hanging, Receiver() as receiver:
         bad, good = sign_up(service.url, "PennyMae", "bad", "good")
         bad.register(hanging.url, "DOC_VERIFIED", timeout_ms_total=60_000)

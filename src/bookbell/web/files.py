@@ -122,10 +122,7 @@ class _Form:
         await self._flush(1)
 
     async def _feed(self, request: wire.Wire, parser: PushMultipartParser) -> None:
-        read_bytes = 0
-        async for chunk in request.stream():
-            read_bytes += len(chunk)
-            self._check_size(read_bytes - _OVERHEAD_BYTES)
+        async for chunk in wire.read_chunks(request, self._bytes_max + _OVERHEAD_BYTES, limits.UPLOAD_MS_MAX):
             for part in parser.parse(chunk) if chunk else ():
                 self._take(part)
             await self._flush(WRITE_BYTES)

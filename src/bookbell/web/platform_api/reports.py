@@ -272,7 +272,7 @@ async def _carried_out(
 ) -> Response[bytes]:
     """Run it, once per Idempotency-Key, and answer."""
     context, key = context_of(request), _idempotency_key(request)
-    scope = f"POST {request.url.path}"
+    scope = f"POST {request.scope['path']}"
     digest = hashlib.sha256(raw).hexdigest()
 
     def run(tx: Tx, stamp: Stamp) -> Published[_Answer]:
