@@ -82,7 +82,7 @@ def _handler(handle: Handle) -> type[BaseHTTPRequestHandler]:
             length = self.headers.get("Content-Length", "")
             if not length.isdecimal() or int(length) > BODY_BYTES_MAX:
                 self.close_connection = True
-                self._send(Reply(411 if not length else 413))
+                self._send(Reply(413 if length else 411))
                 return
             incoming = Incoming(self.path, tuple(self.headers.items()), self.rfile.read(int(length)))
             reply = handle(incoming)
@@ -93,12 +93,15 @@ def _handler(handle: Handle) -> type[BaseHTTPRequestHandler]:
                 self._send(reply)
 
         def _send(self, reply: Reply) -> None:
-            self.send_response(reply.status)
-            for name, value in reply.headers:
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(reply.body)))
-            self.end_headers()
-            self.wfile.write(reply.body)
+            try:
+                self.send_response(reply.status)
+                for name, value in reply.headers:
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(reply.body)))
+                self.end_headers()
+                self.wfile.write(reply.body)
+            except OSError:  # the sender did not wait for the answer
+                self.close_connection = True
 
         def log_message(self, *_: Any) -> None:
             """What is worth telling, the function tells."""

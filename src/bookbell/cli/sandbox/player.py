@@ -44,6 +44,7 @@ class Player:
     relay_port: int
     receiver: Receiver
     watch: Watch
+    held: threading.Event
     hooks: dict[str, Hook] = field(default_factory=dict)
     books: dict[str, dict[str, Any]] = field(default_factory=dict)
     documents: dict[str, str] = field(default_factory=dict)
@@ -103,6 +104,12 @@ class Player:
 
     def _do_more(self, step: script.Step) -> str:
         match step:
+            case script.Hold():
+                self.held.set()
+                return "the pipeline rests"
+            case script.Release():
+                self.held.clear()
+                return "the pipeline works"
             case script.RotateSecret():
                 return self._rotate(step)
             case script.TestCall():

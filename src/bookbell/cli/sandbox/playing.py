@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Coroutine
 from typing import Any
 
@@ -52,14 +53,15 @@ async def _on_service(
     parts: Opened, scenario: Scenario, relay: Relay, relay_port: int, receiver: Receiver
 ) -> list[Outcome]:
     """Start the service, play on a thread, stop the service. Ctrl-C stops the service and ends the story."""
-    service = Service(parts, role=Role.ALL, is_simulating=True)
+    held = threading.Event()
+    service = Service(parts, role=Role.ALL, is_simulating=True, is_held=held.is_set)
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(service.run(ready.set_result))
     await _first(serving, ready)
     if serving.done():
         await serving
         return []
-    player = Player(ready.result(), relay, relay_port, receiver, Watch(relay, parts))
+    player = Player(ready.result(), relay, relay_port, receiver, Watch(relay, parts), held)
     playing = asyncio.create_task(asyncio.to_thread(player.play, scenario))
     await _first(serving, playing)
     relay.closing.set()

@@ -60,6 +60,14 @@ class Upload(Step, frozen=True):
     form_type: Name | None = None
 
 
+class Hold(Step, frozen=True):
+    """Keep the pipeline from working, so that a book can be put together first."""
+
+
+class Release(Step, frozen=True):
+    """Let the pipeline work again."""
+
+
 class Analytics(Step, frozen=True):
     """Ask for the analytics of a book."""
 
@@ -115,9 +123,9 @@ class Expect(Step, frozen=True):
     key: Hook = "one"
     count: Count = 1
     attempts: Some = 1
-    state: Literal["delivered", "exhausted", "cancelled"] = "delivered"
+    state: Literal["delivered", "attempted", "exhausted", "cancelled"] = "delivered"
     body: dict[str, Any] = {}
-    within_s: Seconds = 15.0
+    within_s: Seconds = 30.0
 
 
 class ExpectOrder(Step, frozen=True):
@@ -162,6 +170,8 @@ KINDS: dict[str, type[Step]] = {
     "register": Register,
     "book": AddBook,
     "upload": Upload,
+    "hold": Hold,
+    "release": Release,
     "analytics": Analytics,
     "publish": Publish,
     "fault": PlayFault,
@@ -179,7 +189,7 @@ KINDS: dict[str, type[Step]] = {
 class _Head(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     title: Name
     about: str = ""
-    time_limit_s: Annotated[int, msgspec.Meta(ge=1, le=TIME_S_MAX)] = 60
+    time_limit_s: Annotated[int, msgspec.Meta(ge=1, le=TIME_S_MAX)] = 120
     steps: Annotated[list[Any], msgspec.Meta(min_length=1, max_length=STEP_COUNT_MAX)]
 
 

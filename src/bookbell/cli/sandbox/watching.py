@@ -65,6 +65,8 @@ class Watch:
         return found == step.count, shown if found == step.count else f"{shown}, {step.count} expected"
 
     def _count(self, step: Expect) -> int:
+        if step.state == "attempted":
+            return len({each.request_id for each in self.relay.of(step.key, step.event)})
         account = account_of(self.parts, BY_NAME[step.key])
         query = DeliveryQuery(state=step.state, event_type=step.event, count=limits.PAGE_COUNT_MAX)
         return len(self.parts.database.read_now(history.list_deliveries, account, query))
