@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from sqlalchemy.engine import make_url
 
 from bookbell.store.database import Database
 from bookbell.store.upgrade import upgrade
+from in_process import Cast, Peopled, with_cast
 
 _numbers = itertools.count()
 
@@ -65,6 +67,43 @@ def db(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Cast]:
+    """A migrated SQLite file with the cast in it: copying it is quicker than making it."""
+    path = tmp_path_factory.mktemp("template") / "bookbell.db"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    cast = with_cast(database)
+    database.close()
+    return path, cast
+
+
+@pytest.fixture
+def peopled_sqlite(_sqlite_template: tuple[Path, Cast], tmp_path: Path) -> Iterator[Peopled]:
+    """A fresh SQLite file with the cast in it."""
+    template, cast = _sqlite_template
+    path = tmp_path / "bookbell.db"
+    shutil.copy(template, path)
+    database = Database(f"sqlite:///{path}")
+    yield Peopled(database, cast, tmp_path / "blobs")
+    database.close()
+
+
+@pytest.fixture
+def peopled_postgresql(postgresql_url: str, tmp_path: Path) -> Iterator[Peopled]:
+    """A fresh PostgreSQL database with the cast in it."""
+    database = Database(postgresql_url)
+    yield Peopled(database, with_cast(database), tmp_path / "blobs")
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def peopled(request: pytest.FixtureRequest) -> Peopled:
+    """A fresh database with the cast in it, on both kinds."""
+    found: Peopled = request.getfixturevalue(f"peopled_{request.param}")
+    return found
 
 
 def _named(url: str, name: str) -> str:

@@ -36,6 +36,11 @@ class Receiver:
         self._server.shutdown()
         self._server.server_close()
 
+    def forget(self) -> None:
+        """Forget the requests that have come so far."""
+        with self._lock:
+            self.requests.clear()
+
     def ids(self) -> list[str]:
         """The request ids of all requests, in order of arrival, repeats included."""
         with self._lock:

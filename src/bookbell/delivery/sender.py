@@ -74,8 +74,8 @@ class Sender:
     def _wake(self) -> None:
         try:
             self._waker.send(b"\0")
-        except BlockingIOError:
-            pass  # it is full of wake-ups already
+        except OSError:
+            pass  # it is full of wake-ups already, or the thread has seen the stop by itself and closed it
 
     def _run(self) -> None:
         """Run the loop; should a bug end it, report what it held and begin again with a fresh one."""

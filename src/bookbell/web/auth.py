@@ -18,8 +18,16 @@ from bookbell.store import accounts
 from bookbell.vault import Vault, hash_of_secret, is_same
 from bookbell.web import wire
 from bookbell.web.context import Context, context_of
+from bookbell.web.operation import Access, Operation, Tag, bare, described, may
+from bookbell.web.shape import choice, record, text, whole
 
 ISSUER = "bookbell"
+TOKEN_ERROR = record(
+    {
+        "error": choice(["invalid_request", "unsupported_grant_type", "access_denied"]),
+        "error_description": text("Unauthorized"),
+    }
+)
 _NO_HASH = hash_of_secret("")
 
 
@@ -52,7 +60,35 @@ def require_pipeline(request: wire.Wire) -> None:
     _require(request, context_of(request).pipeline_token)
 
 
-@post("/oauth/token")
+@post(
+    "/oauth/token",
+    opt=described(
+        Operation(
+            tag=Tag.TOKENS,
+            access=Access.ANYBODY,
+            fields=(
+                may(
+                    "grant_type",
+                    choice(["client_credentials"]),
+                    "Always client_credentials; needed unless Basic is used.",
+                ),
+                may("client_id", text("bb3f9c2e"), "Or in `Authorization: Basic`."),
+                may("client_secret", text("a-secret"), "Or in `Authorization: Basic`."),
+                may("audience", text("https://api.ocrolus.com/"), "The API the token is for."),
+            ),
+            answer=bare(
+                record(
+                    {
+                        "access_token": text("eyJhbGciOi..."),
+                        "token_type": {"const": "Bearer"},
+                        "expires_in": whole(86400),
+                    }
+                )
+            ),
+            others={400: bare(TOKEN_ERROR, "The error of RFC 6749.")},
+        )
+    ),
+)
 async def token(request: wire.Wire) -> Response[bytes]:
     """Client credentials for a bearer token: JSON or form, or Basic with or without a body."""
     context = context_of(request)

@@ -8,15 +8,27 @@ from litestar import Response, get, post
 from bookbell.actions import history
 from bookbell.actions.history import Inspected
 from bookbell.core import limits
-from bookbell.core.errors import ValidationFailed
+from bookbell.core.errors import IllegalTransition, NotFound, ValidationFailed
 from bookbell.core.model import DeliveryState, Event
 from bookbell.store.history import AttemptView, DeliveryQuery, DeliveryView
 from bookbell.web import wire
 from bookbell.web.auth import account_of
+from bookbell.web.client_api import history_shapes as shapes
 from bookbell.web.context import context_of
+from bookbell.web.operation import PK, Operation, Tag, described, enveloped, may, page_fields
+from bookbell.web.shape import choice, listed, nullable, record, text
 
 
-@get("/v1/events")
+@get(
+    "/v1/events",
+    opt=described(
+        Operation(
+            tag=Tag.HISTORY,
+            fields=(*page_fields(limits.PAGE_COUNT_DEFAULT, limits.PAGE_COUNT_MAX),),
+            answer=enveloped(record({"events": listed(shapes.EVENT), "next": nullable(shapes.ID)})),
+        )
+    ),
+)
 async def list_events(request: wire.Wire) -> Response[bytes]:
     """The events of the account's books, newest first."""
     context, account = context_of(request), await account_of(request)
@@ -27,7 +39,21 @@ async def list_events(request: wire.Wire) -> Response[bytes]:
     return wire.ok({"events": [_event(each) for each in found], "next": _next([each.id for each in found], params)})
 
 
-@get("/v1/deliveries")
+@get(
+    "/v1/deliveries",
+    opt=described(
+        Operation(
+            tag=Tag.HISTORY,
+            fields=(
+                *page_fields(limits.PAGE_COUNT_DEFAULT, limits.PAGE_COUNT_MAX),
+                may("state", choice(DeliveryState), "Only those in this state."),
+                may("event", text("BOOK_VERIFIED"), "Only those of this event type."),
+                may("book_pk", PK, "Only those of this book."),
+            ),
+            answer=enveloped(record({"deliveries": listed(shapes.DELIVERY), "next": nullable(shapes.ID)})),
+        )
+    ),
+)
 async def list_deliveries(request: wire.Wire) -> Response[bytes]:
     """The deliveries of the account's webhook, newest first."""
     context, account = context_of(request), await account_of(request)
@@ -47,7 +73,10 @@ async def list_deliveries(request: wire.Wire) -> Response[bytes]:
     return wire.ok({"deliveries": shown, "next": _next([each.id for each in found], params)})
 
 
-@get("/v1/deliveries/{delivery_id:str}")
+@get(
+    "/v1/deliveries/{delivery_id:str}",
+    opt=described(Operation(tag=Tag.HISTORY, answer=enveloped(shapes.INSPECTED), errors=(NotFound,))),
+)
 async def read_delivery(request: wire.Wire) -> Response[bytes]:
     """One delivery with the body that is sent and each attempt."""
     context, account = context_of(request), await account_of(request)
@@ -55,7 +84,10 @@ async def read_delivery(request: wire.Wire) -> Response[bytes]:
     return wire.ok(_inspected(inspected))
 
 
-@post("/v1/deliveries/{delivery_id:str}/retry")
+@post(
+    "/v1/deliveries/{delivery_id:str}/retry",
+    opt=described(Operation(tag=Tag.HISTORY, answer=enveloped(shapes.DELIVERY), errors=(NotFound, IllegalTransition))),
+)
 async def retry_delivery(request: wire.Wire) -> Response[bytes]:
     """Make a waiting or exhausted delivery due now."""
     context, account = context_of(request), await account_of(request)
