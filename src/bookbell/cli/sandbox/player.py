@@ -47,7 +47,7 @@ class Player:
     held: threading.Event
     hooks: dict[str, Hook] = field(default_factory=dict)
     books: dict[str, dict[str, Any]] = field(default_factory=dict)
-    documents: dict[str, str] = field(default_factory=dict)
+    uploaded: dict[str, str] = field(default_factory=dict)
     clients: dict[str, ApiClient] = field(default_factory=dict)
     pause: threading.Event = field(default_factory=threading.Event)
 
@@ -150,6 +150,7 @@ class Player:
         place = f"{SETTINGS}/webhook/{made['uuid']}"
         if secret is not None:
             self._call(step.key).post(f"{place}/rotate-secret", {"secret_key": secret})
+        self._call(step.key).put(f"{place}/policy", {**POLICY, **step.policy})
         return f"organization, by key {step.key}, for {len(step.events)} events"
 
     def _add_book(self, step: script.AddBook) -> str:
@@ -164,7 +165,8 @@ class Player:
             self._upload_one(step, book, name)
         if step.kind == "images":
             done = {"pk": book["pk"]} | ({} if step.form_type is None else {"form_type": step.form_type})
-            self._call(book["key"]).post("/v1/book/upload/image/done", done)
+            group = self._call(book["key"]).post("/v1/book/upload/image/done", done)
+            self.uploaded[step.name] = group["image_bucket_uuid"]
         return f"{step.count} × {step.name} to {step.book}"
 
     def _upload_one(self, step: script.Upload, book: dict[str, Any], name: str) -> None:
@@ -184,18 +186,21 @@ class Player:
         if answered.get("status", 200) != 200:
             raise StepFailedError(f"the upload was refused: {answered['message'].strip()}")
         for made in answered.get("uploaded_docs", []):
-            self.documents[name] = made["uuid"]
+            self.uploaded[name] = made["uuid"]
 
     def _publish(self, step: script.Publish) -> str:
-        body: dict[str, Any] = {"type": step.event, **step.fields}
-        if step.document is None:
+        body = {"type": step.event, "status": step.status, "name": step.name}
+        if step.book is not None:
             body["book_uuid"] = self._book(step.book)["uuid"]
-        elif step.document in self.documents:
-            body["document_uuid"] = self.documents[step.document]
-        else:
-            raise StepFailedError(f"no document {step.document} was uploaded before")
-        ApiClient(self.base_url, PIPELINE_TOKEN).post("/platform/v1/events", body)
-        return f"{step.event} of {step.document or step.book}"
+        if step.document is not None:
+            body["document_uuid"] = self._uploaded(step.document)
+        if step.images is not None:
+            body["image_group_uuid"] = self._uploaded(step.images)
+        if step.organization:
+            body["organization_id"] = self.watch.organization_id
+        given = {name: value for name, value in body.items() if value is not None}
+        ApiClient(self.base_url, PIPELINE_TOKEN).post("/platform/v1/events", given)
+        return f"{step.event} of {step.document or step.images or step.book or 'the organization'}"
 
     def _send(self, step: script.Send) -> str:
         hook = self.hooks.get(step.key)
@@ -235,6 +240,12 @@ class Player:
         if name not in self.books:
             raise StepFailedError(f"there is no book {name} yet: put a `book` step before")
         return self.books[name]
+
+    def _uploaded(self, name: str) -> str:
+        """The uuid of what was uploaded under this name, of the group where it was images."""
+        if name not in self.uploaded:
+            raise StepFailedError(f"no {name} was uploaded before, or it is no document of its own")
+        return self.uploaded[name]
 
     def _call(self, name: str) -> ApiClient:
         """The client of a key, signed in; calls are spaced out."""

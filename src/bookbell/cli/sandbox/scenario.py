@@ -75,12 +75,15 @@ class Analytics(Step, frozen=True):
 
 
 class Publish(Step, frozen=True):
-    """Report an event that no lifecycle derives, as the pipeline does."""
+    """Report an event that no lifecycle derives, as the pipeline does. What it is about: docs/scenarios.md."""
 
     event: Name
-    book: Name
+    book: Name | None = None
     document: Name | None = None
-    fields: dict[str, Any] = {}
+    images: Name | None = None
+    organization: bool = False
+    status: Name | None = None
+    name: Name | None = None
 
 
 class PlayFault(Step, frozen=True):

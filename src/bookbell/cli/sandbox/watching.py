@@ -27,6 +27,11 @@ class Watch:
     parts: Opened
     deadline_ms: int = 0
 
+    @property
+    def organization_id(self) -> str:
+        """The sandbox's organization."""
+        return account_of(self.parts, BY_NAME["one"]).organization_id
+
     def expect(self, step: Expect) -> tuple[bool, str]:
         """Whether exactly that many deliveries came to that, and a sentence about it."""
         if step.state != "delivered":
@@ -84,7 +89,7 @@ class Watch:
 
     def _ledger(self) -> Ledger:
         now = self.parts.ambient.now_ms()
-        organization_id = account_of(self.parts, BY_NAME["one"]).organization_id
+        organization_id = self.organization_id
         found = self.parts.database.read_now(ledgers, since=0, until=now + 1, organization_id=organization_id)
         empty = Ledger(organization_id=organization_id, matched=0, delivered=0, pending=0, exhausted=0, cancelled=0)
         return found[0] if found else empty
