@@ -1,6 +1,7 @@
 """Databases for the tests: SQLite in a temporary file and a real PostgreSQL, both migrated, one per test."""
 
 import itertools
+import logging
 import os
 import shutil
 import tempfile
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="bookbell-run-"))  # the wheel warns without one
 
@@ -21,6 +23,9 @@ from in_process import Cast, Peopled, with_cast
 
 _numbers = itertools.count()
 
+# Simulated outages log thousands of tracebacks; drawing them for a terminal takes longer than the tests.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
 
 @pytest.fixture(scope="session")
 def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -28,6 +33,9 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     folder = Path(tempfile.mkdtemp(prefix="bookbell-pg-"))
     server = get_server(folder, cleanup_mode="delete")
     url = str(server.get_uri())
+    for setting in ("fsync = off", "full_page_writes = off"):
+        _administer(url, f"ALTER SYSTEM SET {setting}")  # nobody pulls the plug of a test
+    _administer(url, "SELECT pg_reload_conf()")
     _administer(url, "CREATE DATABASE template_bookbell")
     database = Database(_named(url, "template_bookbell"))
     upgrade(database)

@@ -1,16 +1,20 @@
 """A false clock and a false network for the engine, over a real database: hours pass in milliseconds.
 
-Everything runs on one event loop without threads, so a run is the same each time it has the same seed. When nothing
-can go on, the clock jumps to the next thing that is due.
+Everything runs on one event loop without threads, so a run is the same each time it has the same seed. The loop's
+clock is the false one: when nothing can go on, it jumps to the next thing that is due.
 """
 
 import asyncio
-import heapq
 import itertools
+import math
 import random
+import selectors
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import event
 
 from bookbell.ambient import uuid7_text
 from bookbell.core.attempt import Outcome, Report, Request, Timings
@@ -23,13 +27,26 @@ from world import START
 
 P = ParamSpec("P")
 T = TypeVar("T")
-SETTLED_TURNS = 30  # turns of the loop after which nothing more happens by itself
+POLL_MS = 60_000  # long, so that what is found on time was not found by polling
+SWEEP_MS = 3_600_000
 
 
 class InlineDatabase(Database):
     """The real database, called on the loop's own thread. fails: whether the next call fails."""
 
     fails: Callable[[], bool] = staticmethod(lambda: False)
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        event.listen(self.engine, "connect", self._hasten)
+
+    def _hasten(self, connection: Any, _record: object) -> None:
+        """Nobody pulls the plug of a simulation: commits need not reach the disk."""
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA synchronous = OFF" if self.is_sqlite else "SET synchronous_commit = off")
+        cursor.close()
+        if not self.is_sqlite:
+            connection.commit()
 
     async def write(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         await asyncio.sleep(0)
@@ -44,15 +61,67 @@ class InlineDatabase(Database):
         return self.read_now(fn, *args, **kwargs)
 
 
+class Clock(selectors.DefaultSelector):
+    """What the loop waits with: instead of waiting, time passes. Watches are asked whenever nothing else can go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0
+        self.watches: list[Watch] = []
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None or timeout > 0:
+            over = [watch for watch in self.watches if watch.is_true() or self.now >= watch.end]
+            for watch in over:
+                self.watches.remove(watch)
+                watch.reached.set_result(None)
+            assert over or timeout is not None, "nothing will ever happen again"
+            if not over and timeout is not None:
+                self.now += max(1, math.ceil(timeout * 1000 - 1e-6))
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Somebody waits until this is true, or until the end."""
+
+    is_true: Callable[[], bool]
+    end: int
+    reached: asyncio.Future[None]
+
+
+class FalseTime(asyncio.SelectorEventLoop):
+    """An event loop whose time is the clock's."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.clock = clock
+
+    def time(self) -> float:
+        return self.clock.now / 1000
+
+
 class Simulation:
-    """The clock, chance and ids; and the list of what is due."""
+    """The clock, chance and ids. The time is that of the loop it is run on, and starts with the story."""
 
     def __init__(self, seed: int = 0) -> None:
-        self.now = 0
         self.chance = random.Random(seed)
-        self._due: list[tuple[int, int, Callable[[], None]]] = []
-        self._order = itertools.count()
+        self.clock = Clock()
         self._ids = itertools.count(1)
+
+    @property
+    def now(self) -> int:
+        """Milliseconds since the start."""
+        return self.clock.now
+
+    def run(self, story: Callable[[], Awaitable[Any]]) -> None:
+        """Run a story on a loop of its own."""
+
+        async def told() -> None:
+            await story()
+
+        with asyncio.Runner(loop_factory=lambda: FalseTime(self.clock)) as runner:
+            runner.run(told())
 
     def now_ms(self) -> int:
         return START + self.now
@@ -70,39 +139,32 @@ class Simulation:
         return f"secret-{next(self._ids):036d}"
 
     async def sleep_ms(self, duration_ms: int) -> None:
-        await self.wait_ms(asyncio.Event(), duration_ms)
+        await asyncio.sleep(duration_ms / 1000)
 
     async def wait_ms(self, event: asyncio.Event, duration_ms: int) -> bool:
-        over = asyncio.Event()
-        self.at(self.now + duration_ms, over.set)
-        waits = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(over.wait())]
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+            async with asyncio.timeout(duration_ms / 1000):
+                await event.wait()
+        except TimeoutError:
+            pass
         return event.is_set()
 
     def at(self, instant: int, call: Callable[[], None]) -> None:
         """Call this when the clock gets there."""
-        heapq.heappush(self._due, (instant, next(self._order), call))
+        asyncio.get_running_loop().call_at(instant / 1000, call)
 
     async def run_until(self, is_true: Callable[[], bool], limit_ms: int) -> None:
         """Let time pass until this is true. Fails at the limit."""
-        end = self.now + limit_ms
-        while not is_true():
-            for _ in range(SETTLED_TURNS):
-                await asyncio.sleep(0)
-            assert self.now <= end, "the simulated time is up"
-            instant, _, call = heapq.heappop(self._due)
-            self.now = max(self.now, instant)
-            call()
+        reached = asyncio.get_running_loop().create_future()
+        self.at(self.now + limit_ms, lambda: None)
+        self.clock.watches.append(Watch(is_true, self.now + limit_ms, reached))
+        await reached
+        assert is_true(), "the simulated time is up"
 
     async def pass_ms(self, duration_ms: int) -> None:
         """Let that much time pass."""
         end = self.now + duration_ms
-        self.at(end, lambda: None)
-        await self.run_until(lambda: self.now >= end, duration_ms + 1)
+        await self.run_until(lambda: self.now >= end, duration_ms)
 
 
 Answer = Callable[[int], tuple[Outcome, int]]
@@ -124,43 +186,52 @@ class Network:
         """A transport that reports to this engine."""
         return Line(self, engine)
 
-    def begin(self, request: Request, done: Callable[[Report], None]) -> None:
-        """Take one request; done is called when its receiver has answered, or the deadline has passed."""
+    def begin(self, request: Request, line: "Line") -> None:
+        """Take one request; the line hears of it when its receiver has answered, or the deadline has passed."""
         url = request.url
         self._counts[url] += 1
         self.sent.append((self._simulation.now, url, request.key))
         self.in_flight[url] += 1
         self.in_flight_max[url] = max(self.in_flight_max[url], self.in_flight[url])
         outcome, after_ms = self.receivers[url](self._counts[url])
-
-        def end() -> None:
-            self.in_flight[url] -= 1
-            done(Report(outcome, Timings(total_us=after_ms * 1000)))
-
-        self._simulation.at(self._simulation.now + max(1, min(after_ms, request.timeout_ms_total)), end)
+        report = Report(outcome, Timings(total_us=after_ms * 1000))
+        ends_at = self._simulation.now + max(1, min(after_ms, request.timeout_ms_total))
+        self._simulation.at(ends_at, lambda: line.end(request, report))
 
 
 class Line:
-    """The transport of one engine. Cut it, and nothing is reported any more."""
+    """The transport of one engine. Cut it, and its connections end and nothing is reported any more."""
 
     def __init__(self, network: Network, engine: Callable[[], Engine]) -> None:
         self._network = network
         self._engine = engine
-        self.is_cut = False
+        self._open: Counter[str] = Counter()
+        self._is_cut = False
 
     def submit(self, requests: Sequence[Request]) -> None:
         for request in requests:
-            self._network.begin(request, lambda report, key=request.key: self._report(key, report))  # type: ignore[misc]
+            self._open[request.url] += 1
+            self._network.begin(request, self)
 
-    def _report(self, key: str, report: Report) -> None:
-        if not self.is_cut:
-            self._engine().on_reports([(key, report)])
+    def end(self, request: Request, report: Report) -> None:
+        """This request is over."""
+        if not self._is_cut:
+            self._open[request.url] -= 1
+            self._network.in_flight[request.url] -= 1
+            self._engine().on_reports([(request.key, report)])
+
+    def cut(self) -> None:
+        """As when the process is gone."""
+        self._is_cut = True
+        self._network.in_flight.subtract(self._open)
 
 
 class Worker:
     """An engine that can be stopped, or die."""
 
-    def __init__(self, simulation: Simulation, network: Network, database: Database, name: str) -> None:
+    def __init__(
+        self, simulation: Simulation, network: Network, database: Database, name: str, *, poll_ms: int = POLL_MS
+    ) -> None:
         self._line = network.line_to(lambda: self.engine)
         self.engine = Engine(
             EngineParts(
@@ -170,13 +241,15 @@ class Worker:
                 open_destination=open_destination,
                 worker=name,
                 lease_ms=10_000,
+                poll_ms=poll_ms,
+                sweep_ms=SWEEP_MS,
             )
         )
         self.task: asyncio.Task[int] = asyncio.ensure_future(self.engine.run())
 
     async def die(self) -> None:
         """As by kill -9: nothing more is sent, reported, recorded or given back."""
-        self._line.is_cut = True
+        self._line.cut()
         self.engine.dispatch.lanes.clear()
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
@@ -194,12 +267,3 @@ def open_destination(config: LaneConfig) -> Destination:
         policy=policy_from(json.loads(config.policy)),
         version=config.updated_at,
     )
-
-
-def simulate(story: Callable[[], Awaitable[Any]]) -> None:
-    """Run a story on a loop of its own."""
-
-    async def run() -> None:
-        await story()
-
-    asyncio.run(run())

@@ -21,6 +21,10 @@ def due_lane(world: World) -> LaneId:
     return endpoint.lane_id
 
 
+def candidates(db: Database, now: int) -> list[LaneId]:
+    return db.read_now(lanes.candidates, owner="z", now=now, count=10)[0]
+
+
 def take(db: Database, lane_id: LaneId, owner: str, now: int = START) -> int | None:
     found = db.write_now(lanes.acquire, [lane_id], owner=owner, now=now, lease_until=now + 1_000)
     return found.get(lane_id)
@@ -35,10 +39,28 @@ def due_at(db: Database, lane_id: LaneId) -> int:
 
 def test_a_due_lane_is_a_candidate_until_it_is_taken(db: Database) -> None:
     lane_id = due_lane(world_in(db))
-    assert db.read_now(lanes.candidates, now=START, count=10) == [lane_id]
-    assert db.read_now(lanes.candidates, now=START - 1, count=10) == []
+    assert candidates(db, START) == [lane_id]
+    assert candidates(db, START - 1) == []
     assert take(db, lane_id, "a") == 1
-    assert db.read_now(lanes.candidates, now=START, count=10) == []
+    assert candidates(db, START) == []
+
+
+def test_looking_for_lanes_tells_when_to_look_next(db: Database) -> None:
+    world = world_in(db)
+    due, sleeping = due_lane(world), due_lane(world)
+
+    def sleep(tx: Tx) -> None:
+        tx.execute(table.update().where(table.c.id == sleeping).values(due_at=LATER))
+
+    def look_next(owner: str) -> int:
+        return db.read_now(lanes.candidates, owner=owner, now=START, count=10)[1]
+
+    assert look_next("a") == NEVER_AT
+    db.write_now(sleep)
+    assert look_next("a") == LATER
+    take(db, due, "b")
+    assert look_next("a") == START + 1_000
+    assert look_next("b") == LATER
 
 
 def test_a_lane_that_is_owned_cannot_be_taken_until_its_lease_ends(db: Database) -> None:
@@ -77,7 +99,7 @@ def test_parking_gives_the_lane_back_with_its_next_due_time(db: Database) -> Non
     assert take(db, lane_id, "b") == 2
     db.write_now(deliveries.cancel_pending, lane_id, reason="deregistered", at=START)
     assert db.write_now(lanes.park, [lane_id], owner="b") == {lane_id: NEVER_AT}
-    assert db.read_now(lanes.candidates, now=LATER, count=10) == []
+    assert candidates(db, LATER) == []
 
 
 def test_a_lane_of_another_is_not_parked(db: Database) -> None:
@@ -145,6 +167,6 @@ def test_configs_say_what_the_owner_needs(db: Database) -> None:
     world = world_in(db)
     account = world.account()
     endpoint = world.webhook(account, "DOC_VERIFIED")
-    (config,) = db.read_now(lanes.configs, [endpoint.lane_id])
+    (config,) = db.read_now(lanes.configs, [endpoint.lane_id], now=START)
     assert (config.endpoint_id, config.account_id) == (endpoint.id, account.id)
     assert (config.epoch, config.deregistered_at, config.disabled_at) == (0, None, None)

@@ -16,6 +16,7 @@ SECRET_CHARS_MAX = 128
 
 # Client requests.
 JSON_BODY_BYTES_MAX = 1024 * 1024
+JSON_DEPTH_MAX = 64  # deeper, and recursion could end in the interpreter's own limit
 FORM_FIELD_BYTES_MAX = 64 * 1024
 FORM_PART_COUNT_MAX = 100
 NAME_CHARS_MAX = 255

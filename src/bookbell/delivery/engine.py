@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from bookbell import telemetry
 from bookbell.ambient import Ambient
 from bookbell.core import limits
-from bookbell.core.model import LaneId, Level
+from bookbell.core.model import DeliveryState, LaneId, Level
+from bookbell.delivery.alarms import Alarms
 from bookbell.delivery.dispatch import Dispatch, Transport
 from bookbell.delivery.lane import Destination, Lane
 from bookbell.store import deliveries, lanes
 from bookbell.store.database import Database, Tx
 from bookbell.store.deliveries import LOOK_LANES_MAX, Due, Result
 from bookbell.store.lanes import LaneConfig
+from bookbell.store.schema import NEVER_AT
 
-POLL_MS = 250
+POLL_MS = 250  # how late work is found that no ring tells of
 LINGER_MS = 200  # an idle lane is kept that long, so that steady traffic does not acquire and park all the time
 RETRY_MS = 200  # pause after the database failed
 SWEEP_MS = 30_000
@@ -29,7 +31,10 @@ OVERSLEPT_MS = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineParts:
-    """open_destination: an endpoint's row made ready for sending; worker: a name unique to this process."""
+    """open_destination: an endpoint's row made ready for sending; worker: a name unique to this process.
+
+    poll_ms: the longest that work nobody rings for, and the database, go unlooked at.
+    """
 
     database: Database
     ambient: Ambient
@@ -37,6 +42,8 @@ class EngineParts:
     open_destination: Callable[[LaneConfig], Destination]
     worker: str
     lease_ms: int
+    poll_ms: int = POLL_MS
+    sweep_ms: int = SWEEP_MS
 
 
 class Engine:
@@ -53,6 +60,8 @@ class Engine:
         self._rung: set[LaneId] = set()
         self._hungry: dict[LaneId, None] = {}
         self._poll_at = 0
+        self._alarms = Alarms()
+        self._owning = asyncio.Event()
         self.dispatch = Dispatch(
             parts.ambient, parts.transport, parts.worker, hungry=self._on_hungry, full=self._results.set
         )
@@ -102,15 +111,50 @@ class Engine:
         now = self._ambient.monotonic_ms()
         is_poll = now >= self._poll_at
         if is_poll:
-            self._poll_at = now + POLL_MS
-        await self._acquire(is_poll=is_poll)
-        await self._look(is_poll=is_poll)
-        self.dispatch.start()
-        if is_poll:
-            await self._park()
+            self._poll_at = now + self._parts.poll_ms
+            self._hungry |= dict.fromkeys(self.dispatch.lanes)
+        try:
+            await self._work(is_poll=is_poll)
+        except BaseException:
+            self._poll_at = now  # what was left undone is found by the next turn's look at everything
+            raise
         if not self._hungry:
-            await self._ambient.wait_ms(self._bell, max(1, self._poll_at - self._ambient.monotonic_ms()))
+            wake_at = min(self._poll_at, self._alarms.next_at)
+            await self._ambient.wait_ms(self._bell, max(1, wake_at - self._ambient.monotonic_ms()))
         self._bell.clear()
+
+    async def _work(self, *, is_poll: bool) -> None:
+        idle = self._woken()
+        await self._acquire(is_poll=is_poll)
+        await self._look()
+        self.dispatch.start()
+        await self._park(idle)
+
+    def _woken(self) -> list[Lane]:
+        """Take the alarms that have gone off: lanes with due work become hungry, idle ones are given."""
+        idle = []
+        for lane in self._alarms.take_due(self._ambient.monotonic_ms()):
+            if self.dispatch.lanes.get(lane.id) is not lane:
+                continue
+            if lane.next_due <= self._ambient.now_ms():
+                lane.next_due = NEVER_AT
+                self._hungry[lane.id] = None
+            elif self._is_parkable(lane):
+                idle.append(lane)
+            else:
+                self._tend(lane)
+        return idle
+
+    def _is_parkable(self, lane: Lane) -> bool:
+        return lane.is_idle and self._ambient.monotonic_ms() >= lane.busy_at + LINGER_MS
+
+    def _tend(self, lane: Lane) -> None:
+        """Set the lane's alarm: when its next delivery is due, or when it has been idle for long enough."""
+        now = self._ambient.monotonic_ms()
+        if lane.next_due < NEVER_AT:
+            self._alarms.set(lane, now + max(0, lane.next_due - self._ambient.now_ms()))
+        if lane.is_idle:
+            self._alarms.set(lane, max(now, lane.busy_at + LINGER_MS))
 
     def _on_hungry(self, lane: Lane) -> None:
         self._hungry[lane.id] = None
@@ -124,8 +168,11 @@ class Engine:
         wanted = list(rung - owned.keys())[:room]
         now = self._ambient.now_ms()
         if is_poll and room > len(wanted):
-            found = await self._database.read(lanes.candidates, now=now, count=room - len(wanted))
+            found, next_at = await self._database.read(
+                lanes.candidates, owner=self._parts.worker, now=now, count=room - len(wanted)
+            )
             wanted = list(dict.fromkeys([*wanted, *(lane_id for lane_id in found if lane_id not in owned)]))
+            self._look_again_at(next_at)
         if not wanted:
             return
         lease_end = self._ambient.monotonic_ms() + self._sending_ms()
@@ -139,17 +186,22 @@ class Engine:
         for lane_id, epoch in epochs.items():
             owned[lane_id] = Lane(lane_id, epoch, lease_end, busy_at=self._ambient.monotonic_ms())
             self._hungry[lane_id] = None
+        self._owning.set()
         telemetry.LANES_OWNED.set(len(owned))
 
     def _sending_ms(self) -> int:
         """A worker that cannot renew stops sending before its lease ends."""
         return self._parts.lease_ms * 9 // 10
 
-    async def _look(self, *, is_poll: bool) -> None:
+    async def _look(self) -> None:
         hungry, self._hungry = self._hungry, {}
-        if is_poll:
-            hungry |= dict.fromkeys(self.dispatch.lanes)
-        wanted = [lane for lane_id in hungry if (lane := self.dispatch.lanes.get(lane_id)) and _is_short(lane)]
+        wanted = []
+        for lane_id in hungry:
+            lane = self.dispatch.lanes.get(lane_id)
+            if lane is not None and _is_short(lane):
+                wanted.append(lane)
+            elif lane is not None:
+                lane.has_more = True
         for start in range(0, len(wanted), LOOK_LANES_MAX):
             await self._look_at(wanted[start : start + LOOK_LANES_MAX])
 
@@ -157,6 +209,7 @@ class Engine:
         counts = {lane.id: len(lane.held) + limits.LANE_BUFFER_COUNT for lane in wanted}
         for lane in wanted:
             lane.is_looking = True
+            lane.next_due = NEVER_AT
         found: dict[LaneId, tuple[LaneConfig, list[Due]]] = {}
         try:
             found = await self._database.read(_read, counts, now=self._ambient.now_ms())
@@ -166,6 +219,7 @@ class Engine:
             for lane in wanted:
                 lane.is_looking = False
                 lane.settled.clear()
+                self._tend(lane)
         for lane in deregistered:
             await self._database.write(
                 deliveries.cancel_pending, lane.id, reason="deregistered", at=self._ambient.now_ms()
@@ -181,6 +235,7 @@ class Engine:
             return bool(due) and config.deregistered_at is not None
         if lane.config is None or lane.config.updated_at != config.updated_at:
             lane.config, lane.destination = config, self._parts.open_destination(config)
+        lane.next_due = min(lane.next_due, config.next_due_at)
         lane.has_more = len(due) >= limits.LANE_BUFFER_COUNT
         lane.take_in([item for item in due if item.id not in self.dispatch.in_flight])
         if lane.buffer:
@@ -188,17 +243,28 @@ class Engine:
         self.dispatch.offer(lane)
         return False
 
-    async def _park(self) -> None:
-        now = self._ambient.monotonic_ms()
-        idle = [lane for lane in self.dispatch.lanes.values() if lane.is_idle and now >= lane.busy_at + LINGER_MS]
-        await self._give_back(idle[: limits.PARK_BATCH_COUNT_MAX])
+    async def _park(self, idle: list[Lane]) -> None:
+        """Give back those of these lanes that still have nothing to do."""
+        given = []
+        for lane in idle:
+            if self._is_parkable(lane):
+                given.append(lane)
+            else:
+                self._tend(lane)
+        for start in range(0, len(given), limits.PARK_BATCH_COUNT_MAX):
+            await self._give_back(given[start : start + limits.PARK_BATCH_COUNT_MAX])
 
     async def _give_back(self, given: list[Lane]) -> None:
         for lane in given:
             self.dispatch.forget(lane)
         if given:
-            await self._database.write(lanes.park, [lane.id for lane in given], owner=self._parts.worker)
+            due = await self._database.write(lanes.park, [lane.id for lane in given], owner=self._parts.worker)
+            self._look_again_at(min(due.values(), default=NEVER_AT))
         telemetry.LANES_OWNED.set(len(self.dispatch.lanes))
+
+    def _look_again_at(self, instant: int) -> None:
+        """Poll at this wall-clock instant at the latest."""
+        self._poll_at = min(self._poll_at, self._ambient.monotonic_ms() + max(0, instant - self._ambient.now_ms()))
 
     # -- recording -----------------------------------------------------------------------------------------------
 
@@ -225,15 +291,21 @@ class Engine:
             lane.held.discard(result.attempt.delivery_id)
             if lane.is_looking:
                 lane.settled.add(result.attempt.delivery_id)
+            if result.state is DeliveryState.PENDING:
+                lane.next_due = min(lane.next_due, result.due_at)
+            self._tend(lane)
+        self._bell.set()
         self._lose([lane for lane in {id(lane): lane for lane, _, _ in batch}.values() if lane.id in lost])
         self.dispatch.start()
 
     # -- leases --------------------------------------------------------------------------------------------------
 
     async def _renew_turn(self) -> None:
+        await self._owning.wait()
         await self._ambient.sleep_ms(self._parts.lease_ms // 4)
         held = dict(self.dispatch.lanes)
         if not held:
+            self._owning.clear()
             return
         lease_end = self._ambient.monotonic_ms() + self._sending_ms()
         epochs = await self._database.write(
@@ -260,7 +332,7 @@ class Engine:
             telemetry.log().warning("lanes_lost", worker=self._parts.worker, count=len(mine))
 
     async def _sweep_turn(self) -> None:
-        await self._ambient.sleep_ms(SWEEP_MS)
+        await self._ambient.sleep_ms(self._parts.sweep_ms)
         now = self._ambient.now_ms()
         asleep = await self._database.read(
             lanes.overslept, now=now, since=now - OVERSLEPT_MS, count=limits.PARK_BATCH_COUNT_MAX
@@ -292,7 +364,7 @@ def _is_short(lane: Lane) -> bool:
 
 
 def _read(tx: Tx, counts: dict[LaneId, int], *, now: int) -> dict[LaneId, tuple[LaneConfig, list[Due]]]:
-    configs = {config.lane_id: config for config in lanes.configs(tx, counts)}
+    configs = {config.lane_id: config for config in lanes.configs(tx, counts, now=now)}
     wanted: dict[LaneId, tuple[Level, int]] = {
         lane_id: (configs[lane_id].level, count) for lane_id, count in counts.items()
     }

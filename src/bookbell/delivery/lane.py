@@ -11,6 +11,7 @@ from bookbell.core.model import DeliveryId, LaneId
 from bookbell.core.policy import Policy
 from bookbell.store.deliveries import Due
 from bookbell.store.lanes import LaneConfig
+from bookbell.store.schema import NEVER_AT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class Lane:
     settled:  deliveries recorded while a look was under way, whose older picture that look may still bring.
     has_more: the last look brought as many as it asked for.
     busy_at:  when it last had something to do.
+    next_due: the wall-clock instant at which a delivery that is not in hand comes due; alarm_at: when to turn to it.
     """
 
     id: LaneId
@@ -51,6 +53,8 @@ class Lane:
     is_ready: bool = False
     in_flight: int = 0
     busy_at: int = 0
+    next_due: int = NEVER_AT
+    alarm_at: int | None = None
 
     @property
     def is_idle(self) -> bool:

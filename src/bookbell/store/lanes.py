@@ -24,6 +24,7 @@ class LaneConfig:
     """What the owner of a lane needs to know of its endpoint, as it stands now.
 
     deregistered_at, disabled_at: set when nothing may be sent; the first also means nothing waits any more.
+    next_due_at: when the first delivery of the lane that is not due yet will be, NEVER_AT if there is none.
     """
 
     lane_id: LaneId
@@ -38,6 +39,7 @@ class LaneConfig:
     updated_at: int
     deregistered_at: int | None
     disabled_at: int | None
+    next_due_at: int
 
 
 def insert_lane(tx: Tx, lane_id: LaneId, organization_id: OrganizationId, endpoint_id: EndpointId) -> None:
@@ -76,9 +78,36 @@ _CANDIDATES = (
 )
 
 
-def candidates(tx: Tx, *, now: int, count: int) -> list[LaneId]:
-    """Lanes that are due and free, longest due first."""
-    return [LaneId(row.id) for row in tx.execute(_CANDIDATES, {"now": now, "count": count})]
+_NEXT_FREE = select(
+    func.coalesce(
+        select(lanes.c.due_at)
+        .where(lanes.c.due_at > bindparam("now"))
+        .order_by(lanes.c.due_at)
+        .limit(1)
+        .scalar_subquery(),
+        NEVER_AT,
+    ).label("due_at"),
+    func.coalesce(
+        select(func.min(lanes.c.lease_until))
+        .where(
+            lanes.c.due_at <= bindparam("now"),
+            lanes.c.lease_until > bindparam("now"),
+            lanes.c.owner != bindparam("by"),
+        )
+        .scalar_subquery(),
+        NEVER_AT,
+    ).label("lease_until"),
+)
+
+
+def candidates(tx: Tx, *, owner: str, now: int, count: int) -> tuple[list[LaneId], int]:
+    """Lanes that are due and free, longest due first; and when to look next.
+
+    That is when a sleeping lane comes due or a lease that is not this owner's ends, whichever is first.
+    """
+    found = [LaneId(row.id) for row in tx.execute(_CANDIDATES, {"now": now, "count": count})]
+    following = tx.execute(_NEXT_FREE, {"now": now, "by": owner}).one()
+    return found, min(following.due_at, following.lease_until)
 
 
 _ACQUIRE = (
@@ -153,6 +182,14 @@ def park(tx: Tx, lane_ids: Collection[LaneId], *, owner: str) -> dict[LaneId, in
     return due
 
 
+_NOT_YET_DUE = (
+    select(deliveries.c.due_at)
+    .where(deliveries.c.lane_id == lanes.c.id, deliveries.c.state == PENDING, deliveries.c.due_at > bindparam("now"))
+    .order_by(deliveries.c.due_at)
+    .limit(1)
+    .correlate(lanes)
+    .scalar_subquery()
+)
 _CONFIGS = (
     select(
         lanes.c.id,
@@ -167,13 +204,14 @@ _CONFIGS = (
         endpoints.c.updated_at,
         endpoints.c.deregistered_at,
         endpoints.c.disabled_at,
+        func.coalesce(_NOT_YET_DUE, NEVER_AT).label("next_due_at"),
     )
     .join(endpoints, endpoints.c.id == lanes.c.endpoint_id)
     .where(lanes.c.id.in_(bindparam("ids", expanding=True)))
 )
 
 
-def configs(tx: Tx, lane_ids: Collection[LaneId]) -> list[LaneConfig]:
+def configs(tx: Tx, lane_ids: Collection[LaneId], *, now: int) -> list[LaneConfig]:
     """The endpoints behind these lanes, as they stand now; no order."""
     return [
         LaneConfig(
@@ -189,8 +227,9 @@ def configs(tx: Tx, lane_ids: Collection[LaneId]) -> list[LaneConfig]:
             updated_at=row.updated_at,
             deregistered_at=row.deregistered_at,
             disabled_at=row.disabled_at,
+            next_due_at=row.next_due_at,
         )
-        for row in tx.execute(_CONFIGS, {"ids": sorted(lane_ids)})
+        for row in tx.execute(_CONFIGS, {"ids": sorted(lane_ids), "now": now})
     ]
 
 

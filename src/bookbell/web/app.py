@@ -1,6 +1,6 @@
 """Puts the routes together into one ASGI application and turns every error into the envelope."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from litestar import Litestar, Response
@@ -8,6 +8,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
+from bookbell import telemetry
 from bookbell.core.errors import BookbellError, PathNotFound, TooLarge
 from bookbell.web import wire
 from bookbell.web.context import Context
@@ -40,14 +41,15 @@ def _on_http_error(_request: wire.Wire, error: HTTPException) -> Response[bytes]
         case 413:
             return wire.failure(TooLarge())
         case _:
-            return _plain_failure(error.status_code, error.detail)
+            return _plain_failure(error.status_code, error.detail, error.headers)
 
 
-def _on_bug(_request: wire.Wire, _error: Exception) -> Response[bytes]:
+def _on_bug(request: wire.Wire, error: Exception) -> Response[bytes]:
+    telemetry.log().error("request_failed", method=request.method, path=request.url.path, exc_info=error)
     return _plain_failure(500, "bookbell failed to process the request; the cause is in its log")
 
 
-def _plain_failure(status: int, message: str) -> Response[bytes]:
+def _plain_failure(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response[bytes]:
     body: dict[str, Any] = {
         "status": status,
         "code": 1100,
@@ -55,4 +57,4 @@ def _plain_failure(status: int, message: str) -> Response[bytes]:
         "message": message,
         "meta": {"status": status, "msg": message, "code": 1100},
     }
-    return wire.answer(body, status=status)
+    return wire.answer(body, status=status, headers=headers)

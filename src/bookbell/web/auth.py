@@ -145,7 +145,7 @@ def _account_id(text: str, context: Context) -> str:
             options={"require": ["exp", "iat", "sub", "iss"], "verify_exp": False, "verify_iat": False},
         )
         expires_at = int(claims["exp"]) * 1000
-    except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+    except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError) as error:
         raise NotAuthenticated from error
     if context.ambient.now_ms() >= expires_at:
         raise NotAuthenticated

@@ -69,7 +69,7 @@ async def received(
         if writing is None:
             raise MissingParameter("Required parameter not found: upload")
         await asyncio.to_thread(_finish, writing, path)
-        params = wire.checked_params([*request.query_params.multi_items(), *form.fields])
+        params = wire.form_params(request, form.fields)
         name = wire.checked_text(params.text("doc_name") or writing.name)[: limits.NAME_CHARS_MAX]
         yield params, Received(name, blob, path, writing.md5.hexdigest(), writing.size_bytes)
     except BaseException:

@@ -92,15 +92,15 @@ class Params:
 
 async def read_params(request: Wire) -> Params:
     """The parameters of the body and of the query (which wins). Raises: the errors of bad input."""
-    query = _gathered(list(request.query_params.multi_items()))
+    query = _gathered(_query_items(request))
     body = await read_body(request)
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     return Params(_checked({**_body_values(kind, options, body), **query}))
 
 
-def checked_params(items: list[tuple[str, str]]) -> Params:
-    """Parameters from a form that was read elsewhere. Raises: ValidationFailed."""
-    return Params(_checked(_gathered(items)))
+def form_params(request: Wire, fields: list[tuple[str, str]]) -> Params:
+    """The parameters of the query and of a form that was read elsewhere. Raises: ValidationFailed."""
+    return Params(_checked(_gathered([*_query_items(request), *fields])))
 
 
 def checked_text(text: str) -> str:
@@ -201,16 +201,21 @@ def json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _urlencoded(body: bytes) -> list[tuple[str, str]]:
+def _query_items(request: Wire) -> list[tuple[str, str]]:
+    # Read here, because the framework's reader puts a replacement character where UTF-8 is invalid.
+    return _urlencoded(request.scope["query_string"])
+
+
+def _urlencoded(text: bytes) -> list[tuple[str, str]]:
     try:
         return parse_qsl(
-            body.decode("utf-8"),
+            text.decode("utf-8"),
             keep_blank_values=True,
             errors="strict",
             max_num_fields=limits.FORM_PART_COUNT_MAX,
         )
     except (UnicodeDecodeError, ValueError) as error:
-        raise ValidationFailed("The form is not valid UTF-8 or has too many fields") from error
+        raise ValidationFailed("The form or query is not valid UTF-8 or has too many fields") from error
 
 
 def _multipart_fields(boundary: str, body: bytes) -> list[tuple[str, str]]:
@@ -222,16 +227,16 @@ def _multipart_fields(boundary: str, body: bytes) -> list[tuple[str, str]]:
 
 
 def _fields_of(parts: Sequence[MultipartSegment | bytes | None]) -> list[tuple[str, str]]:
-    """Names and values of a form's segments; each is its head, its data in pieces, and None."""
+    """Names and values of a form's segments; each is its head, its data in pieces, and None. Files are left out."""
     found: list[tuple[str, str]] = []
-    name, data = "", bytearray()
+    segment, data = None, bytearray()
     for part in parts:
         if isinstance(part, MultipartSegment):
-            name, data = part.name, bytearray()
+            segment, data = part, bytearray()
         elif part:
             data += part
-        else:
-            found.append((name, data.decode("utf-8")))
+        elif segment is not None and segment.filename is None:
+            found.append((segment.name or "", data.decode("utf-8")))
     return found
 
 
@@ -248,17 +253,19 @@ def _gathered(items: list[tuple[str, Any]]) -> dict[str, Any]:
     return gathered
 
 
-def _checked(value: Any) -> Any:
-    """The same value, if all its text can be stored. Raises: ValidationFailed."""
+def _checked(value: Any, depth: int = 0) -> Any:
+    """The same value, if all its text can be stored and it is not nested too deep. Raises: ValidationFailed."""
+    if depth > limits.JSON_DEPTH_MAX:
+        raise ValidationFailed(f"The JSON body is nested more than {limits.JSON_DEPTH_MAX} deep")
     match value:
         case str():
             if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
                 raise ValidationFailed("Text must not contain NUL or unpaired surrogates")
         case list():
             for item in value:
-                _checked(item)
+                _checked(item, depth + 1)
         case dict():
             for key, item in value.items():
                 _checked(key)
-                _checked(item)
+                _checked(item, depth + 1)
     return value
