@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from textwrap import indent
 
 import typer
 import uvloop
@@ -11,6 +12,7 @@ from bookbell.cli.sandbox.keys import KEYS, OPERATOR_TOKEN, PIPELINE_TOKEN, as_e
 from bookbell.cli.sandbox.opening import folder_of, open_sandbox, settings_of
 from bookbell.service import Opened, Role, Service
 
+RECEIVER_PORT = 9_000
 SECRET = "sandbox-webhook-secret"  # noqa: S105 - for the first steps
 
 
@@ -42,8 +44,7 @@ def _shown(base_url: str, folder: Path, form: str) -> str:
 
 def _text(base_url: str, folder: Path) -> str:
     keys = "\n".join(f"  {key.name:<8} {key.role.value:<9} {key.client_id:<16} {key.client_secret}" for key in KEYS)
-    one = KEYS[0]
-    samples = folder / "samples"
+    steps = indent(first_steps(base_url, folder, receiver_port=RECEIVER_PORT), "  ").rstrip()
     return f"""\
 The sandbox is ready at {base_url}
 
@@ -59,18 +60,26 @@ Receivers on this machine's loopback and hosts without a dot are allowed here. T
   operator token {OPERATOR_TOKEN}, pipeline token {PIPELINE_TOKEN}
   as files for clients that read one: {folder}/credentials-one.json; as lines for .env: --env; for machines: --json
 
-First steps, in another terminal (the receiver in a third: bookbell listen --port 9000 --secret {SECRET}):
+First steps, in another terminal (in a third: bookbell listen --secret {SECRET}):
 
-  B={base_url}
-  T=$(curl -s $B/oauth/token -d grant_type=client_credentials -d client_id={one.client_id} \\
-      -d client_secret={one.client_secret} | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
-  curl -s $B/v1/account/settings/update/webhook_endpoint --oauth2-bearer $T \\
-      -d webhook_endpoint=http://localhost:9000/hook -d event=DOC_VERIFIED,BOOK_VERIFIED
-  curl -s $B/v1/account/settings/webhook/rotate-secret --oauth2-bearer $T -d secret_key={SECRET}
-  curl -s $B/v1/account/settings/test_webhook_endpoint --oauth2-bearer $T
-  P=$(curl -s $B/v1/book/add --oauth2-bearer $T -d name="Loan $(date +%s)" | sed 's/.*"pk":\\([0-9]*\\).*/\\1/')
-  curl -s $B/v1/book/upload --oauth2-bearer $T -F pk=$P -F upload=@{samples}/statement.pdf
-  curl -s "$B/v1/book/status?pk=$P" --oauth2-bearer $T
-  curl -s $B/v1/deliveries --oauth2-bearer $T
+{steps}
 
 Ctrl-C ends it."""
+
+
+def first_steps(base_url: str, folder: Path, *, receiver_port: int) -> str:
+    """A shell script from token to delivery log, with curl and nothing else."""
+    one, samples = KEYS[0], folder / "samples"
+    return f"""\
+B={base_url}
+T=$(curl -s $B/oauth/token -d grant_type=client_credentials -d client_id={one.client_id} \\
+    -d client_secret={one.client_secret} | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+curl -s $B/v1/account/settings/update/webhook_endpoint --oauth2-bearer $T \\
+    -d webhook_endpoint=http://localhost:{receiver_port}/hook -d event=DOC_VERIFIED,BOOK_VERIFIED
+curl -s $B/v1/account/settings/webhook/rotate-secret --oauth2-bearer $T -d secret_key={SECRET}
+curl -s $B/v1/account/settings/test_webhook_endpoint --oauth2-bearer $T
+P=$(curl -s $B/v1/book/add --oauth2-bearer $T -d name="Loan $(date +%s)" | sed 's/.*"pk":\\([0-9]*\\).*/\\1/')
+curl -s $B/v1/book/upload --oauth2-bearer $T -F pk=$P -F upload=@{samples}/statement.pdf
+curl -s "$B/v1/book/status?pk=$P" --oauth2-bearer $T
+curl -s $B/v1/deliveries --oauth2-bearer $T
+"""
