@@ -163,10 +163,9 @@ class Player:
         for number in range(step.count):
             name = step.name if step.count == 1 else _numbered(step.name, number)
             self._upload_one(step, book, name)
-        if step.kind == "images":
+        if step.kind == "images" and not step.is_open:
             done = {"pk": book["pk"]} | ({} if step.form_type is None else {"form_type": step.form_type})
-            group = self._call(book["key"]).post("/v1/book/upload/image/done", done)
-            self.uploaded[step.name] = group["image_bucket_uuid"]
+            self._call(book["key"]).post("/v1/book/upload/image/done", done)
         return f"{step.count} × {step.name} to {step.book}"
 
     def _upload_one(self, step: script.Upload, book: dict[str, Any], name: str) -> None:
@@ -187,6 +186,8 @@ class Player:
             raise StepFailedError(f"the upload was refused: {answered['message'].strip()}")
         for made in answered.get("uploaded_docs", []):
             self.uploaded[name] = made["uuid"]
+        if step.kind == "images":
+            self.uploaded[step.name] = self.watch.group_uuid(answered["image_group_pk"])
 
     def _publish(self, step: script.Publish) -> str:
         body = {"type": step.event, "status": step.status, "name": step.name}

@@ -50,7 +50,7 @@ class AddBook(Step, frozen=True):
 
 
 class Upload(Step, frozen=True):
-    """Upload files. The name chooses the outcome, as the simulator reads it."""
+    """Upload files; the name chooses the outcome. is_open: leave the group of images open."""
 
     book: Name
     name: Name
@@ -58,6 +58,7 @@ class Upload(Step, frozen=True):
     pages: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
     count: Annotated[int, msgspec.Meta(ge=1, le=50)] = 1
     form_type: Name | None = None
+    is_open: bool = False
 
 
 class Hold(Step, frozen=True):

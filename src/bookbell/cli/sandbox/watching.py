@@ -12,7 +12,9 @@ from bookbell.cli.sandbox.relay import Relay, Seen
 from bookbell.cli.sandbox.scenario import Expect, ExpectOrder, Settle
 from bookbell.core import limits
 from bookbell.core.ledger import Ledger
+from bookbell.core.model import OrganizationId
 from bookbell.service import Opened
+from bookbell.store import images
 from bookbell.store.history import DeliveryQuery
 from bookbell.store.ledger import ledgers
 
@@ -31,6 +33,13 @@ class Watch:
     def organization_id(self) -> str:
         """The sandbox's organization."""
         return account_of(self.parts, BY_NAME["one"]).organization_id
+
+    def group_uuid(self, pk: int) -> str:
+        """The uuid of a group of images; while it is open the API tells only its pk."""
+        organization_id = OrganizationId(self.organization_id)
+        found = self.parts.database.read_now(images.find_group, organization_id, pk=pk)
+        assert found is not None
+        return found.uuid
 
     def expect(self, step: Expect) -> tuple[bool, str]:
         """Whether exactly that many deliveries came to that, and a sentence about it."""
