@@ -1,11 +1,14 @@
 """The command `bookbell listen`: a receiver on this machine that shows what it is sent."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from bookbell.cli.printing import explained
+
+if TYPE_CHECKING:
+    from bookbell.cli.sandbox.inbox import Inbox
 
 HIDDEN = {"accept", "accept-encoding", "connection", "content-length", "host"}
 
@@ -30,11 +33,15 @@ def listen(
             answering = Answering(tuple(secret), target, status, delay)
             show = _print_json if as_json else _print
             with Inbox(Listening(answering, outgoing, show).handle, port=port) as inbox:
-                typer.echo(f"listening at http://127.0.0.1:{inbox.port}/ (Ctrl-C ends it)")
-                try:
-                    inbox.wait()
-                except KeyboardInterrupt:
-                    typer.echo("stopped")
+                _receive(inbox)
+
+
+def _receive(inbox: "Inbox") -> None:
+    typer.echo(f"listening at http://127.0.0.1:{inbox.port}/ (Ctrl-C ends it)")
+    try:
+        inbox.wait()
+    except KeyboardInterrupt:
+        typer.echo("stopped")
 
 
 def _print(shown: dict[str, Any]) -> None:
