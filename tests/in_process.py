@@ -124,7 +124,9 @@ def with_cast(database: Database) -> Cast:
 
 
 @contextlib.asynccontextmanager
-async def opened(peopled: Peopled, *, is_stopping: bool = False) -> AsyncIterator[Opened]:
+async def opened(
+    peopled: Peopled, *, is_stopping: bool = False, upload_bytes_max: int = UPLOAD_BYTES_MAX
+) -> AsyncIterator[Opened]:
     """The application over this database. Requests to receivers really go out, to loopback addresses only."""
     ambient, rung = MovableAmbient(), list[str]()
     async with _sending() as sending:
@@ -137,7 +139,7 @@ async def opened(peopled: Peopled, *, is_stopping: bool = False) -> AsyncIterato
             pipeline_token=PIPELINE_TOKEN,
             preset="standard",
             blob_dir=peopled.blob_dir,
-            upload_bytes_max=UPLOAD_BYTES_MAX,
+            upload_bytes_max=upload_bytes_max,
             send=sending.send,
             ring=rung.extend,
             is_stopping=lambda: is_stopping,

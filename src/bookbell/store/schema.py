@@ -45,6 +45,7 @@ organizations = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
+    Column("tasks", String(64), nullable=False),
     Column("created_at", BigInteger, nullable=False),
 )
 
@@ -63,7 +64,9 @@ accounts = Table(
 )
 
 # One row per account-level webhook for the life of the account: deregistering sets deregistered_at and forgets
-# URL and secret, registering again revives it, so the history of its deliveries stays in one place.
+# URL and secret, registering again revives it, so the history of its deliveries stays in one place. A deleted
+# org-level webhook leaves its row in the same state, for good. are_credentials_apart: the URL's credentials were
+# given beside it, so they are never shown.
 endpoints = Table(
     "endpoints",
     metadata,
@@ -71,13 +74,16 @@ endpoints = Table(
     Column("organization_id", Id, ForeignKey("organizations.id"), nullable=False, index=True),
     Column("account_id", Id, ForeignKey("accounts.id"), unique=True),
     Column("level", String(8), nullable=False),
+    Column("description", Text),
     Column("url_masked", Text),
     Column("url_sealed", LargeBinary),
+    Column("are_credentials_apart", Boolean, nullable=False),
     Column("secret_sealed", LargeBinary),
     Column("policy", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("deregistered_at", BigInteger),
+    Column("deactivated_at", BigInteger),
     Column("disabled_at", BigInteger),
     Column("disabled_reason", Text),
 )
@@ -113,6 +119,8 @@ books = Table(
     Column("name", Text, nullable=False),
     Column("status", String(16), nullable=False),
     Column("is_classified", Boolean, nullable=False),
+    Column("tasks_done", String(64), nullable=False),
+    Column("is_completed", Boolean, nullable=False),
     Column("book_class", String(32), nullable=False),
     Column("book_type", String(32), nullable=False),
     Column("is_public", Boolean, nullable=False),
@@ -231,12 +239,26 @@ analytics_requests = Table(
     Index("analytics_requests_waiting", "id", sqlite_where=ANALYTICS_WAITS, postgresql_where=ANALYTICS_WAITS),
 )
 
+# Types the operator defines; those of the contract are in core.catalogue. organization_id null: for all of them.
+event_types = Table(
+    "event_types",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("organization_id", Id, ForeignKey("organizations.id"), index=True),
+    Column("description", Text, nullable=False),
+    Column("levels", String(16), nullable=False),
+    Column("body_schema", Text),
+    Column("is_active", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
 events = Table(
     "events",
     metadata,
     Column("id", Id, primary_key=True),
     Column("organization_id", Id, nullable=False),
-    Column("account_id", Id, nullable=False),
+    Column("account_id", Id),
     Column("book_pk", BigInteger),
     Column("type", String(64), nullable=False),
     Column("body_account", LargeBinary),
