@@ -111,11 +111,20 @@ def _open_database(settings: Settings, *, is_checked: bool) -> Database:
 class Service:
     """One process of bookbell. Make it and run it on one event loop."""
 
-    def __init__(self, opened: Opened, *, role: Role, is_simulating: bool) -> None:
+    def __init__(
+        self,
+        opened: Opened,
+        *,
+        role: Role,
+        is_simulating: bool,
+        is_held: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """is_held: whether the simulator rests."""
         self._opened = opened
         self._settings = opened.settings
         self._role = role
         self._is_simulating = is_simulating
+        self._is_held = is_held
         self._stop = asyncio.Event()
         self._exchange = Exchange()
         guard = opened.guard
@@ -231,7 +240,9 @@ class Service:
     def _side_tasks(self) -> list[Coroutine[None, None, None]]:
         opened, tasks = self._opened, []
         if self._is_simulating:
-            simulator = Simulator(opened.database, opened.ambient, self._ring, self._settings.simulator_delay_ms)
+            simulator = Simulator(
+                opened.database, opened.ambient, self._ring, self._settings.simulator_delay_ms, self._is_held
+            )
             tasks.append(simulator.run())
         if self._role is not Role.API:
             tasks.append(self._housekeeping("housekeeping", self._forget_answers))

@@ -41,7 +41,7 @@ PRUNE_BATCH_COUNT_MAX = 500
 # Event types an operator defines, and the bodies published under them.
 EVENT_TYPE_CHARS_MAX = 64
 DEFINED_TYPES_MAX = 500
-DESCRIPTION_CHARS_MAX = 1_000
+TYPE_DESCRIPTION_CHARS_MAX = 1_000
 EVENT_BODY_BYTES_MAX = 256 * 1024
 SCHEMA_BYTES_MAX = 64 * 1024
 SCHEMA_STEPS_MAX = 50_000  # keywords evaluated for one body; about half a second

@@ -160,7 +160,9 @@ class _Form:
                 raise TooLarge(f"A form field exceeds {limits.FORM_FIELD_BYTES_MAX} bytes")
 
     def _is_file(self) -> bool:
-        return self._segment is not None and self._segment.name in FILE_FIELDS
+        """Whether it is the file: clients also send it in a field named after the file."""
+        segment = self._segment
+        return segment is not None and (segment.name in FILE_FIELDS or segment.filename is not None)
 
     def _open(self, name: str) -> None:
         if self.writing is not None:
