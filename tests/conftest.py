@@ -21,10 +21,18 @@ from bookbell.store.database import Database
 from bookbell.store.upgrade import upgrade
 from in_process import Cast, Peopled, with_cast
 
+MEMORY_FOLDER, MEMORY_BYTES_MIN = Path("/dev/shm"), 2 * 1024**3
 _numbers = itertools.count()
 
 # Simulated outages log thousands of tracebacks; drawing them for a terminal takes longer than the tests.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def pytest_configure() -> None:
+    """Write to memory where there is enough: a test waits for the disk most of its time, and does not test it."""
+    if MEMORY_FOLDER.is_dir() and shutil.disk_usage(MEMORY_FOLDER).free > MEMORY_BYTES_MIN:
+        os.environ.setdefault("TMPDIR", str(MEMORY_FOLDER))
+        tempfile.tempdir = None  # found out again
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +41,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     folder = Path(tempfile.mkdtemp(prefix="bookbell-pg-"))
     server = get_server(folder, cleanup_mode="delete")
     url = str(server.get_uri())
-    for setting in ("fsync = off", "full_page_writes = off"):
+    for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off"):
         _administer(url, f"ALTER SYSTEM SET {setting}")  # nobody pulls the plug of a test
     _administer(url, "SELECT pg_reload_conf()")
     _administer(url, "CREATE DATABASE template_bookbell")

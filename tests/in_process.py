@@ -124,7 +124,9 @@ def with_cast(database: Database) -> Cast:
 
 
 @contextlib.asynccontextmanager
-async def opened(peopled: Peopled, *, is_stopping: bool = False) -> AsyncIterator[Opened]:
+async def opened(
+    peopled: Peopled, *, is_stopping: bool = False, upload_bytes_max: int = UPLOAD_BYTES_MAX
+) -> AsyncIterator[Opened]:
     """The application over this database. Requests to receivers really go out, to loopback addresses only."""
     ambient, rung = MovableAmbient(), list[str]()
     async with _sending() as sending:
@@ -137,7 +139,7 @@ async def opened(peopled: Peopled, *, is_stopping: bool = False) -> AsyncIterato
             pipeline_token=PIPELINE_TOKEN,
             preset="standard",
             blob_dir=peopled.blob_dir,
-            upload_bytes_max=UPLOAD_BYTES_MAX,
+            upload_bytes_max=upload_bytes_max,
             send=sending.send,
             ring=rung.extend,
             is_stopping=lambda: is_stopping,
@@ -177,7 +179,7 @@ def file_of(recipe: str) -> tuple[str, bytes]:
     """Name and content of a test file: a kind, then `name=` and `salt=` (another content of the same kind).
 
     Kinds: `pdf:3` (pages), `locked` (a PDF with a password), `png`, `jpeg`, `bmp`, `tiff`, `tiff:2` (pages), `gif`,
-    `text`, `empty`.
+    `text`, `empty`, `json` (an object), `jsonlist`.
     """
     kind, *options = shlex.split(recipe)
     given = dict(option.split("=", 1) for option in options)
@@ -189,6 +191,8 @@ def file_of(recipe: str) -> tuple[str, bytes]:
             return name, _pdf(int(count or 1), salt, password="secret" if kind == "locked" else None)
         case "text" | "empty":
             return name, f"just text {salt}".encode() if kind == "text" else b""
+        case "json" | "jsonlist":
+            return name, (f'{{"report": "{salt}"}}' if kind == "json" else "[]").encode()
         case _:
             return name, _image(kind, int(count or 1), salt)
 

@@ -3,16 +3,27 @@
 import itertools
 from dataclasses import dataclass
 
-from bookbell.actions import accounts, books, reports, uploads, webhooks
+from bookbell.actions import accounts, books, org_webhooks, reports, uploads, webhooks
 from bookbell.actions.books import BookKey, NewBook
 from bookbell.actions.reports import ClassifiedPart, ClassifiedReport, DocumentReport
 from bookbell.actions.stamp import Stamp
 from bookbell.actions.uploads import Upload
 from bookbell.ambient import uuid7_text
-from bookbell.core.model import Account, Book, DocumentStatus, LaneId, MixedDocument, Organization, Role
+from bookbell.core.model import (
+    Account,
+    Book,
+    Document,
+    DocumentSource,
+    DocumentStatus,
+    LaneId,
+    MixedDocument,
+    Organization,
+    Role,
+)
 from bookbell.store.database import Database
 from bookbell.store.endpoints import Endpoint
 
+TERMS = org_webhooks.Terms(count_max=5, preset="standard")
 START = 1_750_000_000_000
 _numbers = itertools.count(1)
 
@@ -20,6 +31,11 @@ _numbers = itertools.count(1)
 def new_id() -> str:
     """A fresh UUID version 7 whose order is that of its making."""
     return uuid7_text(START, 0, next(_numbers))
+
+
+def new_md5() -> str:
+    """The digest of content that is in no other file."""
+    return f"{next(_numbers):032x}"
 
 
 def stamp(at: int = START) -> Stamp:
@@ -32,6 +48,16 @@ def seal(text: str, place: str) -> bytes:
     return f"{place}|{text}".encode()
 
 
+class Plain:
+    """A vault for tests that need no secrecy."""
+
+    def seal(self, text: str, place: str) -> bytes:
+        return seal(text, place)
+
+    def open(self, sealed: bytes, place: str) -> str:
+        return sealed.decode().removeprefix(f"{place}|")
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """One organization in a database, and the ways to change it."""
@@ -39,10 +65,10 @@ class World:
     db: Database
     organization: Organization
 
-    def account(self, name: str = "one") -> Account:
+    def account(self, name: str = "one", role: Role = Role.STANDARD) -> Account:
         """Another account."""
         wanted = accounts.NewAccount(
-            name=name, role=Role.STANDARD, email=None, client_id=f"client-{next(_numbers)}", secret_hash="hash"
+            name=name, role=role, email=None, client_id=f"client-{next(_numbers)}", secret_hash="hash"
         )
         return self.db.write_now(accounts.create_account, self.organization.id, wanted, stamp())
 
@@ -51,28 +77,57 @@ class World:
         wanted = webhooks.Wanted(url=url, masked=url, event_types=events, preset="standard")
         return self.db.write_now(webhooks.configure, account, wanted, seal, stamp()).value
 
-    def book(self, account: Account, name: str = "Loan") -> Book:
+    def book(self, account: Account, name: str = "Loan", *, book_class: str = "COMPLETE") -> Book:
         """Another book."""
         wanted = NewBook(
             name=f"{name} {next(_numbers)}",
             uuid=new_id(),
-            book_class="COMPLETE",
+            book_class=book_class,
             book_type="DEFAULT",
             is_public=False,
             xid=None,
         )
         return self.db.write_now(books.create_book, account, wanted, stamp())[0]
 
-    def documents(self, account: Account, book: Book, count: int) -> list[str]:
-        """Classified documents in a book, cut out of one mixed document. Gives their uuids."""
+    def document(
+        self,
+        account: Account,
+        book: Book,
+        *,
+        form_type: str | None = None,
+        source: DocumentSource = DocumentSource.FILE,
+    ) -> Document:
+        """An uploaded document, or one to be pulled, with content of its own."""
+        number, is_file = next(_numbers), source is not DocumentSource.PLAID_ASSET
         upload = Upload(
-            book=BookKey(pk=book.pk, uuid=None), name="mixed.pdf", blob="b", md5=f"{next(_numbers):032x}", page_count=1
+            book=BookKey(pk=book.pk, uuid=None),
+            name=f"{number}.pdf",
+            blob=f"blob-{number}" if is_file else None,
+            md5=f"{number:032x}",
+            page_count=1,
+            form_type=form_type,
+            source=source,
+            token_sealed=None if is_file else b"sealed",
         )
+        made = self.db.write_now(uploads.upload_document, account, upload, stamp()).value
+        assert isinstance(made, Document)
+        return made
+
+    def mixed(self, account: Account, book: Book) -> MixedDocument:
+        """An uploaded mixed document with content of its own."""
+        upload = Upload(book=BookKey(pk=book.pk, uuid=None), name="mixed.pdf", blob="b", md5=new_md5(), page_count=1)
         mixed = self.db.write_now(uploads.upload_mixed, account, upload, stamp()).value
         assert isinstance(mixed, MixedDocument)
+        return mixed
+
+    def cut(self, mixed: MixedDocument, count: int) -> list[str]:
+        """Report the mixed document as cut into so many documents. Gives their uuids."""
         report = ClassifiedReport(uuid=mixed.uuid, parts=tuple(ClassifiedPart() for _ in range(count)))
-        made = self.db.write_now(reports.apply, report, stamp()).value.documents
-        return [uuid for uuid, _ in made]
+        return [uuid for uuid, _ in self.db.write_now(reports.apply, report, stamp()).value.documents]
+
+    def documents(self, account: Account, book: Book, count: int) -> list[str]:
+        """Classified documents in a book, cut out of one mixed document. Gives their uuids."""
+        return self.cut(self.mixed(account, book), count)
 
     def verify(self, uuid: str, at: int = START) -> frozenset[LaneId]:
         """Report a document as verified. Gives the lanes to ring."""

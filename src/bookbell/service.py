@@ -10,7 +10,7 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -29,12 +29,15 @@ from bookbell.delivery.sender import Sender
 from bookbell.delivery.worker import open_destination
 from bookbell.pipeline.simulator import Simulator
 from bookbell.store import idempotency
-from bookbell.store.database import Database
+from bookbell.store.database import Database, DatabaseError
 from bookbell.store.upgrade import missing, upgrade
 from bookbell.vault import Vault, kept_master_key
+from bookbell.web import files
 from bookbell.web.app import create_app
 from bookbell.web.context import Context
+from bookbell.web.discarding import remove_discarded
 from bookbell.web.routes import ROUTES
+from bookbell.web.throttle import Throttle
 
 SWITCH_INTERVAL_S = 0.001  # a saturated loop would otherwise starve the sender's and the store's threads
 PRUNE_MS = 60_000
@@ -77,25 +80,51 @@ def open_parts(settings: Settings, *, is_checked: bool = True) -> Opened:
             "BOOKBELL_MASTER_KEY is not set. With PostgreSQL every process needs the same key: make one with "
             "`bookbell key` and give it to all of them."
         )
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    vault = Vault(settings.master_key or kept_master_key(settings.data_dir / "master.key"))
-    database = Database(settings.database)
-    if database.is_sqlite:
-        upgrade(database)
-    elif is_checked and (revision := missing(database)):
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        vault = Vault(settings.master_key or kept_master_key(settings.data_dir / "master.key"))
+    except OSError as error:
+        raise StartError(f"The data folder {settings.data_dir} cannot be used: {error.strerror}.") from error
+    return Opened(settings, vault, _open_database(settings, is_checked=is_checked), RealAmbient())
+
+
+def _open_database(settings: Settings, *, is_checked: bool) -> Database:
+    try:
+        database = Database(settings.database)
+    except DatabaseError as error:
+        raise StartError(str(error)) from error
+    try:
+        database.check()
+        if database.is_sqlite:
+            upgrade(database)
+        elif is_checked and (revision := missing(database)):
+            raise StartError(f"The database lacks migration {revision}. Run `bookbell db upgrade` once.")
+    except DatabaseError as error:
         database.close()
-        raise StartError(f"The database lacks migration {revision}. Run `bookbell db upgrade` once, then start again.")
-    return Opened(settings, vault, database, RealAmbient())
+        raise StartError(str(error)) from error
+    except StartError:
+        database.close()
+        raise
+    return database
 
 
 class Service:
     """One process of bookbell. Make it and run it on one event loop."""
 
-    def __init__(self, opened: Opened, *, role: Role, is_simulating: bool) -> None:
+    def __init__(
+        self,
+        opened: Opened,
+        *,
+        role: Role,
+        is_simulating: bool,
+        is_held: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """is_held: whether the simulator rests."""
         self._opened = opened
         self._settings = opened.settings
         self._role = role
         self._is_simulating = is_simulating
+        self._is_held = is_held
         self._stop = asyncio.Event()
         self._exchange = Exchange()
         guard = opened.guard
@@ -153,12 +182,15 @@ class Service:
             self._announce("", on_ready)
             await self._stop.wait()
             return
+        silent_since = self._opened.ambient.now_ms() - limits.UPLOAD_SILENCE_MS_MAX
+        await asyncio.to_thread(files.sweep_temporary, self._settings.blob_dir, before=silent_since)
         listener = _listen(self._settings)
         host, port = listener.getsockname()[:2]
         config = uvicorn.Config(
             create_app(self._context(), ROUTES),
             log_level="warning",
             access_log=False,
+            server_header=False,
             lifespan="off",
             timeout_graceful_shutdown=max(1, self._settings.shutdown_ms // 1000),
         )
@@ -191,9 +223,14 @@ class Service:
             preset=self._settings.preset,
             blob_dir=self._settings.blob_dir,
             upload_bytes_max=self._settings.upload_bytes_max,
+            are_books_public=self._settings.books_public,
+            are_books_paginated=self._settings.books_paginated,
             send=self._exchange.send,
             ring=self._ring,
+            throttle=Throttle(self._settings.rate_limit_per_s),
+            is_always_200=self._settings.always_200,
             is_stopping=self._stop.is_set,
+            org_webhooks_max=self._settings.org_webhooks_max,
         )
 
     def _ring(self, lanes: Iterable[LaneId]) -> None:
@@ -203,22 +240,34 @@ class Service:
     def _side_tasks(self) -> list[Coroutine[None, None, None]]:
         opened, tasks = self._opened, []
         if self._is_simulating:
-            simulator = Simulator(opened.database, opened.ambient, self._ring, self._settings.simulator_delay_ms)
+            simulator = Simulator(
+                opened.database, opened.ambient, self._ring, self._settings.simulator_delay_ms, self._is_held
+            )
             tasks.append(simulator.run())
         if self._role is not Role.API:
-            tasks.append(self._housekeeping())
+            tasks.append(self._housekeeping("housekeeping", self._forget_answers))
+        if self._role is not Role.WORKER:
+            tasks.append(self._housekeeping("files", self._remove_files))
         return tasks
 
-    async def _housekeeping(self) -> None:
-        """Forget answers kept for idempotency once they are old, in bounded steps."""
+    async def _housekeeping(self, name: str, step: Callable[[], Awaitable[object]]) -> None:
+        """Take a bounded step now and then, for ever."""
         while True:
             await self._opened.ambient.sleep_ms(PRUNE_MS)
             try:
-                await self._opened.database.write(
-                    idempotency.prune, before=self._opened.ambient.now_ms() - limits.IDEMPOTENCY_KEPT_MS
-                )
+                await step()
             except Exception:  # noqa: BLE001 - the border of a loop's turn
-                telemetry.log().error("loop_failed", loop="housekeeping", exc_info=True)
+                telemetry.log().error("loop_failed", loop=name, exc_info=True)
+
+    async def _forget_answers(self) -> None:
+        """Answers kept for idempotency, once they are old."""
+        before = self._opened.ambient.now_ms() - limits.IDEMPOTENCY_KEPT_MS
+        await self._opened.database.write(idempotency.prune, before=before)
+
+    async def _remove_files(self) -> None:
+        """Files that removed books and documents have left: where requests are answered, there the files are."""
+        now = self._opened.ambient.now_ms()
+        await remove_discarded(self._opened.database, self._settings.blob_dir, at=now)
 
 
 class _Server(uvicorn.Server):

@@ -4,7 +4,7 @@ Cost for each event: one row, one delivery row for each endpoint that wants it, 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bookbell.actions.stamp import Stamp
 from bookbell.core.events import DocumentStatuses, Draft, body, needs_documents
@@ -14,22 +14,40 @@ from bookbell.store import books, deliveries, events, lanes
 from bookbell.store.database import Tx
 
 
-def publish(tx: Tx, book: Book, drafts: Sequence[Draft], stamp: Stamp) -> frozenset[LaneId]:
-    """Make events of these drafts, in order, and a delivery for each endpoint that wants one. Gives lanes to ring."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The events that were made, with how many deliveries each, in order, and the lanes to ring."""
+
+    events: tuple[Event, ...] = ()
+    lanes: frozenset[LaneId] = frozenset()
+
+
+def publish(tx: Tx, book: Book, drafts: Sequence[Draft], stamp: Stamp) -> Told:
+    """Make events of these drafts, in order, and a delivery for each endpoint of the book's owner that wants one."""
     if not drafts:
-        return frozenset()
+        return Told()
     statuses = books.document_statuses(tx, book) if any(map(needs_documents, drafts)) else ()
     happened = [_event(book, draft, statuses, stamp) for draft in drafts]
-    listening = events.listeners(tx, book.organization_id, book.account_id, {event.type for event in happened})
+    return fan_out(tx, happened, stamp)
+
+
+def fan_out(tx: Tx, happened: Sequence[Event], stamp: Stamp) -> Told:
+    """Store these events, in order, and a delivery for each endpoint that wants one.
+
+    At least one event; all are of the same organization and account.
+    """
+    first = happened[0]
+    listening = events.listeners(tx, first.organization_id, first.account_id, {event.type for event in happened})
     planned = [(event, plan(event, listening)) for event in happened]
-    events.insert_events(tx, [replace(event, matched_count=len(told)) for event, told in planned])
+    stored = tuple(replace(event, matched_count=len(told)) for event, told in planned)
+    events.insert_events(tx, stored)
     due = [_delivery(event, listener, stamp) for event, told in planned for listener in told]
     if not due:
-        return frozenset()
+        return Told(stored)
     deliveries.insert_deliveries(tx, due)
     woken = frozenset(delivery.lane_id for delivery in due)
     lanes.wake(tx, dict.fromkeys(woken, stamp.at))
-    return woken
+    return Told(stored, woken)
 
 
 def _event(book: Book, draft: Draft, statuses: DocumentStatuses, stamp: Stamp) -> Event:

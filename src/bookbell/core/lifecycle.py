@@ -5,17 +5,18 @@ nothing, so that reports can be repeated; a move the table does not know is refu
 
     Document        QUEUED > PROCESSING > CLASSIFIED > GROOMING > VERIFYING > VERIFICATION_COMPLETE
                        \\__________ any of these __________/ \\--> REJECTED | FAILED     final > DELETING > DELETED
-    Mixed document  QUEUED > PROCESSING > CLASSIFIED > COMPLETED | REJECTED | FAILED    final > DELETED
+    Mixed document  QUEUED > PROCESSING > CLASSIFIED > COMPLETED | REJECTED | FAILED    final > DELETING > DELETED
     Image group     UPLOADING > QUEUED > VERIFICATION_COMPLETE | REJECTED | FAILED
     Book            CREATED > UPLOAD > VERIFYING > VERIFIED (> VERIFYING again on a new upload) > DELETED
 
-A pipeline may skip forward. Source: contract 9.2–9.4, 14.
+A pipeline may skip forward. What clients do (cancel, remove, upgrade) is in core.client_moves.
+Source: contract 9.2–9.4, 14.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, assert_never
 
 from bookbell.core.errors import IllegalTransition, ValidationFailed
 from bookbell.core.events import Draft
@@ -25,6 +26,7 @@ from bookbell.core.model import (
     Book,
     BookStatus,
     Document,
+    DocumentSource,
     DocumentStatus,
     ImageGroup,
     ImageGroupStatus,
@@ -52,7 +54,8 @@ DOCUMENT_MOVES: dict[DocumentStatus, tuple[DocumentStatus, ...]] = {
 }
 MIXED_MOVES: dict[MixedStatus, tuple[MixedStatus, ...]] = {
     **{each: (*MIXED_IN_WORK[index + 1 :], *MIXED_FINAL) for index, each in enumerate(MIXED_IN_WORK)},
-    **dict.fromkeys(MIXED_FINAL, (M.DELETED,)),
+    **dict.fromkeys(MIXED_FINAL, (M.DELETING, M.DELETED)),
+    M.DELETING: (M.DELETED,),
     M.DELETED: (),
 }
 GROUP_MOVES: dict[ImageGroupStatus, tuple[ImageGroupStatus, ...]] = {
@@ -83,7 +86,6 @@ REJECTION_REASONS = (
     CANCELLATION_REASON,
 )
 BOOK_COMPLETE = "BOOK_COMPLETE"
-CAPTURE = "CAPTURE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +129,32 @@ class GroupTally:
     failed: int = 0
 
 
-def document_accepted(document: Document) -> Draft:
-    """What a new document fires."""
-    return Draft(type="document.upload_succeeded", status=document.status, document=document)
+def document_accepted(document: Document) -> tuple[Draft, ...]:
+    """What a new document fires: nothing yet, if its data has still to be pulled."""
+    match document.source:
+        case DocumentSource.FILE:
+            return (Draft(type="document.upload_succeeded", status=document.status, document=document),)
+        case DocumentSource.PLAID | DocumentSource.FINICITY:
+            return (aggregator_accepted(document),)
+        case DocumentSource.PLAID_ASSET:
+            return ()
+        case _:
+            assert_never(document.source)
+
+
+def document_refused(name: str, document: Document | None = None) -> Draft:
+    """What a document fires that could not be taken in. name: of the file, where no document exists."""
+    return Draft(type="document.upload_failed", status=D.FAILED, document=document, name=name)
+
+
+def aggregator_accepted(document: Document) -> Draft:
+    """What a document made of aggregator data (Plaid and the like) fires instead of document.upload_succeeded."""
+    return Draft(type="plaid.upload_succeeded", status=D.QUEUED, document=document)
+
+
+def aggregator_refused(name: str, document: Document | None = None) -> Draft:
+    """What aggregator data fires that could not be taken in. name: of the file, where no document exists."""
+    return Draft(type="plaid.upload_failed", status=D.FAILED, document=document, name=name)
 
 
 def document_moved(document: Document, to: DocumentStatus, *, reason: str | None, at: int) -> Change[Document]:
@@ -139,14 +164,12 @@ def document_moved(document: Document, to: DocumentStatus, *, reason: str | None
     _demand(f"Document {document.uuid}", document.status, to, DOCUMENT_MOVES)
     why = _rejection(reason, is_rejected=to is D.REJECTED)
     moved = replace(document, status=to, rejection_reason=why or document.rejection_reason, updated_at=at)
-    return Change(moved, (*_classification(document, moved), *_verification(moved)))
-
-
-def document_cancelled(document: Document, *, at: int) -> Change[Document]:
-    """The document as the client's cancellation leaves it. Raises: IllegalTransition from a final state."""
-    if document.status not in DOCUMENT_IN_WORK:
-        _demand(f"Document {document.uuid}", document.status, D.REJECTED, DOCUMENT_MOVES)
-    return document_moved(document, D.REJECTED, reason=CANCELLATION_REASON, at=at)
+    is_pull = document.source is DocumentSource.PLAID_ASSET and document.status is D.QUEUED
+    if is_pull and to is D.FAILED:
+        return Change(moved, (aggregator_refused(moved.name, moved),))
+    pulled = (aggregator_accepted(moved),)
+    is_pulled = is_pull and to is not D.REJECTED
+    return Change(moved, (*(pulled if is_pulled else ()), *_classification(document, moved), *_verification(moved)))
 
 
 def mixed_moved(mixed: MixedDocument, to: MixedStatus, *, reason: str | None, at: int) -> Change[MixedDocument]:
@@ -192,6 +215,7 @@ def mixed_classified(
             image_group_uuid=mixed.image_group_uuid,
             created_at=at,
             updated_at=at,
+            document_class=mixed.document_class,
         )
         for index, part in enumerate(parts)
     )
@@ -208,6 +232,18 @@ def group_finalized(group: ImageGroup, *, form_type: str | None, at: int) -> Cha
     _demand(f"Image group {group.uuid}", group.status, G.QUEUED, GROUP_MOVES)
     moved = replace(group, status=G.QUEUED, form_type=form_type, updated_at=at)
     return Change(moved, (Draft(type="image_group.upload_succeeded", status=moved.status, group=moved),))
+
+
+def group_refused(group: ImageGroup, *, at: int) -> Change[ImageGroup]:
+    """The open image group once it could not be taken in; the next image opens another. Raises: IllegalTransition."""
+    if group.status is G.FAILED:
+        return Change(group)
+    if group.status is not G.UPLOADING:
+        raise IllegalTransition(
+            f"Image group {group.uuid} is {group.status}; only one that is UPLOADING can fail to be."
+        )
+    moved = replace(group, status=G.FAILED, updated_at=at)
+    return Change(moved, (Draft(type="image_group.upload_failed", status=G.FAILED, group=moved),))
 
 
 def group_after(group: ImageGroup, tally: GroupTally, *, at: int) -> Change[ImageGroup]:
@@ -237,7 +273,8 @@ def book_after(book: Book, tally: BookTally, *, at: int) -> Change[Book]:
     """The book once something in it has changed.
 
     It is VERIFIED when nothing is left in work and at least one document (or mixed document) exists; rejected and
-    failed ones are final and count. Each time it becomes VERIFIED it fires; without documents it never does.
+    failed ones are final and count. Each time it becomes VERIFIED it fires; without documents it never does. When
+    work begins again, the tasks done before count no more.
     """
     status = _book_status(tally)
     is_unsettled = bool(tally.documents_unclassified or tally.mixed_in_work)
@@ -245,6 +282,8 @@ def book_after(book: Book, tally: BookTally, *, at: int) -> Change[Book]:
     if status is book.status and is_classified == book.is_classified:
         return Change(book)
     moved = replace(book, status=status, is_classified=is_classified, updated_at=at)
+    if status is not book.status and status is not BookStatus.VERIFIED:
+        moved = replace(moved, tasks_done=frozenset(), is_completed=False)
     drafts: list[Draft] = []
     if is_classified and not book.is_classified:
         drafts.append(Draft(type="book.classified", status=BookStatus.VERIFYING))
@@ -252,13 +291,15 @@ def book_after(book: Book, tally: BookTally, *, at: int) -> Change[Book]:
         drafts += [
             Draft(type="BOOK_VERIFIED", status=BOOK_COMPLETE),
             Draft(type="book.verified", status=BOOK_COMPLETE),
-            Draft(type="book.completed", status=BOOK_COMPLETE, tasks=(CAPTURE,)),
         ]
     return Change(moved, tuple(drafts))
 
 
 def in_order(drafts: Sequence[Draft]) -> tuple[Draft, ...]:
-    """Drafts of one transaction as they are told: documents before their group and book (contract 4.6)."""
+    """Drafts of one transaction as they are told: documents before their group and book (contract 4.6).
+
+    `book.completed` comes after all of them, see core.tasks.
+    """
     return tuple(sorted(drafts, key=lambda draft: _ORDER.get(draft.type, len(_ORDER))))
 
 
@@ -266,7 +307,11 @@ _ORDER = {
     name: index
     for index, name in enumerate(
         (
+            "document.upload_failed",
+            "plaid.upload_failed",
+            "image_group.upload_failed",
             "document.upload_succeeded",
+            "plaid.upload_succeeded",
             "image_group.upload_succeeded",
             "document.classification_succeeded",
             "document.classification_failed",
@@ -282,7 +327,14 @@ _ORDER = {
             "book.verified",
             "ANALYTICS_COMPLETED",
             "book.analytics_completed",
-            "book.completed",
+            "book.analytics_v2.generated",
+            "book.income.generated",
+            "book.income.updated",
+            "document.detect.signal_found",
+            "document.detect.signal_not_found",
+            "document.detect.unable_to_process",
+            "book.detect.signal_found",
+            "book.detect.signal_not_found",
         )
     )
 }

@@ -15,7 +15,17 @@ REQUESTS_IN_FLIGHT_MAX = 4_096  # of one worker process, all lanes together
 SECRET_CHARS_MIN = 16
 SECRET_CHARS_MAX = 128
 
+# Org-level webhooks (contract 8).
+ORG_WEBHOOKS_MAX = 5  # of one organization, unless the operator says otherwise
+DESCRIPTION_CHARS_MIN = 3
+DESCRIPTION_CHARS_MAX = 255
+
 # Client requests.
+REQUESTS_PER_S = 20  # of one organization (contract 12)
+BUCKET_COUNT_MAX = 10_000  # organizations whose recent requests are remembered
+BODY_IDLE_MS_MAX = 30_000  # between two pieces of a body
+BODY_MS_MAX = 60_000
+UPLOAD_MS_MAX = 3_600_000
 JSON_BODY_BYTES_MAX = 1024 * 1024
 JSON_DEPTH_MAX = 64  # deeper, and recursion could end in the interpreter's own limit
 FORM_FIELD_BYTES_MAX = 64 * 1024
@@ -29,12 +39,25 @@ IDEMPOTENCY_KEY_CHARS_MAX = 255
 IDEMPOTENCY_KEPT_MS = 24 * 3_600_000
 PRUNE_BATCH_COUNT_MAX = 500
 
+# Event types an operator defines, and the bodies published under them.
+EVENT_TYPE_CHARS_MAX = 64
+DEFINED_TYPES_MAX = 500
+TYPE_DESCRIPTION_CHARS_MAX = 1_000
+EVENT_BODY_BYTES_MAX = 256 * 1024
+SCHEMA_BYTES_MAX = 64 * 1024
+SCHEMA_STEPS_MAX = 50_000  # keywords evaluated for one body; about half a second
+
 # Uploads (contract 10.11).
 UPLOAD_BYTES_MAX = 200 * 1024 * 1024
+UPLOAD_SILENCE_MS_MAX = 3_600_000  # an unfinished file that nobody has written to for so long is swept at a start
 DOCUMENTS_PER_BOOK_MAX = 2_000
 PAGES_PER_DOCUMENT_MAX = 3_000
 PAGES_PER_BOOK_MAX = 40_000
 DOCUMENTS_PER_MIXED_MAX = 500
+AGGREGATOR_BYTES_MAX = 32 * 1024 * 1024  # of one request; JSON is read whole
+AUDIT_COPY_TOKEN_CHARS_MAX = 255
+EXTRA_FIELDS_COUNT_MAX = 100
+BLOBS_REMOVED_COUNT_MAX = 500  # files that one housekeeping step removes
 
 # Engine.
 LANES_PER_WORKER_MAX = 2_048

@@ -32,6 +32,15 @@ class Level(StrEnum):
     ORG = "org"
 
 
+class Task(StrEnum):
+    """What is done with a book; an organization configures which of them complete it."""
+
+    ANALYTICS = "ANALYTICS"
+    CAPTURE = "CAPTURE"
+    DETECT = "DETECT"
+    INCOME = "INCOME"
+
+
 class BookStatus(StrEnum):
     CREATED = "CREATED"
     UPLOAD = "UPLOAD"
@@ -55,6 +64,15 @@ class DocumentStatus(StrEnum):
     DELETED = "DELETED"
 
 
+class DocumentSource(StrEnum):
+    """Where a Document's data comes from; that of PLAID_ASSET the pipeline pulls with a token."""
+
+    FILE = "FILE"
+    PLAID = "PLAID"
+    FINICITY = "FINICITY"
+    PLAID_ASSET = "PLAID_ASSET"
+
+
 class MixedStatus(StrEnum):
     """States of a Mixed Document."""
 
@@ -64,6 +82,7 @@ class MixedStatus(StrEnum):
     COMPLETED = "COMPLETED"
     REJECTED = "REJECTED"
     FAILED = "FAILED"
+    DELETING = "DELETING"
     DELETED = "DELETED"
 
 
@@ -92,9 +111,12 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
+    """`tasks`: those that complete a book, in order of name."""
+
     id: OrganizationId
     name: str
     created_at: int
+    tasks: tuple[Task, ...] = (Task.CAPTURE,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +135,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """`is_classified`: `book.classified` has fired and nothing unclassified came since."""
+    """`is_classified`: `book.classified` has fired and nothing unclassified came since.
+
+    `tasks_done`, `is_completed`: what has been done, and whether `book.completed` has fired, since work on it began.
+    """
 
     pk: int
     uuid: str
@@ -128,11 +153,16 @@ class Book:
     xid: str | None
     created_at: int
     updated_at: int
+    tasks_done: frozenset[Task] = frozenset()
+    is_completed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """`blob` names the stored file within the blob folder; `md5` is lower-case hex; `page_count` 0 if unknown."""
+    """`blob` names the stored file within the blob folder; `md5` is lower-case hex; `page_count` 0 if unknown.
+
+    document_class: how it is processed, COMPLETE or INSTANT…; token_sealed: the audit copy token of a PLAID_ASSET.
+    """
 
     pk: int
     uuid: str
@@ -151,6 +181,9 @@ class Document:
     image_group_uuid: str | None
     created_at: int
     updated_at: int
+    document_class: str = "COMPLETE"
+    source: DocumentSource = DocumentSource.FILE
+    token_sealed: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +202,7 @@ class MixedDocument:
     image_group_uuid: str | None
     created_at: int
     updated_at: int
+    document_class: str = "COMPLETE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,14 +232,15 @@ class AnalyticsRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened to a book of an account, with the exact bytes each level is sent.
+    """Something that happened, mostly to a book of an account, with the exact bytes each level is sent.
 
-    A body is None where the level does not know the event type. matched_count: the deliveries made of it.
+    account_id None: it concerns the organization, no account. A body is None where the level does not know the event
+    type. matched_count: the deliveries made of it.
     """
 
     id: EventId
     organization_id: OrganizationId
-    account_id: AccountId
+    account_id: AccountId | None
     book_pk: int | None
     type: str
     body_account: bytes | None

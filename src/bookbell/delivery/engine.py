@@ -215,24 +215,22 @@ class Engine:
             found = await self._database.read(_read, counts, now=self._ambient.now_ms())
         finally:
             # No await until every lane has taken in what was found for it: `settled` covers just this stretch.
-            deregistered = [lane for lane in wanted if lane.id in found and self._take_in(lane, *found[lane.id])]
+            closed = [lane for lane in wanted if lane.id in found and self._take_in(lane, *found[lane.id])]
             for lane in wanted:
                 lane.is_looking = False
                 lane.settled.clear()
                 self._tend(lane)
-        for lane in deregistered:
-            await self._database.write(
-                deliveries.cancel_pending, lane.id, reason="deregistered", at=self._ambient.now_ms()
-            )
+        for lane in closed:
+            await self._database.write(deliveries.cancel_unwanted, lane.id, at=self._ambient.now_ms())
 
     def _take_in(self, lane: Lane, config: LaneConfig, due: list[Due]) -> bool:
         """Make use of what a look brought. Gives whether it all must be cancelled instead."""
         if config.epoch != lane.epoch:
             self._lose([lane])
             return False
-        if config.deregistered_at is not None or config.disabled_at is not None:
+        if config.closed_at is not None or config.disabled_at is not None:
             lane.forget_buffer()
-            return bool(due) and config.deregistered_at is not None
+            return bool(due) and config.closed_at is not None
         if lane.config is None or lane.config.updated_at != config.updated_at:
             lane.config, lane.destination = config, self._parts.open_destination(config)
         lane.next_due = min(lane.next_due, config.next_due_at)

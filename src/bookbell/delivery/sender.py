@@ -158,12 +158,12 @@ class _Loop:
         return keys
 
     def _begin(self, request: Request, done: Reports) -> None:
-        unsendable = _unsendable(request)
+        transfer = self._idle.pop() if self._idle else Transfer(self._setup)
+        unsendable = _unsendable(request) or transfer.load(request)
         if unsendable is not None:
+            self._idle.append(transfer)
             done.append((request.key, Report(unsendable, Timings())))
             return
-        transfer = self._idle.pop() if self._idle else Transfer(self._setup)
-        transfer.load(request)
         self._active[transfer.curl] = transfer
         self._multi.add_handle(transfer.curl)
 

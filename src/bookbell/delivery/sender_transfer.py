@@ -27,6 +27,7 @@ from bookbell.core.attempt import (
 CONNECTION_AGE_S_MAX = 110  # below the idle limits common among servers and balancers
 DNS_CACHE_S = 30
 
+_TOO_LARGE = 100  # a single header line beyond what libcurl itself takes; pycurl has no name for it
 _KINDS = {
     pycurl.E_COULDNT_RESOLVE_HOST: "dns",
     pycurl.E_COULDNT_RESOLVE_PROXY: "dns",
@@ -66,6 +67,7 @@ class Transfer:
         self._timeouts_ms = (0, 0)
         self._refused: Refused | None = None
         self._reached = False
+        self._is_tls = False
         self._head: list[bytes] = []
         self._head_bytes = 0
         self._body = bytearray()
@@ -79,6 +81,7 @@ class Transfer:
         """Options that never change: nothing from the environment, nothing but HTTP, nothing followed."""
         options: list[tuple[int, Any]] = [
             (pycurl.POST, 1),
+            (pycurl.USERAGENT, ""),  # only what the request says
             (pycurl.NOSIGNAL, 1),
             (pycurl.FOLLOWLOCATION, 0),
             (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
@@ -99,25 +102,29 @@ class Transfer:
             options.append((pycurl.CAINFO, self._setup.ca_file))
         return options
 
-    def load(self, request: Request) -> None:
-        """Make the handle ready for this request."""
+    def load(self, request: Request) -> Unreachable | None:
+        """Make the handle ready for this request. Gives what is wrong when libcurl does not take it."""
         self.key = request.key
         self._refused, self._reached, self._is_cut = None, False, False
+        self._is_tls = request.url.startswith("https:")
         self._head, self._head_bytes = [], 0
         self._body, self._body_bytes = bytearray(), 0
+        headers = [*(f"{name}: {value}" for name, value in request.headers), "Expect:", "Accept:"]
         curl = self.curl
-        if request.url != self._url:
-            self._url = request.url
-            curl.setopt(pycurl.URL, request.url)
-        curl.setopt(
-            pycurl.HTTPHEADER, [*(f"{name}: {value}" for name, value in request.headers), "Expect:", "Accept:"]
-        )
-        curl.setopt(pycurl.POSTFIELDS, request.body)
-        timeouts_ms = (request.timeout_ms_total, min(request.timeout_ms_connect, request.timeout_ms_total))
-        if timeouts_ms != self._timeouts_ms:
-            self._timeouts_ms = timeouts_ms
-            curl.setopt(pycurl.TIMEOUT_MS, timeouts_ms[0])
-            curl.setopt(pycurl.CONNECTTIMEOUT_MS, timeouts_ms[1])
+        try:
+            if request.url != self._url:
+                curl.setopt(pycurl.URL, request.url)
+                self._url = request.url
+            curl.setopt(pycurl.HTTPHEADER, headers)
+            curl.setopt(pycurl.POSTFIELDS, request.body)
+            timeouts_ms = (request.timeout_ms_total, min(request.timeout_ms_connect, request.timeout_ms_total))
+            if timeouts_ms != self._timeouts_ms:
+                curl.setopt(pycurl.TIMEOUT_MS, timeouts_ms[0])
+                curl.setopt(pycurl.CONNECTTIMEOUT_MS, timeouts_ms[1])
+                self._timeouts_ms = timeouts_ms
+        except (pycurl.error, ValueError) as error:  # ValueError: a character that is not ASCII, or NUL
+            return Unreachable("internal", f"The request cannot be sent as it is: {error}.")
+        return None
 
     def report(self, code: int, text: str) -> Report:
         """What came of it; code: libcurl's, 0 for a complete answer."""
@@ -134,7 +141,7 @@ class Transfer:
             status_code = int(self.curl.getinfo(pycurl.RESPONSE_CODE))
             retry_after = None if status_code == HTTPStatus.OK else _value_of(self._head, b"retry-after")
             return Answered(status_code, retry_after)
-        if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX:
+        if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX or code == _TOO_LARGE:
             return Oversized("headers")
         if self._refused is not None and not self._reached:
             return self._refused
@@ -162,14 +169,15 @@ class Transfer:
         )
 
     def _phase(self) -> str:
-        """What was under way at the end."""
+        """What was being waited for. A kept connection has no socket opened for it, and no times of its own."""
         if self._head_bytes:
             return "body"
-        if self.curl.getinfo(pycurl.PRETRANSFER_TIME):
-            return "first_byte"
-        if self.curl.getinfo(pycurl.CONNECT_TIME):
-            return "tls"
-        return "connect" if self.curl.getinfo(pycurl.NAMELOOKUP_TIME) else "dns"
+        info = self.curl.getinfo
+        if not self._reached:
+            return "first_byte" if info(pycurl.PRIMARY_IP) else "dns"
+        if not info(pycurl.CONNECT_TIME):
+            return "connect"
+        return "tls" if self._is_tls and not info(pycurl.APPCONNECT_TIME) else "first_byte"
 
     def _open_socket(self, _purpose: int, address: Any) -> Any:
         host = str(address.addr[0])

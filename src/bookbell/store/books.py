@@ -1,5 +1,6 @@
 """Books. Whoever changes what is in a book locks its row first, so that changes of one book come one after another."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from bookbell.core.lifecycle import (
     MIXED_IN_WORK,
     BookTally,
 )
-from bookbell.core.model import Account, AccountId, Book, BookStatus, ImageGroupStatus, OrganizationId
+from bookbell.core.model import Account, AccountId, Book, BookStatus, ImageGroupStatus, OrganizationId, Task
 from bookbell.store.database import Tx
 from bookbell.store.schema import accounts, books, documents, image_groups, mixed_documents
 
@@ -54,6 +55,10 @@ def save_book(tx: Tx, book: Book) -> None:
             name=book.name,
             status=book.status.value,
             is_classified=book.is_classified,
+            book_class=book.book_class,
+            book_type=book.book_type,
+            tasks_done=_joined(book.tasks_done),
+            is_completed=book.is_completed,
             is_public=book.is_public,
             xid=book.xid,
             updated_at=book.updated_at,
@@ -61,11 +66,26 @@ def save_book(tx: Tx, book: Book) -> None:
     )
 
 
+def rename_book(tx: Tx, book: Book) -> None:
+    """Write a book that may have got another name. Raises: BookExists when its account has one of this name."""
+    try:
+        with tx.begin_nested():
+            save_book(tx, book)
+    except IntegrityError as error:
+        raise BookExists from error
+
+
 def find_book(
     tx: Tx, organization_id: OrganizationId, *, pk: int | None = None, uuid: str | None = None
 ) -> Book | None:
     """A book of this organization by one of its ids, unless it is deleted."""
     row = tx.execute(select(books).where(_is(organization_id, pk, uuid))).first()
+    return None if row is None else _book(row)
+
+
+def find_book_anywhere(tx: Tx, uuid: str) -> Book | None:
+    """A book by its uuid for the pipeline, which serves all organizations, unless it is deleted."""
+    row = tx.execute(select(books).where(books.c.uuid == uuid, books.c.status != BookStatus.DELETED.value)).first()
     return None if row is None else _book(row)
 
 
@@ -86,19 +106,29 @@ _ORDERS = {"pk": books.c.pk, "name": books.c.name, "created": books.c.created_at
 def list_books(tx: Tx, account: Account, query: BookQuery) -> list[Book]:
     """The account's books and the public ones of its organization."""
     direction = desc if query.is_descending else asc
-    wanted = select(books).where(
+    wanted = select(books).where(*_listed(account, query))
+    ordered = wanted.order_by(direction(_ORDERS[query.order_by]), direction(books.c.pk))
+    return [_book(row) for row in tx.execute(ordered.limit(query.count).offset(query.offset))]
+
+
+def count_books(tx: Tx, account: Account, query: BookQuery) -> int:
+    """How many books all pages of the list hold."""
+    return int(tx.execute(select(func.count()).select_from(books).where(*_listed(account, query))).scalar_one())
+
+
+def _listed(account: Account, query: BookQuery) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = [
         books.c.organization_id == account.organization_id,
         or_(books.c.account_id == account.id, books.c.is_public),
         books.c.status != BookStatus.DELETED.value,
-    )
+    ]
     if query.name is not None:
-        wanted = wanted.where(books.c.name == query.name)
+        wanted.append(books.c.name == query.name)
     if query.search is not None:
-        wanted = wanted.where(books.c.name.icontains(query.search, autoescape=True))
+        wanted.append(books.c.name.icontains(query.search, autoescape=True))
     if query.xid is not None:
-        wanted = wanted.where(books.c.xid == query.xid)
-    ordered = wanted.order_by(direction(_ORDERS[query.order_by]), direction(books.c.pk))
-    return [_book(row) for row in tx.execute(ordered.limit(query.count).offset(query.offset))]
+        wanted.append(books.c.xid == query.xid)
+    return wanted
 
 
 def owner_email(tx: Tx, account_id: AccountId) -> str:
@@ -140,8 +170,14 @@ def document_statuses(tx: Tx, book: Book) -> list[tuple[str, str]]:
 
 
 def _columns(book: Book) -> dict[str, Any]:
-    return {name: getattr(book, name) for name in Book.__slots__} | {"status": book.status.value}
+    values = {name: getattr(book, name) for name in Book.__slots__}
+    return values | {"status": book.status.value, "tasks_done": _joined(book.tasks_done)}
+
+
+def _joined(tasks: Iterable[Task]) -> str:
+    return ",".join(sorted(tasks))
 
 
 def _book(row: Row[Any]) -> Book:
-    return Book(**{**row._mapping, "status": BookStatus(row.status)})
+    done = frozenset(map(Task, filter(None, row.tasks_done.split(","))))
+    return Book(**{**row._mapping, "status": BookStatus(row.status), "tasks_done": done})

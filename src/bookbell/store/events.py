@@ -33,6 +33,7 @@ _LISTENERS = (
     .where(
         endpoints.c.organization_id == bindparam("organization"),
         endpoints.c.deregistered_at.is_(None),
+        endpoints.c.deactivated_at.is_(None),
         or_(endpoints.c.account_id == bindparam("account"), endpoints.c.account_id.is_(None)),
         subscriptions.c.event_type.in_(bindparam("types", expanding=True)),
     )
@@ -41,9 +42,9 @@ _LISTENERS = (
 
 
 def listeners(
-    tx: Tx, organization_id: OrganizationId, account_id: AccountId, event_types: Collection[str]
+    tx: Tx, organization_id: OrganizationId, account_id: AccountId | None, event_types: Collection[str]
 ) -> list[Listener]:
-    """Endpoints that want some of these types of events of this account's books, in a stable order."""
+    """Endpoints that want some of these types of events of this account (None: of no account), in a stable order."""
     values = {"organization": organization_id, "account": account_id, "types": sorted(set(event_types))}
     found: dict[str, list[str]] = {}
     rows = {}

@@ -23,7 +23,8 @@ PENDING: ColumnElement[str] = literal_column("'pending'")
 class LaneConfig:
     """What the owner of a lane needs to know of its endpoint, as it stands now.
 
-    deregistered_at, disabled_at: set when nothing may be sent; the first also means nothing waits any more.
+    closed_at, disabled_at: set when nothing may be sent. The first (deregistered or deactivated) also means that
+    nothing waits any more.
     next_due_at: when the first delivery of the lane that is not due yet will be, NEVER_AT if there is none.
     """
 
@@ -37,7 +38,7 @@ class LaneConfig:
     secret_sealed: bytes | None
     policy: str
     updated_at: int
-    deregistered_at: int | None
+    closed_at: int | None
     disabled_at: int | None
     next_due_at: int
 
@@ -202,7 +203,7 @@ _CONFIGS = (
         endpoints.c.secret_sealed,
         endpoints.c.policy,
         endpoints.c.updated_at,
-        endpoints.c.deregistered_at,
+        func.coalesce(endpoints.c.deregistered_at, endpoints.c.deactivated_at).label("closed_at"),
         endpoints.c.disabled_at,
         func.coalesce(_NOT_YET_DUE, NEVER_AT).label("next_due_at"),
     )
@@ -225,7 +226,7 @@ def configs(tx: Tx, lane_ids: Collection[LaneId], *, now: int) -> list[LaneConfi
             secret_sealed=row.secret_sealed,
             policy=row.policy,
             updated_at=row.updated_at,
-            deregistered_at=row.deregistered_at,
+            closed_at=row.closed_at,
             disabled_at=row.disabled_at,
             next_due_at=row.next_due_at,
         )

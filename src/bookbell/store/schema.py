@@ -26,7 +26,8 @@ NEVER_AT = 2**53
 DOCUMENT_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED', 'GROOMING', 'VERIFYING')")
 MIXED_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED')")
 ANALYTICS_WAITS = text("status = 'PROCESSING'")
-"""What the pipeline still has to do, spelled out so that the indexes over it can be used."""
+IS_DELETING = text("status = 'DELETING'")
+"""What the pipeline and housekeeping still have to do, spelled out so that the indexes over it can be used."""
 
 metadata = MetaData(
     naming_convention={
@@ -45,6 +46,7 @@ organizations = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
+    Column("tasks", String(64), nullable=False),
     Column("created_at", BigInteger, nullable=False),
 )
 
@@ -63,7 +65,9 @@ accounts = Table(
 )
 
 # One row per account-level webhook for the life of the account: deregistering sets deregistered_at and forgets
-# URL and secret, registering again revives it, so the history of its deliveries stays in one place.
+# URL and secret, registering again revives it, so the history of its deliveries stays in one place. A deleted
+# org-level webhook leaves its row in the same state, for good. are_credentials_apart: the URL's credentials were
+# given beside it, so they are never shown.
 endpoints = Table(
     "endpoints",
     metadata,
@@ -71,13 +75,16 @@ endpoints = Table(
     Column("organization_id", Id, ForeignKey("organizations.id"), nullable=False, index=True),
     Column("account_id", Id, ForeignKey("accounts.id"), unique=True),
     Column("level", String(8), nullable=False),
+    Column("description", Text),
     Column("url_masked", Text),
     Column("url_sealed", LargeBinary),
+    Column("are_credentials_apart", Boolean, nullable=False),
     Column("secret_sealed", LargeBinary),
     Column("policy", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("deregistered_at", BigInteger),
+    Column("deactivated_at", BigInteger),
     Column("disabled_at", BigInteger),
     Column("disabled_reason", Text),
 )
@@ -113,6 +120,8 @@ books = Table(
     Column("name", Text, nullable=False),
     Column("status", String(16), nullable=False),
     Column("is_classified", Boolean, nullable=False),
+    Column("tasks_done", String(64), nullable=False),
+    Column("is_completed", Boolean, nullable=False),
     Column("book_class", String(32), nullable=False),
     Column("book_type", String(32), nullable=False),
     Column("is_public", Boolean, nullable=False),
@@ -181,6 +190,7 @@ mixed_documents = Table(
     Column("page_count", Integer, nullable=False),
     Column("md5", String(32), nullable=False),
     Column("blob", Text),
+    Column("document_class", String(32), nullable=False),
     Column("image_group_pk", BigInteger, ForeignKey("image_groups.pk")),
     Column("image_group_uuid", Id),
     Column("created_at", BigInteger, nullable=False),
@@ -188,6 +198,7 @@ mixed_documents = Table(
     Index("mixed_documents_book_status", "book_pk", "status"),
     Index("mixed_documents_book_md5", "book_pk", "md5"),
     Index("mixed_documents_waiting", "pk", sqlite_where=MIXED_WAITS, postgresql_where=MIXED_WAITS),
+    Index("mixed_documents_deleting", "pk", sqlite_where=IS_DELETING, postgresql_where=IS_DELETING),
     Index("mixed_documents_image_group", "image_group_pk"),
     sqlite_autoincrement=True,
 )
@@ -206,6 +217,9 @@ documents = Table(
     Column("page_count", Integer, nullable=False),
     Column("md5", String(32), nullable=False),
     Column("blob", Text),
+    Column("document_class", String(32), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("token_sealed", LargeBinary),
     Column("mixed_pk", BigInteger, ForeignKey("mixed_documents.pk"), index=True),
     Column("mixed_uuid", Id),
     Column("image_group_pk", BigInteger, ForeignKey("image_groups.pk"), index=True),
@@ -215,7 +229,17 @@ documents = Table(
     Index("documents_book_status", "book_pk", "status"),
     Index("documents_book_md5", "book_pk", "md5"),
     Index("documents_waiting", "pk", sqlite_where=DOCUMENT_WAITS, postgresql_where=DOCUMENT_WAITS),
+    Index("documents_deleting", "pk", sqlite_where=IS_DELETING, postgresql_where=IS_DELETING),
     sqlite_autoincrement=True,
+)
+
+# Files that nothing needs any more, taken down in the transaction that gave them up; housekeeping removes them.
+discarded_blobs = Table(
+    "discarded_blobs",
+    metadata,
+    Column("blob", Text, primary_key=True),
+    Column("organization_id", Id, nullable=False),
+    Column("discarded_at", BigInteger, nullable=False, index=True),
 )
 
 analytics_requests = Table(
@@ -231,12 +255,26 @@ analytics_requests = Table(
     Index("analytics_requests_waiting", "id", sqlite_where=ANALYTICS_WAITS, postgresql_where=ANALYTICS_WAITS),
 )
 
+# Types the operator defines; those of the contract are in core.catalogue. organization_id null: for all of them.
+event_types = Table(
+    "event_types",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("organization_id", Id, ForeignKey("organizations.id"), index=True),
+    Column("description", Text, nullable=False),
+    Column("levels", String(16), nullable=False),
+    Column("body_schema", Text),
+    Column("is_active", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
 events = Table(
     "events",
     metadata,
     Column("id", Id, primary_key=True),
     Column("organization_id", Id, nullable=False),
-    Column("account_id", Id, nullable=False),
+    Column("account_id", Id),
     Column("book_pk", BigInteger),
     Column("type", String(64), nullable=False),
     Column("body_account", LargeBinary),

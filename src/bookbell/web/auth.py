@@ -22,6 +22,7 @@ from bookbell.web.operation import Access, Operation, Tag, bare, described, may
 from bookbell.web.shape import choice, record, text, whole
 
 ISSUER = "bookbell"
+AUDIENCE = "https://api.ocrolus.com"  # what clients written for the contract ask for
 TOKEN_ERROR = record(
     {
         "error": choice(["invalid_request", "unsupported_grant_type", "access_denied"]),
@@ -32,7 +33,7 @@ _NO_HASH = hash_of_secret("")
 
 
 async def account_of(request: wire.Wire) -> Account:
-    """The account that makes this request. Raises: NotAuthenticated, AccountInactive."""
+    """The account that makes this request; counts it. Raises: NotAuthenticated, AccountInactive, TooManyRequests."""
     context = context_of(request)
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     match scheme.lower():
@@ -47,6 +48,7 @@ async def account_of(request: wire.Wire) -> Account:
         raise NotAuthenticated
     if account.revoked_at is not None:
         raise AccountInactive
+    context.throttle.admit(account.organization_id, context.ambient.monotonic_ms())
     return account
 
 
@@ -86,6 +88,7 @@ def require_pipeline(request: wire.Wire) -> None:
                 )
             ),
             others={400: bare(TOKEN_ERROR, "The error of RFC 6749.")},
+            has_envelope=False,
         )
     ),
 )
@@ -96,19 +99,24 @@ async def token(request: wire.Wire) -> Response[bytes]:
         params = await wire.read_params(request)
         grant = params.text("grant_type")
         login, secret = params.text("client_id"), params.text("client_secret")
+        audience = params.text("audience")
     except BookbellError as error:
         return _token_error("invalid_request", error.message)
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "basic" and not login:
+    if scheme.lower() == "basic" and secret is None:
         try:
-            login, secret = _basic(credentials)
+            named, (login, secret) = login, _basic(credentials)
         except NotAuthenticated:
             return _token_error("invalid_request", "The Authorization header is not valid Basic.")
+        if named not in (None, "", login):  # OAuth libraries repeat the client id in the body
+            return _token_error("access_denied", "Unauthorized")
         grant = grant or "client_credentials"
     if grant is None or not login or secret is None:
         return _token_error("invalid_request", "grant_type, client_id and client_secret are required.")
     if grant != "client_credentials":
         return _token_error("unsupported_grant_type", "Only client_credentials is supported.")
+    if audience and not _is_ours(audience, request):
+        return _token_error("access_denied", "Unauthorized: the audience is not this API.")
     account = await _by_login(context, login, secret)
     if account is None or account.revoked_at is not None:
         return _token_error("access_denied", "Unauthorized")
@@ -130,6 +138,12 @@ def mint(account: Account, vault: Vault, *, now_s: int) -> str:
         "exp": now_s + limits.TOKEN_LIFETIME_S,
     }
     return jwt.encode(claims, vault.derive("jwt"), algorithm="HS256")
+
+
+def _is_ours(audience: str, request: wire.Wire) -> bool:
+    """Whether a token for this audience is one for us: the contract's API, or the address we were called by."""
+    called = f"//{request.headers.get('host', '')}"
+    return audience.rstrip("/") == AUDIENCE or audience.partition(":")[2].rstrip("/") == called
 
 
 def _account_id(text: str, context: Context) -> str:
@@ -177,7 +191,10 @@ def _require(request: wire.Wire, expected: str) -> None:
 
 def _token_error(error: str, description: str) -> Response[bytes]:
     body = {"error": error, "error_description": description}
-    return wire.answer(body, status=400, headers={"Cache-Control": "no-store"})
+    headers = {"Cache-Control": "no-store"}
+    if error == "access_denied":
+        headers["WWW-Authenticate"] = 'Basic realm="bookbell"'
+    return wire.answer(body, status=400, headers=headers)
 
 
 routes = [token]

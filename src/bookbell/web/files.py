@@ -8,6 +8,7 @@ names, which `sweep_temporary` removes at the next start.
 import asyncio
 import contextlib
 import hashlib
+import math
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -60,8 +61,7 @@ async def received(
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != "multipart/form-data":
         raise UnsupportedMediaType("An upload is sent as multipart/form-data, with the file in the field upload.")
-    blob = f"{blob_id[-2:]}/{blob_id}"
-    path = blob_dir / blob
+    blob, path = _placed(blob_dir, blob_id)
     form = _Form(path.with_name(path.name + TEMPORARY_SUFFIX), bytes_max)
     try:
         await form.read(request, options.get("boundary", ""))
@@ -77,17 +77,39 @@ async def received(
         raise
 
 
+@contextlib.asynccontextmanager
+async def written(blob_dir: Path, blob_id: str, content: bytes) -> AsyncIterator[str]:
+    """A file with this content, kept if the block ends well. Gives its path within the blob folder."""
+    blob, path = _placed(blob_dir, blob_id)
+    try:
+        await asyncio.to_thread(_write_whole, path, content)
+        yield blob
+    except BaseException:
+        await asyncio.shield(asyncio.to_thread(path.unlink, missing_ok=True))
+        raise
+
+
 def remove(file: Received) -> None:
     """Forget a file that is not wanted after all."""
     file.path.unlink(missing_ok=True)
 
 
-def sweep_temporary(blob_dir: Path) -> int:
-    """Remove what uploads cut off by a crash have left. Only before requests are served. Gives how many."""
-    left = list(blob_dir.glob(f"*/*{TEMPORARY_SUFFIX}"))
+def sweep_temporary(blob_dir: Path, *, before: int) -> int:
+    """Remove what uploads cut off by a crash have left, last written to before this instant. Gives how many.
+
+    Other processes may share the folder, so what was written to lately is left alone.
+    """
+    left = [path for path in blob_dir.glob(f"*/*{TEMPORARY_SUFFIX}") if _written_at(path) < before]
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)
+
+
+def _written_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime * 1000
+    except FileNotFoundError:
+        return math.inf  # its upload has ended meanwhile
 
 
 class _Form:
@@ -111,10 +133,7 @@ class _Form:
         await self._flush(1)
 
     async def _feed(self, request: wire.Wire, parser: PushMultipartParser) -> None:
-        read_bytes = 0
-        async for chunk in request.stream():
-            read_bytes += len(chunk)
-            self._check_size(read_bytes - _OVERHEAD_BYTES)
+        async for chunk in wire.read_chunks(request, self._bytes_max + _OVERHEAD_BYTES, limits.UPLOAD_MS_MAX):
             for part in parser.parse(chunk) if chunk else ():
                 self._take(part)
             await self._flush(WRITE_BYTES)
@@ -141,7 +160,9 @@ class _Form:
                 raise TooLarge(f"A form field exceeds {limits.FORM_FIELD_BYTES_MAX} bytes")
 
     def _is_file(self) -> bool:
-        return self._segment is not None and self._segment.name in FILE_FIELDS
+        """Whether it is the file: clients also send it in a field named after the file."""
+        segment = self._segment
+        return segment is not None and (segment.name in FILE_FIELDS or segment.filename is not None)
 
     def _open(self, name: str) -> None:
         if self.writing is not None:
@@ -159,6 +180,21 @@ class _Form:
         if writing is not None and len(writing.gathered) >= at_least:
             gathered, writing.gathered = writing.gathered, bytearray()
             await asyncio.to_thread(_write, writing, gathered)
+
+
+def _placed(blob_dir: Path, blob_id: str) -> tuple[str, Path]:
+    blob = f"{blob_id[-2:]}/{blob_id}"
+    return blob, blob_dir / blob
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+    with temporary.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
 
 
 def _write(writing: _Writing, gathered: bytearray) -> None:

@@ -26,6 +26,7 @@ Handlers take the raw request on purpose, so the framework cannot know what they
   are no error of `core/errors.py`. Shapes are made with `web/shape.py` and carry their example.
 - `errors` are the classes that the call itself can raise; their status, code and message come from the class. What
   comes with `access` (not authenticated, too many requests) and with `fields` (bad JSON, too large, …) is added.
+- `has_envelope=False` is for a call that shapes its errors itself: `others` then says them all.
 - A page for people is `opt=a_page("why it is in no API document")`.
 
 A test fails for a route without a description, and every answer is compared with it (tests/web/).
@@ -148,6 +149,7 @@ class Operation:
     example: Any = None
     errors: tuple[type[BookbellError], ...] = ()
     others: Mapping[int, Answer] = field(default_factory=dict)
+    has_envelope: bool = True
 
 
 @dataclass(frozen=True, slots=True)

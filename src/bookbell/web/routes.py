@@ -2,18 +2,36 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from bookbell.web import auth, health
-from bookbell.web.client_api import analytics, books, history, uploads, webhooks
-from bookbell.web.platform_api import organizations, reports
+from bookbell.web import auth, health, reference
+from bookbell.web.client_api import (
+    aggregator,
+    analytics,
+    books,
+    documents,
+    event_types,
+    history,
+    org_webhooks,
+    uploads,
+    webhooks,
+)
+from bookbell.web.platform_api import event_types as defined_types
+from bookbell.web.platform_api import events, organizations, reports
 
 ROUTES: list[HTTPRouteHandler] = [
     *auth.routes,
     *webhooks.routes,
+    *org_webhooks.routes,
     *books.routes,
+    *documents.routes,
     *uploads.routes,
+    *aggregator.routes,
     *analytics.routes,
     *history.routes,
+    *event_types.routes,
     *organizations.routes,
+    *defined_types.routes,
     *reports.routes,
+    *events.routes,
     *health.routes,
+    *reference.routes,
 ]

@@ -5,7 +5,9 @@ one `Params`. Text with NUL or a lone surrogate is refused here, so nothing insi
 Source: contract sections 7.1, 10, 12, 17.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,23 +15,30 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request, Response
 from litestar.enums import MediaType
+from litestar.exceptions import InternalServerException
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from bookbell.core import limits
 from bookbell.core.errors import (
+    Api,
     BookbellError,
+    InvalidRequest,
     MalformedJson,
     MissingParameter,
+    RequestTimeout,
     TooLarge,
     UnsupportedMediaType,
     ValidationFailed,
+    status_of,
 )
+from bookbell.web.context import context_of
 
 Wire = Request[Any, Any, Any]
 """A request as the handlers take it."""
 
 TRUE_WORDS = {"true", "1", "yes"}
 FALSE_WORDS = {"false", "0", "no"}
+JSON_TYPES = {"application/json", ""}
 
 
 class Params:
@@ -114,6 +123,16 @@ def path_text(request: Wire, name: str) -> str:
     return checked_text(str(request.path_params[name]))
 
 
+async def read_object(request: Wire) -> dict[str, Any]:
+    """A JSON body, {} when it is empty. Raises: MalformedJson, ValidationFailed, UnsupportedMediaType."""
+    body = await read_body(request)
+    kind, _ = parse_options_header(request.headers.get("content-type", ""))
+    if kind not in JSON_TYPES:
+        raise UnsupportedMediaType(f"The content type {kind[:80]} is not supported here; send application/json")
+    fields: dict[str, Any] = _checked(json_object(body)) if body.strip() else {}
+    return fields
+
+
 async def read_json(request: Wire, kind: type[msgspec.Struct]) -> Any:
     """The JSON body as a value of this struct. Raises: MalformedJson, ValidationFailed."""
     return converted(await read_body(request), kind)
@@ -132,19 +151,22 @@ def ok(response: Any, *, status: int = 200) -> Response[bytes]:
     return answer({"status": 200, "message": "OK", "response": response}, status=status)
 
 
-def failure(error: BookbellError, *, headers: Mapping[str, str] | None = None) -> Response[bytes]:
-    """The envelope of an error (contract 12)."""
-    meta = {"status": error.status, "msg": error.message, "code": error.code}
+def failure(error: BookbellError, *, api: Api = Api.OURS, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+    """The envelope of an error in an answer of this API (contract 12)."""
+    status = status_of(error, api)
+    meta = {"status": status, "msg": error.message, "code": error.code}
     body: dict[str, Any] = {
-        "status": error.status,
+        "status": status,
         "code": error.code,
         "response": None,
         "message": error.message,
         "meta": meta,
     }
+    if error.is_terse:
+        del body["response"], body["meta"]
     if error.details is not None:
         body["details"] = error.details
-    return answer(body, status=error.status, headers=headers)
+    return answer(body, status=status, headers=headers)
 
 
 def answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[bytes]:
@@ -164,14 +186,41 @@ def exact_instant(at: int) -> str:
     return f"{instant(at)[:-1]}.{at % 1000:03d}Z"
 
 
-async def read_body(request: Wire) -> bytes:
-    """The body, bounded. Raises: TooLarge."""
+async def read_body(request: Wire, bytes_max: int = limits.JSON_BODY_BYTES_MAX) -> bytes:
+    """The body, bounded. Raises: TooLarge, RequestTimeout."""
     body = bytearray()
-    async for chunk in request.stream():
+    async for chunk in read_chunks(request, bytes_max, limits.BODY_MS_MAX):
         body += chunk
-        if len(body) > limits.JSON_BODY_BYTES_MAX:
-            raise TooLarge(f"The request body exceeds {limits.JSON_BODY_BYTES_MAX} bytes")
     return bytes(body)
+
+
+async def read_chunks(request: Wire, bytes_max: int, ms_max: int) -> AsyncIterator[bytes]:
+    """The body piece by piece. What says that it is too large is refused before any of it is read.
+
+    Raises: TooLarge; RequestTimeout when it takes longer than ms_max, or BODY_IDLE_MS_MAX between two pieces.
+    """
+    too_large = TooLarge(f"The request body exceeds {bytes_max} bytes")
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdecimal() and int(declared) > bytes_max:
+        raise too_large
+    ambient, stream, read_bytes = context_of(request).ambient, request.stream(), 0
+    end = ambient.monotonic_ms() + ms_max
+    while True:
+        left_ms = min(end - ambient.monotonic_ms(), limits.BODY_IDLE_MS_MAX)
+        try:
+            async with asyncio.timeout(left_ms / 1000):
+                chunk = await anext(stream, None)
+        except TimeoutError as error:
+            raise RequestTimeout from error
+        except InternalServerException as error:
+            # The framework's word for a client that went away; nobody is left to read the answer.
+            raise InvalidRequest("The connection ended before the request was complete") from error
+        if chunk is None:
+            return
+        read_bytes += len(chunk)
+        if read_bytes > bytes_max:
+            raise too_large
+        yield chunk
 
 
 def _body_values(kind: str, options: Mapping[str, str], body: bytes) -> dict[str, Any]:
@@ -181,7 +230,8 @@ def _body_values(kind: str, options: Mapping[str, str], body: bytes) -> dict[str
         case "application/json":
             return json_object(body)
         case "multipart/form-data":
-            return _gathered(_multipart_fields(options.get("boundary", ""), body))
+            parts = multipart_parts(options.get("boundary", ""), body)
+            return _gathered([(part.name, part.text) for part in parts if part.filename is None])
         case "application/x-www-form-urlencoded":
             return _gathered(_urlencoded(body))
         case "":
@@ -218,25 +268,43 @@ def _urlencoded(text: bytes) -> list[tuple[str, str]]:
         raise ValidationFailed("The form or query is not valid UTF-8 or has too many fields") from error
 
 
-def _multipart_fields(boundary: str, body: bytes) -> list[tuple[str, str]]:
+@dataclass(frozen=True, slots=True)
+class FormPart:
+    """One part of a multipart form. filename: None where the part is a plain field."""
+
+    name: str
+    filename: str | None
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        """Raises: ValidationFailed."""
+        try:
+            return self.data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ValidationFailed("The multipart form cannot be read") from error
+
+
+def multipart_parts(boundary: str, body: bytes) -> list[FormPart]:
+    """The parts of a form that is in memory, in order. Raises: ValidationFailed."""
     try:
         with PushMultipartParser(boundary, max_segment_count=limits.FORM_PART_COUNT_MAX) as parser:
-            return _fields_of([*parser.parse(body), *parser.parse(b"")])
+            return _parts_of([*parser.parse(body), *parser.parse(b"")])
     except (MultipartError, UnicodeDecodeError, ValueError) as error:
         raise ValidationFailed("The multipart form cannot be read") from error
 
 
-def _fields_of(parts: Sequence[MultipartSegment | bytes | None]) -> list[tuple[str, str]]:
-    """Names and values of a form's segments; each is its head, its data in pieces, and None. Files are left out."""
-    found: list[tuple[str, str]] = []
-    segment, data = None, bytearray()
-    for part in parts:
-        if isinstance(part, MultipartSegment):
-            segment, data = part, bytearray()
-        elif part:
-            data += part
-        elif segment is not None and segment.filename is None:
-            found.append((segment.name or "", data.decode("utf-8")))
+def _parts_of(pieces: Sequence[MultipartSegment | bytes | None]) -> list[FormPart]:
+    """Each part comes as its head, its data in pieces, and None."""
+    found: list[FormPart] = []
+    head, data = None, bytearray()
+    for piece in pieces:
+        if isinstance(piece, MultipartSegment):
+            head, data = piece, bytearray()
+        elif piece:
+            data += piece
+        elif head is not None:
+            found.append(FormPart(head.name or "", head.filename, bytes(data)))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from bookbell.core.model import DeliveryState
 from bookbell.web.operation import PK
-from bookbell.web.shape import anything, choice, exact_instant, flag, listed, nullable, record, text, whole
+from bookbell.web.shape import anything, choice, exact_instant, flag, listed, nullable, record, text, uuid, whole
 
 ID = text("01976f0e-5a00-7c3d-9e21-4b7a90c1d2e3")
 _US = nullable(whole(1250))
@@ -22,6 +22,7 @@ _DELIVERY = {
     "event_id": ID,
     "event": text("BOOK_VERIFIED"),
     "book_pk": nullable(PK),
+    "webhook_uuid": nullable(uuid()),
     "state": choice(DeliveryState, "delivered"),
     "reason": nullable(text("attempts")),
     "attempt_count": whole(1),

@@ -3,33 +3,30 @@
 Source: contract 7 and 17.
 """
 
-from http import HTTPStatus
-
 from litestar import Response, get, post, put
 
-from bookbell import __version__
-from bookbell.actions import webhooks
-from bookbell.core import limits, signing, target
-from bookbell.core.attempt import Answered, Report, Request, Timings, describe
+from bookbell.actions import event_types, webhooks
+from bookbell.core import limits, target
 from bookbell.core.errors import InvalidInput, MissingParameter, WebhookNotFound
 from bookbell.core.events import TEST_BODY
 from bookbell.core.guard import judge_url
+from bookbell.core.model import Level
 from bookbell.core.policy import policy_fields, policy_from
 from bookbell.store.endpoints import Endpoint
 from bookbell.web import wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api.policy_shapes import POLICY, POLICY_FIELDS
+from bookbell.web.client_api.probe import SUCCESS, send_probe
 from bookbell.web.context import Context, context_of
 from bookbell.web.operation import JSON_BODY, Operation, Tag, bare, described, enveloped, may, need, texts_or_text
 from bookbell.web.shape import listed, nullable, record, text, whole
 
 BASE = "/v1/account/settings"
-TEST_TIMEOUT_MS = 5_000  # contract 6
-SUCCESS = "Success calling webhook endpoint"
 URL = text("https://hooks.example.net/ocrolus?tenant=7")
 CONFIGURED = record({"webhook_endpoint": nullable(URL), "events": listed(text("BOOK_VERIFIED"))})
 SECRET = text("sample_secret_value_01", minLength=limits.SECRET_CHARS_MIN, maxLength=limits.SECRET_CHARS_MAX)
-FAILURE = "Error: Failed to invoke webhook end point "
+ROTATED = bare(record({"status": {"const": "success"}, "message": {"const": "Webhook secret rotated successfully"}}))
+NOT_ROTATED = bare(record({"error": {"const": "Webhook not found"}}), "There is no such webhook.")
 
 
 @post(
@@ -69,8 +66,9 @@ async def configure(request: wire.Wire) -> Response[bytes]:
     refused = judge_url(parsed, context.guard)
     if refused is not None:
         raise InvalidInput(details=refused.detail)
+    defined = await context.database.read(event_types.defined_names, account.organization_id, Level.ACCOUNT)
     wanted = webhooks.Wanted(
-        url=url, masked=parsed.masked(), event_types=webhooks.event_types_of(names), preset=context.preset
+        url=url, masked=parsed.masked(), event_types=webhooks.event_types_of(names, defined), preset=context.preset
     )
     endpoint = await context.perform(webhooks.configure, account, wanted, context.vault.seal, context.stamp())
     return wire.ok({"webhook_endpoint": url, "events": list(endpoint.event_types)})
@@ -102,12 +100,8 @@ async def test(request: wire.Wire) -> Response[bytes]:
     endpoint = await context.database.read(webhooks.find, account)
     if endpoint is None:
         raise WebhookNotFound(f"Webhook not found for account pk {account.id}")
-    parsed = target.parse(_url(context, endpoint))
-    report = await _send_test(context, endpoint, parsed)
-    answered: dict[str, object] = {}
-    if isinstance(report.outcome, Answered):
-        answered["resp_code"] = report.outcome.status_code
-    return wire.ok({**answered, "message": _told(report, parsed)})
+    probe = await send_probe(context, endpoint, TEST_BODY)
+    return wire.ok(probe.told())
 
 
 @post(
@@ -116,11 +110,9 @@ async def test(request: wire.Wire) -> Response[bytes]:
         Operation(
             tag=Tag.WEBHOOK,
             fields=(need("secret_key", SECRET, "16 to 128 characters, of your choice."),),
-            answer=bare(
-                record({"status": {"const": "success"}, "message": {"const": "Webhook secret rotated successfully"}})
-            ),
+            answer=ROTATED,
             errors=(MissingParameter,),
-            others={404: bare(record({"error": {"const": "Webhook not found"}}), "No webhook is registered.")},
+            others={404: NOT_ROTATED},
         )
     ),
 )
@@ -166,49 +158,6 @@ async def set_policy(request: wire.Wire) -> Response[bytes]:
     params = await wire.read_params(request)
     policy = await context.perform(webhooks.set_policy, account, params.values, context.stamp())
     return wire.ok(policy_fields(policy))
-
-
-async def _send_test(context: Context, endpoint: Endpoint, parsed: target.Target) -> Report:
-    refused = judge_url(parsed, context.guard)
-    if refused is not None:
-        return Report(refused, Timings())
-    secret = None
-    if endpoint.secret_sealed is not None:
-        secret = context.vault.open(endpoint.secret_sealed, webhooks.secret_place(endpoint.id))
-    authorization = None
-    if parsed.username is not None:
-        authorization = target.authorization(parsed.username, parsed.password or "")
-    request_id, now_s = context.ambient.new_id(), context.ambient.now_ms() // 1000
-    return await context.send(
-        Request(
-            key=request_id,
-            url=parsed.url,
-            headers=signing.delivery_headers(
-                request_id, now_s, TEST_BODY, secret, authorization, f"bookbell/{__version__}"
-            ),
-            body=TEST_BODY,
-            timeout_ms_connect=TEST_TIMEOUT_MS,
-            timeout_ms_total=TEST_TIMEOUT_MS,
-        )
-    )
-
-
-def _told(report: Report, parsed: target.Target) -> str:
-    """The message in the documented words; the URL is shown without credentials."""
-    outcome = report.outcome
-    if not isinstance(outcome, Answered):
-        return f"{FAILURE}{describe(outcome)}"
-    if outcome.status_code == HTTPStatus.OK:
-        return SUCCESS
-    side = {4: "Client Error", 5: "Server Error"}.get(outcome.status_code // 100, "Unexpected Status")
-    return f"{FAILURE}{outcome.status_code} {side}: {_phrase(outcome.status_code)} for url: {parsed.url}"
-
-
-def _phrase(status_code: int) -> str:
-    try:
-        return HTTPStatus(status_code).phrase.upper()
-    except ValueError:
-        return "UNKNOWN"
 
 
 def _url(context: Context, endpoint: Endpoint) -> str:

@@ -37,7 +37,7 @@ def upgrade() -> None:
         "events",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("organization_id", sa.String(length=36), nullable=False),
-        sa.Column("account_id", sa.String(length=36), nullable=False),
+        sa.Column("account_id", sa.String(length=36), nullable=True),
         sa.Column("book_pk", sa.BigInteger(), nullable=True),
         sa.Column("type", sa.String(length=64), nullable=False),
         sa.Column("body_account", sa.LargeBinary(), nullable=True),
@@ -64,10 +64,25 @@ def upgrade() -> None:
         "organizations",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("tasks", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="organizations_pk"),
         sa.UniqueConstraint("name", name="organizations_name_unique"),
     )
+    op.create_table(
+        "event_types",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=True),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("levels", sa.String(length=16), nullable=False),
+        sa.Column("body_schema", sa.Text(), nullable=True),
+        sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="event_types_organization_id_fk"),
+        sa.PrimaryKeyConstraint("name", name="event_types_pk"),
+    )
+    op.create_index("event_types_organization_id", "event_types", ["organization_id"], unique=False)
     op.create_table(
         "accounts",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -94,6 +109,8 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("is_classified", sa.Boolean(), nullable=False),
+        sa.Column("tasks_done", sa.String(length=64), nullable=False),
+        sa.Column("is_completed", sa.Boolean(), nullable=False),
         sa.Column("book_class", sa.String(length=32), nullable=False),
         sa.Column("book_type", sa.String(length=32), nullable=False),
         sa.Column("is_public", sa.Boolean(), nullable=False),
@@ -121,13 +138,16 @@ def upgrade() -> None:
         sa.Column("organization_id", sa.String(length=36), nullable=False),
         sa.Column("account_id", sa.String(length=36), nullable=True),
         sa.Column("level", sa.String(length=8), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
         sa.Column("url_masked", sa.Text(), nullable=True),
         sa.Column("url_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("are_credentials_apart", sa.Boolean(), nullable=False),
         sa.Column("secret_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("policy", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.Column("deregistered_at", sa.BigInteger(), nullable=True),
+        sa.Column("deactivated_at", sa.BigInteger(), nullable=True),
         sa.Column("disabled_at", sa.BigInteger(), nullable=True),
         sa.Column("disabled_reason", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="endpoints_account_id_fk"),
@@ -261,6 +281,7 @@ def upgrade() -> None:
         sa.Column("page_count", sa.Integer(), nullable=False),
         sa.Column("md5", sa.String(length=32), nullable=False),
         sa.Column("blob", sa.Text(), nullable=True),
+        sa.Column("document_class", sa.String(length=32), nullable=False),
         sa.Column("image_group_pk", sa.BigInteger(), nullable=True),
         sa.Column("image_group_uuid", sa.String(length=36), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -275,6 +296,14 @@ def upgrade() -> None:
     op.create_index("mixed_documents_book_status", "mixed_documents", ["book_pk", "status"], unique=False)
     op.create_index("mixed_documents_image_group", "mixed_documents", ["image_group_pk"], unique=False)
     op.create_index(
+        "mixed_documents_deleting",
+        "mixed_documents",
+        ["pk"],
+        unique=False,
+        sqlite_where=sa.text("status = 'DELETING'"),
+        postgresql_where=sa.text("status = 'DELETING'"),
+    )
+    op.create_index(
         "mixed_documents_waiting",
         "mixed_documents",
         ["pk"],
@@ -282,6 +311,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED')"),
         postgresql_where=sa.text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED')"),
     )
+    op.create_table(
+        "discarded_blobs",
+        sa.Column("blob", sa.Text(), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("discarded_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("blob", name="discarded_blobs_pk"),
+    )
+    op.create_index("discarded_blobs_discarded_at", "discarded_blobs", ["discarded_at"], unique=False)
     op.create_table(
         "documents",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -295,6 +332,9 @@ def upgrade() -> None:
         sa.Column("page_count", sa.Integer(), nullable=False),
         sa.Column("md5", sa.String(length=32), nullable=False),
         sa.Column("blob", sa.Text(), nullable=True),
+        sa.Column("document_class", sa.String(length=32), nullable=False),
+        sa.Column("source", sa.String(length=16), nullable=False),
+        sa.Column("token_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("mixed_pk", sa.BigInteger(), nullable=True),
         sa.Column("mixed_uuid", sa.String(length=36), nullable=True),
         sa.Column("image_group_pk", sa.BigInteger(), nullable=True),
@@ -312,6 +352,14 @@ def upgrade() -> None:
     op.create_index("documents_book_status", "documents", ["book_pk", "status"], unique=False)
     op.create_index("documents_image_group_pk", "documents", ["image_group_pk"], unique=False)
     op.create_index("documents_mixed_pk", "documents", ["mixed_pk"], unique=False)
+    op.create_index(
+        "documents_deleting",
+        "documents",
+        ["pk"],
+        unique=False,
+        sqlite_where=sa.text("status = 'DELETING'"),
+        postgresql_where=sa.text("status = 'DELETING'"),
+    )
     op.create_index(
         "documents_waiting",
         "documents",
