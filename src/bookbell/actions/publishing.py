@@ -3,13 +3,16 @@
 Cost for each event: one row, one delivery row for each endpoint that wants it, one update of each sleeping lane.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from bookbell.actions.stamp import Stamp
-from bookbell.core.events import DocumentStatuses, Draft, body, needs_documents
-from bookbell.core.fanout import plan
+from bookbell.core.events import DocumentStatuses, Draft, body, needs_documents, subject_pk
+from bookbell.core.fanout import lane_of, plan
 from bookbell.core.model import Book, Delivery, DeliveryId, DeliveryState, Event, EventId, LaneId, Level, Listener
+from bookbell.core.policy import Order, Policy, policy_from
 from bookbell.store import books, deliveries, events, lanes
 from bookbell.store.database import Tx
 
@@ -21,9 +24,9 @@ def publish(tx: Tx, book: Book, drafts: Sequence[Draft], stamp: Stamp) -> frozen
     statuses = books.document_statuses(tx, book) if any(map(needs_documents, drafts)) else ()
     happened = [_event(book, draft, statuses, stamp) for draft in drafts]
     listening = events.listeners(tx, book.organization_id, book.account_id, {event.type for event in happened})
-    planned = [(event, plan(event, listening)) for event in happened]
-    events.insert_events(tx, [replace(event, matched_count=len(told)) for event, told in planned])
-    due = [_delivery(event, listener, stamp) for event, told in planned for listener in told]
+    planned = [(event, draft, plan(event, listening)) for event, draft in zip(happened, drafts, strict=True)]
+    events.insert_events(tx, [replace(event, matched_count=len(told)) for event, _, told in planned])
+    due = [_delivery(event, draft, listener, stamp) for event, draft, told in planned for listener in told]
     if not due:
         return frozenset()
     deliveries.insert_deliveries(tx, due)
@@ -46,15 +49,23 @@ def _event(book: Book, draft: Draft, statuses: DocumentStatuses, stamp: Stamp) -
     )
 
 
-def _delivery(event: Event, listener: Listener, stamp: Stamp) -> Delivery:
+@lru_cache(1_024)
+def _policy(text: str) -> Policy:
+    return policy_from(json.loads(text))
+
+
+def _delivery(event: Event, draft: Draft, listener: Listener, stamp: Stamp) -> Delivery:
+    policy = _policy(listener.policy)
     return Delivery(
         id=DeliveryId(stamp.new_id()),
         organization_id=event.organization_id,
         endpoint_id=listener.endpoint_id,
-        lane_id=listener.lane_id,
+        lane_id=lane_of(listener, policy, event.book_pk),
         event_id=event.id,
         state=DeliveryState.PENDING,
         attempt_count=0,
         due_at=stamp.at,
         created_at=stamp.at,
+        queue_pk=event.book_pk if policy.order is Order.BOOK else None,
+        subject_pk=subject_pk(draft) if policy.collapse else None,
     )

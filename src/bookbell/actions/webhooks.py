@@ -14,7 +14,7 @@ from bookbell.core.catalogue import canonical_account_name
 from bookbell.core.errors import InvalidInput, ValidationFailed, WebhookNotFound
 from bookbell.core.model import Account, EndpointId, LaneId, Level
 from bookbell.core.policy import Policy, policy_from
-from bookbell.store import deliveries, endpoints, lanes
+from bookbell.store import circuits, deliveries, endpoints, lanes
 from bookbell.store.database import Tx
 from bookbell.store.endpoints import Endpoint
 
@@ -49,16 +49,18 @@ def configure(tx: Tx, account: Account, wanted: Wanted, seal: Seal, stamp: Stamp
         base,
         url_masked=wanted.masked,
         url_sealed=seal(wanted.url, url_place(base.id)),
-        updated_at=_later(base, stamp),
+        updated_at=later(base, stamp),
         deregistered_at=None,
         disabled_at=None,
         disabled_reason=None,
+        resumed_at=stamp.at,
         event_types=wanted.event_types,
     )
     endpoints.save_endpoint(tx, changed)
     endpoints.replace_subscriptions(tx, account.organization_id, changed.id, wanted.event_types)
-    lanes.wake(tx, {changed.lane_id: stamp.at})
-    return Published(changed, frozenset({changed.lane_id}))
+    reset = circuits.reset_circuits(tx, changed.id)
+    lanes.wake(tx, dict.fromkeys(reset, stamp.at))
+    return Published(changed, reset)
 
 
 def deregister(tx: Tx, account: Account, stamp: Stamp) -> Published[None]:
@@ -72,16 +74,18 @@ def deregister(tx: Tx, account: Account, stamp: Stamp) -> Published[None]:
         url_masked=None,
         url_sealed=None,
         secret_sealed=None,
-        updated_at=_later(old, stamp),
+        updated_at=later(old, stamp),
         deregistered_at=stamp.at,
     )
     endpoints.save_endpoint(tx, gone)
     endpoints.replace_subscriptions(tx, account.organization_id, old.id, ())
     # The lock waits for publishers in flight; the next statement sees what they left. One that comes later makes the
     # lane due, and its owner cancels.
-    lanes.lock(tx, old.lane_id)
-    deliveries.cancel_pending(tx, old.lane_id, reason="deregistered", at=stamp.at)
-    return Published(None, frozenset({old.lane_id}))
+    all_lanes = lanes.of_endpoint(tx, old.id)
+    for lane_id in all_lanes:
+        lanes.lock(tx, lane_id)
+        deliveries.cancel_pending(tx, lane_id, reason="deregistered", at=stamp.at)
+    return Published(None, frozenset(all_lanes))
 
 
 def find(tx: Tx, account: Account) -> Endpoint | None:
@@ -94,7 +98,7 @@ def rotate_secret(tx: Tx, account: Account, secret: str, seal: Seal, stamp: Stam
     """From the next attempt on, sign with this secret. Raises: WebhookNotFound, ValidationFailed."""
     check_secret(secret)
     old = _demand(tx, account)
-    changed = replace(old, secret_sealed=seal(secret, secret_place(old.id)), updated_at=_later(old, stamp))
+    changed = replace(old, secret_sealed=seal(secret, secret_place(old.id)), updated_at=later(old, stamp))
     endpoints.save_endpoint(tx, changed)
     return Published(changed, frozenset({old.lane_id}))
 
@@ -103,8 +107,11 @@ def set_policy(tx: Tx, account: Account, fields: dict[str, Any], stamp: Stamp) -
     """Deliver by this policy from now on. Raises: WebhookNotFound, ValidationFailed."""
     policy = policy_from(fields)
     old = _demand(tx, account)
-    endpoints.save_endpoint(tx, replace(old, policy=json.dumps(fields), updated_at=_later(old, stamp)))
-    return Published(policy, frozenset({old.lane_id}))
+    endpoints.save_endpoint(tx, replace(old, policy=json.dumps(fields), updated_at=later(old, stamp)))
+    made = lanes.of_endpoint(tx, old.id)
+    for part in range(len(made), policy.lanes):
+        lanes.insert_lane(tx, LaneId(stamp.new_id()), old.organization_id, old.id, part=part)
+    return Published(policy, frozenset(made))
 
 
 def check_secret(secret: str) -> None:
@@ -155,6 +162,6 @@ def _new_endpoint(tx: Tx, account: Account, wanted: Wanted, stamp: Stamp) -> End
     return new
 
 
-def _later(endpoint: Endpoint, stamp: Stamp) -> int:
+def later(endpoint: Endpoint, stamp: Stamp) -> int:
     """The instant of a change; always later than the last, for the lane's owner tells versions apart by it."""
     return max(stamp.at, endpoint.updated_at + 1)

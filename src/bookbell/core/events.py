@@ -36,6 +36,14 @@ class Draft:
     tasks: tuple[str, ...] = ()
 
 
+def subject_pk(draft: Draft) -> int | None:
+    """The document whose state this tells, so that a later event of it supersedes this one; None if it tells another
+    thing, such as a finding.
+    """
+    is_status = draft.document is not None and not draft.type.startswith(_DETECT_PREFIX)
+    return draft.document.pk if is_status and draft.document is not None else None
+
+
 def needs_documents(draft: Draft) -> bool:
     """Whether the body lists the documents of the book."""
     return TYPES[draft.type].subject in _WITH_DOCUMENTS

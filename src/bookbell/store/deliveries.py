@@ -4,11 +4,12 @@ Per delivery there is one inserted row, one attempt row and one update, all in b
 delivery: its lane has one owner, and recording demands the lane's epoch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Executable, bindparam, case, insert, literal, select, union_all, update
+from sqlalchemy import ColumnElement, Executable, bindparam, case, exists, insert, literal, select, union_all, update
 
 from bookbell.core.model import (
     AttemptId,
@@ -22,7 +23,7 @@ from bookbell.core.model import (
 )
 from bookbell.store.database import Tx
 from bookbell.store.lanes import PENDING, lock_epochs
-from bookbell.store.schema import attempts, deliveries, events
+from bookbell.store.schema import NEVER_AT, attempts, deliveries, events
 
 LOOK_LANES_MAX = 32
 """Lanes in one statement of `due`; a compound SELECT is bounded, and so is the planner's patience."""
@@ -30,7 +31,11 @@ LOOK_LANES_MAX = 32
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A delivery that is due, with the exact bytes to send. attempt_count: attempts made before."""
+    """A delivery that is due, with the exact bytes to send.
+
+    attempt_count: attempts made before, probe_count of them as probes; queue_pk: the book whose order is kept;
+    is_head: no earlier delivery of that book is pending.
+    """
 
     id: DeliveryId
     lane_id: LaneId
@@ -40,6 +45,9 @@ class Due:
     due_at: int
     created_at: int
     body: bytes
+    probe_count: int = 0
+    queue_pk: int | None = None
+    is_head: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +85,8 @@ class Result:
     due_at: int
     finished_at: int | None
     reason: str | None
+    probe_count: int = 0
+    queue_pk: int | None = None
 
 
 _INSERT = insert(deliveries)
@@ -99,6 +109,8 @@ def insert_deliveries(tx: Tx, new: Sequence[Delivery]) -> None:
                 "created_at": each.created_at,
                 "finished_at": each.finished_at,
                 "reason": each.reason,
+                "queue_pk": each.queue_pk,
+                "subject_pk": each.subject_pk,
             }
             for each in new
         ],
@@ -135,6 +147,8 @@ def _due(lane_count: int) -> Executable:
                 deliveries.c.attempt_count,
                 deliveries.c.due_at,
                 deliveries.c.created_at,
+                deliveries.c.probe_count,
+                deliveries.c.queue_pk,
             )
             .where(
                 deliveries.c.lane_id == bindparam(f"lane_{index}"),
@@ -156,11 +170,26 @@ def _due(lane_count: int) -> Executable:
                 head.c.due_at,
                 head.c.created_at,
                 case((is_org, events.c.body_org), else_=events.c.body_account),
+                head.c.probe_count,
+                head.c.queue_pk,
+                case((head.c.queue_pk.is_(None), 1), (_has_earlier(head), 0), else_=1),
             ).join(events, events.c.id == head.c.event_id)
         )
     if lane_count == 1:
         return parts[0]
     return union_all(*parts)
+
+
+def _has_earlier(row: Any) -> ColumnElement[bool]:
+    """Whether an earlier delivery of this one's book is pending in its lane."""
+    earlier = deliveries.alias("earlier")
+    return exists().where(
+        earlier.c.lane_id == row.c.lane_id,
+        earlier.c.queue_pk == row.c.queue_pk,
+        earlier.c.queue_pk.is_not(None),
+        earlier.c.state == PENDING,
+        earlier.c.id < row.c.id,
+    )
 
 
 _INSERT_ATTEMPT = insert(attempts)
@@ -173,6 +202,7 @@ _SETTLE = (
         due_at=bindparam("next_at"),
         finished_at=bindparam("ended_at"),
         reason=bindparam("why"),
+        probe_count=bindparam("probes"),
     )
 )
 
@@ -199,12 +229,63 @@ def record(tx: Tx, results: Sequence[Result]) -> frozenset[LaneId]:
                     "next_at": result.due_at,
                     "ended_at": result.finished_at,
                     "why": result.reason,
+                    "probes": result.probe_count,
                 }
             )
     tx.execute(_INSERT_ATTEMPT, rows)
     if settled:
         tx.execute(_SETTLE, settled)
+    ended = {
+        (result.lane_id, result.queue_pk)
+        for result in results
+        if result.queue_pk is not None and result.finished_at is not None and result.lane_id not in lost
+    }
+    promote(tx, ended)
     return frozenset(lost)
+
+
+_PROMOTE = (
+    update(deliveries)
+    .where(
+        deliveries.c.id
+        == select(deliveries.c.id)
+        .where(
+            deliveries.c.lane_id == bindparam("lane"),
+            deliveries.c.queue_pk == bindparam("queue"),
+            deliveries.c.queue_pk.is_not(None),
+            deliveries.c.state == PENDING,
+        )
+        .order_by(deliveries.c.id)
+        .limit(1)
+        .scalar_subquery(),
+        deliveries.c.due_at == NEVER_AT,
+    )
+    .values(due_at=deliveries.c.created_at)
+)
+_DEFER = (
+    update(deliveries)
+    .where(
+        deliveries.c.id.in_(bindparam("ids", expanding=True)),
+        deliveries.c.state == PENDING,
+        _has_earlier(deliveries),
+    )
+    .values(due_at=NEVER_AT)
+)
+
+
+def promote(tx: Tx, queues: Collection[tuple[LaneId, int | None]]) -> None:
+    """Let the first that waits in each of these queues (lane and book) be due. The lanes are held by the caller."""
+    if queues:
+        tx.execute(_PROMOTE, [{"lane": lane_id, "queue": pk} for lane_id, pk in sorted(queues, key=str)])
+
+
+def defer(tx: Tx, waiting: Sequence[Due]) -> None:
+    """Take these deliveries, all of one lane, out of what is due until the earlier ones of their books have ended.
+
+    The lane is locked first, in a statement of its own: so nothing can end between the look at it and the write.
+    """
+    lock_epochs(tx, [waiting[0].lane_id])
+    tx.execute(_DEFER, {"ids": [due.id for due in waiting]})
 
 
 def _columns(row: AttemptRow) -> dict[str, object]:

@@ -29,6 +29,8 @@ class Endpoint:
     deregistered_at: int | None
     disabled_at: int | None
     disabled_reason: str | None
+    paused_at: int | None = None
+    resumed_at: int | None = None
     event_types: tuple[str, ...] = ()
 
     @property
@@ -47,7 +49,23 @@ def find_account_endpoint(tx: Tx, organization_id: OrganizationId, account_id: A
     query = (
         select(endpoints, lanes.c.id.label("lane_id"))
         .join(lanes, lanes.c.endpoint_id == endpoints.c.id)
-        .where(endpoints.c.organization_id == organization_id, endpoints.c.account_id == account_id)
+        .where(endpoints.c.organization_id == organization_id, endpoints.c.account_id == account_id, lanes.c.part == 0)
+    )
+    row = tx.execute(query).first()
+    return None if row is None else _endpoint(row, _event_types(tx, row.id))
+
+
+def find_endpoint(tx: Tx, organization_id: OrganizationId, endpoint_id: str) -> Endpoint | None:
+    """A registered webhook of this organization, of either level."""
+    query = (
+        select(endpoints, lanes.c.id.label("lane_id"))
+        .join(lanes, lanes.c.endpoint_id == endpoints.c.id)
+        .where(
+            endpoints.c.organization_id == organization_id,
+            endpoints.c.id == endpoint_id,
+            endpoints.c.deregistered_at.is_(None),
+            lanes.c.part == 0,
+        )
     )
     row = tx.execute(query).first()
     return None if row is None else _endpoint(row, _event_types(tx, row.id))
@@ -95,6 +113,8 @@ def _changing(endpoint: Endpoint) -> dict[str, Any]:
         "deregistered_at": endpoint.deregistered_at,
         "disabled_at": endpoint.disabled_at,
         "disabled_reason": endpoint.disabled_reason,
+        "paused_at": endpoint.paused_at,
+        "resumed_at": endpoint.resumed_at,
     }
 
 
