@@ -16,6 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import event
 
+from bookbell.actions import webhooks
 from bookbell.ambient import uuid7_text
 from bookbell.core.attempt import Answered, Outcome, Report, Request, Timings
 from bookbell.core.model import Account
@@ -28,12 +29,12 @@ from bookbell.store.database import Database, Tx
 from bookbell.store.lanes import LaneConfig
 from bookbell.store.schema import attempts
 from bookbell.store.schema import deliveries as table
-from world import START, World
+from world import START, World, stamp
 
 P = ParamSpec("P")
 T = TypeVar("T")
 OK: Outcome = Answered(200)
-POLL_MS = 60_000  # long, so that what is found on time was not found by polling
+POLL_MS = 600_000  # long, so that what is found on time was not found by polling
 SWEEP_MS = 3_600_000
 
 
@@ -292,12 +293,18 @@ class Scene:
         self.network = Network(self.simulation)
         self.accounts: dict[str, Account] = {}
 
-    def receiver(self, name: str, outcome: Outcome = OK, after_ms: int = 5) -> str:
+    def receiver(self, name: str, outcome: Outcome = OK, after_ms: int = 5, **policy: Any) -> str:
         url = f"http://{name}.example/hook"
         self.accounts[url] = self.world.account(name)
         self.world.webhook(self.accounts[url], "DOC_VERIFIED", url=url)
+        if policy:
+            self.world.db.write_now(webhooks.set_policy, self.accounts[url], policy, stamp())
         self.network.receivers[url] = lambda _count: (outcome, after_ms)
         return url
+
+    def answer(self, url: str, outcome: Outcome = OK, after_ms: int = 5) -> None:
+        """From now on the receiver does this."""
+        self.network.receivers[url] = lambda _count: (outcome, after_ms)
 
     def publish(self, url: str, count: int) -> None:
         self.world.publish(self.accounts[url], count, at=self.simulation.now_ms())
@@ -308,6 +315,12 @@ class Scene:
     def states(self) -> Counter[str]:
         def count(tx: Tx) -> Counter[str]:
             return Counter(row.state for row in tx.execute(table.select()))
+
+        return self.world.db.read_now(count)
+
+    def reasons(self) -> Counter[str | None]:
+        def count(tx: Tx) -> Counter[str | None]:
+            return Counter(row.reason for row in tx.execute(table.select()))
 
         return self.world.db.read_now(count)
 

@@ -2,7 +2,6 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,16 +12,9 @@ from bookbell.store.database import Tx
 from bookbell.store.history import DeliveryQuery
 from bookbell.store.schema import deliveries as table
 from simulated import OK, InlineDatabase, Scene, stop
-from world import World, stamp, world_in
+from world import World, stamp
 
 HOUR = 3_600_000
-
-
-@pytest.fixture
-def world(database_url: str) -> Iterator[World]:
-    database = InlineDatabase(database_url)
-    yield world_in(database)
-    database.close()
 
 
 def test_everything_due_is_delivered_once_and_lanes_are_given_back(world: World) -> None:

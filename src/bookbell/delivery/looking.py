@@ -7,7 +7,6 @@ superseded is cancelled; what nobody wants any more is cancelled too.
 from bookbell.core import limits
 from bookbell.core.circuit import after_change
 from bookbell.core.model import LaneId, Level
-from bookbell.core.policy import Policy
 from bookbell.delivery.lane import Lane
 from bookbell.delivery.parts import Hold
 from bookbell.store import circuits, deliveries, holding, lanes
@@ -85,7 +84,7 @@ class Looking:
         if lane.config.deregistered_at is not None or not lane.may_send(now):
             lane.forget_buffer()
             return
-        if self._must_walk(lane):
+        if self._must_walk(lane) or self._must_expire(lane, due, now):
             return
         if due:
             lane.body_bytes = max(1024, *(len(each.body) for each in due))
@@ -103,13 +102,14 @@ class Looking:
                 await self._database.write(deliveries.cancel_pending, lane.id, reason="deregistered", at=now)
             return
         assert lane.destination is not None
-        policy = lane.destination.policy
         if lane.circuit is not lane.saved_circuit and lane.circuit.opened_at is None:
             await self._save_circuit(lane)
         if self._must_walk(lane):
             await self._walk(lane, now)
-        if not lane.may_send(now):
-            await self._expire(lane, due, policy, now)
+        if self._must_expire(lane, due, now):
+            before = now - lane.hold_ms
+            await self._database.write(holding.expire, lane.id, lane.epoch, before=before, at=now)
+            self._hold.starve(lane)
         elif waiting := [each for each in due if not each.is_head and each.id not in lane.held]:
             await self._database.write(deliveries.defer, waiting)
             self._hold.starve(lane)
@@ -120,12 +120,12 @@ class Looking:
         await self._database.write(circuits.save_circuits, [(lane.id, lane.epoch, circuit)])
         lane.saved_circuit = circuit
 
-    async def _expire(self, lane: Lane, due: list[Due], policy: Policy, now: int) -> None:
-        before = now - policy.hold_ms_max
-        if due and due[0].due_at <= before and due[0].id not in lane.held:
-            count = await self._database.write(holding.expire, lane.id, lane.epoch, before=before, at=now)
-            if count:
-                self._hold.starve(lane)
+    def _must_expire(self, lane: Lane, due: list[Due], now: int) -> bool:
+        """Whether the endpoint is down and the first that waits has been held for too long; nothing is in hand."""
+        if lane.config is None or lane.held or not due:
+            return False
+        is_down = lane.config.is_resting or lane.circuit.opened_at is not None
+        return is_down and due[0].due_at <= now - lane.hold_ms
 
     def _must_walk(self, lane: Lane) -> bool:
         """Whether superseded events are to be cancelled before anything is sent: once for each probe."""

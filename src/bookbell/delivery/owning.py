@@ -10,7 +10,8 @@ from bookbell.store import lanes, workers
 from bookbell.store.schema import NEVER_AT
 
 OVERSLEPT_MS = 5_000
-OVERDUE_MS = 1_000  # a worker that has its share leaves a due lane to others for that long
+LEFT_OVER_MS = 1_000  # a worker that has its share leaves a due lane to others for that long
+SETTLING_TURNS = 3  # after handing lanes over, so long until others have taken them and said so
 PRESENT_MS_MIN = 10_000
 
 
@@ -23,6 +24,8 @@ class Owning:
         self._ambient = hold.ambient
         self._database = hold.database
         self._others: list[int] = []
+        self._seen: dict[LaneId, int] = {}
+        self._settling_turns = 0
         self.poll_at = 0
 
     async def acquire(self, rung: set[LaneId], *, is_poll: bool) -> None:
@@ -52,12 +55,19 @@ class Owning:
 
     async def _candidates(self, count: int) -> list[LaneId]:
         owned, now = self._hold.lanes, self._ambient.now_ms()
+        found, next_at = await self._database.read(lanes.candidates, owner=self._parts.worker, now=now, count=count)
+        self._poll_by(next_at)
+        free = [lane_id for lane_id in found if lane_id not in owned]
         is_full = bool(self._others) and len(owned) >= share_of(len(owned), self._others)
-        found, next_at = await self._database.read(
-            lanes.candidates, owner=self._parts.worker, now=now - OVERDUE_MS if is_full else now, count=count
-        )
-        self._poll_by(next_at + OVERDUE_MS if is_full else next_at)
-        return [lane_id for lane_id in found if lane_id not in owned]
+        return self._left_over(free) if is_full else free
+
+    def _left_over(self, free: list[LaneId]) -> list[LaneId]:
+        """Those of these lanes that no worker with fewer lanes has taken for a while."""
+        now = self._ambient.monotonic_ms()
+        self._seen = {lane_id: self._seen.get(lane_id, now) for lane_id in free}
+        if free:
+            self._poll_by(self._ambient.now_ms() + LEFT_OVER_MS)
+        return [lane_id for lane_id, since in self._seen.items() if now >= since + LEFT_OVER_MS]
 
     def _sending_ms(self) -> int:
         """A worker that cannot renew stops sending before its lease ends."""
@@ -81,8 +91,7 @@ class Owning:
         if given:
             hold_ms = {lane.id: lane.hold_ms for lane in given}
             due = await self._database.write(lanes.park, hold_ms, owner=self._parts.worker)
-            is_leaving = any(lane.is_leaving for lane in given)
-            self._poll_by(min(due.values(), default=NEVER_AT) + (OVERDUE_MS if is_leaving else 0))
+            self._poll_by(min(due.values(), default=NEVER_AT))
         telemetry.LANES_OWNED.set(len(self._hold.lanes))
 
     def _poll_by(self, instant: int) -> None:
@@ -123,7 +132,9 @@ class Owning:
         self._others = await self._database.write(
             workers.report, self._parts.worker, lane_count=count, at=now, since=since
         )
-        self._hand_over(surplus(len(self._hold.lanes), self._others))
+        self._settling_turns = max(0, self._settling_turns - 1)
+        if not self._settling_turns:
+            self._hand_over(surplus(len(self._hold.lanes), self._others))
         await self._ambient.sleep_ms(self._parts.presence_ms)
 
     def _hand_over(self, count: int) -> None:
@@ -134,6 +145,7 @@ class Owning:
             lane.is_leaving = True
             lane.forget_buffer()
             self._hold.tend(lane)
+            self._settling_turns = SETTLING_TURNS
 
     async def depart(self) -> None:
         """Say that this worker is not there any more."""
