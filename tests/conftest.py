@@ -3,6 +3,7 @@
 import itertools
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +19,22 @@ from sqlalchemy.engine import make_url
 
 from bookbell.store.database import Database
 from bookbell.store.upgrade import upgrade
+from in_process import Cast, Peopled, with_cast
 from simulated import InlineDatabase
 from world import World, world_in
 
+MEMORY_FOLDER, MEMORY_BYTES_MIN = Path("/dev/shm"), 2 * 1024**3
 _numbers = itertools.count()
 
 # Simulated outages log thousands of tracebacks; drawing them for a terminal takes longer than the tests.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def pytest_configure() -> None:
+    """Write to memory where there is enough: a test waits for the disk most of its time, and does not test it."""
+    if MEMORY_FOLDER.is_dir() and shutil.disk_usage(MEMORY_FOLDER).free > MEMORY_BYTES_MIN:
+        os.environ.setdefault("TMPDIR", str(MEMORY_FOLDER))
+        tempfile.tempdir = None  # found out again
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +43,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     folder = Path(tempfile.mkdtemp(prefix="bookbell-pg-"))
     server = get_server(folder, cleanup_mode="delete")
     url = str(server.get_uri())
-    for setting in ("fsync = off", "full_page_writes = off"):
+    for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off"):
         _administer(url, f"ALTER SYSTEM SET {setting}")  # nobody pulls the plug of a test
     _administer(url, "SELECT pg_reload_conf()")
     _administer(url, "CREATE DATABASE template_bookbell")
@@ -83,6 +93,43 @@ def world(database_url: str) -> Iterator[World]:
     database = InlineDatabase(database_url)
     yield world_in(database)
     database.close()
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Cast]:
+    """A migrated SQLite file with the cast in it: copying it is quicker than making it."""
+    path = tmp_path_factory.mktemp("template") / "bookbell.db"
+    database = Database(f"sqlite:///{path}")
+    upgrade(database)
+    cast = with_cast(database)
+    database.close()
+    return path, cast
+
+
+@pytest.fixture
+def peopled_sqlite(_sqlite_template: tuple[Path, Cast], tmp_path: Path) -> Iterator[Peopled]:
+    """A fresh SQLite file with the cast in it."""
+    template, cast = _sqlite_template
+    path = tmp_path / "bookbell.db"
+    shutil.copy(template, path)
+    database = Database(f"sqlite:///{path}")
+    yield Peopled(database, cast, tmp_path / "blobs")
+    database.close()
+
+
+@pytest.fixture
+def peopled_postgresql(postgresql_url: str, tmp_path: Path) -> Iterator[Peopled]:
+    """A fresh PostgreSQL database with the cast in it."""
+    database = Database(postgresql_url)
+    yield Peopled(database, with_cast(database), tmp_path / "blobs")
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def peopled(request: pytest.FixtureRequest) -> Peopled:
+    """A fresh database with the cast in it, on both kinds."""
+    found: Peopled = request.getfixturevalue(f"peopled_{request.param}")
+    return found
 
 
 def _named(url: str, name: str) -> str:

@@ -45,6 +45,7 @@ class Service:
             "BOOKBELL_PIPELINE_TOKEN": PIPELINE,
             "BOOKBELL_ALLOW_NETWORKS": "127.0.0.0/8",
             "BOOKBELL_LEASE_MS": "2000",
+            "BOOKBELL_RATE_LIMIT_PER_S": "0",
             "PYTHONWARNINGS": "default",
             **{f"BOOKBELL_{name.upper()}": value for name, value in settings.items()},
         }
@@ -146,12 +147,15 @@ def sign_up(url: str, organization: str, *names: str) -> list[Client]:
     """An organization with an account for each name."""
     operator = ApiClient(url, OPERATOR)
     made = operator.post("/platform/v1/organizations", {"name": organization})
-    clients = []
-    for name in names:
-        account = operator.post(f"/platform/v1/organizations/{made['id']}/accounts", {"name": name})
-        api = ApiClient(url).signed_in(account["client_id"], account["client_secret"])
-        clients.append(Client(api, account["client_id"], account["client_secret"], made["id"]))
-    return clients
+    return [add_account(url, made["id"], name) for name in names]
+
+
+def add_account(url: str, organization_id: str, name: str, role: str = "standard") -> Client:
+    """Another account of an organization, signed in."""
+    operator = ApiClient(url, OPERATOR)
+    account = operator.post(f"/platform/v1/organizations/{organization_id}/accounts", {"name": name, "role": role})
+    api = ApiClient(url).signed_in(account["client_id"], account["client_secret"])
+    return Client(api, account["client_id"], account["client_secret"], organization_id)
 
 
 def fill_book(client: Client, name: str, document_count: int) -> list[str]:
@@ -189,4 +193,15 @@ def pdf(page_count: int, title: str) -> bytes:
     return written.getvalue()
 
 
-__all__ = ["ApiError", "Client", "Service", "fill_book", "pdf", "running", "sign_up", "until", "verify_all"]
+__all__ = [
+    "ApiError",
+    "Client",
+    "Service",
+    "add_account",
+    "fill_book",
+    "pdf",
+    "running",
+    "sign_up",
+    "until",
+    "verify_all",
+]

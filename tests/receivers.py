@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,16 +14,26 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256  # the default drops connections that come at once, and each waits a second
 
+    def handle_error(self, _request: Any, _address: Any) -> None:
+        """Whoever broke off is told by the other side's report."""
+
 
 class Receiver:
     """A receiver that answers with a status and keeps what it was sent. answer may be changed at any time."""
 
-    def __init__(self, status: int = 200, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int = 200, headers: dict[str, str] | None = None, *, context: ssl.SSLContext | None = None
+    ) -> None:
+        """context: to serve behind TLS; a failed handshake is left to the other side."""
         self.status = status
         self.headers = headers or {}
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), self._handler())
+        if context is not None:
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}/hook"
         threading.Thread(target=self._server.serve_forever, args=[0.02], daemon=True).start()
@@ -35,6 +46,11 @@ class Receiver:
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+    def forget(self) -> None:
+        """Forget the requests that have come so far."""
+        with self._lock:
+            self.requests.clear()
 
     def ids(self) -> list[str]:
         """The request ids of all requests, in order of arrival, repeats included."""

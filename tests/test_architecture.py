@@ -132,6 +132,12 @@ def test_every_route_is_documented() -> None:
                 assert f"`{method} {shown}`" in text, f"{method} {shown} is in no page of docs/"
 
 
+def test_every_route_describes_itself() -> None:
+    """How: the docstring of web/operation.py."""
+    missing = [path for handler in ROUTES if "operation" not in handler.opt for path in handler.paths]
+    assert missing == []
+
+
 def test_every_event_type_is_documented() -> None:
     text = documentation()
     for name in catalogue.names():

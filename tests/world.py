@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import dataclass
 
-from bookbell.actions import accounts, books, reports, uploads, webhooks
+from bookbell.actions import accounts, books, org_webhooks, reports, uploads, webhooks
 from bookbell.actions.books import BookKey, NewBook
 from bookbell.actions.reports import ClassifiedPart, ClassifiedReport, DocumentReport
 from bookbell.actions.stamp import Stamp
@@ -13,6 +13,7 @@ from bookbell.core.model import Account, Book, DocumentStatus, LaneId, MixedDocu
 from bookbell.store.database import Database
 from bookbell.store.endpoints import Endpoint
 
+TERMS = org_webhooks.Terms(count_max=5, preset="standard")
 START = 1_750_000_000_000
 _numbers = itertools.count(1)
 
@@ -20,6 +21,11 @@ _numbers = itertools.count(1)
 def new_id() -> str:
     """A fresh UUID version 7 whose order is that of its making."""
     return uuid7_text(START, 0, next(_numbers))
+
+
+def new_md5() -> str:
+    """The digest of content that is in no other file."""
+    return f"{next(_numbers):032x}"
 
 
 def stamp(at: int = START) -> Stamp:
@@ -32,6 +38,16 @@ def seal(text: str, place: str) -> bytes:
     return f"{place}|{text}".encode()
 
 
+class Plain:
+    """A vault for tests that need no secrecy."""
+
+    def seal(self, text: str, place: str) -> bytes:
+        return seal(text, place)
+
+    def open(self, sealed: bytes, place: str) -> str:
+        return sealed.decode().removeprefix(f"{place}|")
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """One organization in a database, and the ways to change it."""
@@ -39,10 +55,10 @@ class World:
     db: Database
     organization: Organization
 
-    def account(self, name: str = "one") -> Account:
+    def account(self, name: str = "one", role: Role = Role.STANDARD) -> Account:
         """Another account."""
         wanted = accounts.NewAccount(
-            name=name, role=Role.STANDARD, email=None, client_id=f"client-{next(_numbers)}", secret_hash="hash"
+            name=name, role=role, email=None, client_id=f"client-{next(_numbers)}", secret_hash="hash"
         )
         return self.db.write_now(accounts.create_account, self.organization.id, wanted, stamp())
 
@@ -65,9 +81,7 @@ class World:
 
     def documents(self, account: Account, book: Book, count: int) -> list[str]:
         """Classified documents in a book, cut out of one mixed document. Gives their uuids."""
-        upload = Upload(
-            book=BookKey(pk=book.pk, uuid=None), name="mixed.pdf", blob="b", md5=f"{next(_numbers):032x}", page_count=1
-        )
+        upload = Upload(book=BookKey(pk=book.pk, uuid=None), name="mixed.pdf", blob="b", md5=new_md5(), page_count=1)
         mixed = self.db.write_now(uploads.upload_mixed, account, upload, stamp()).value
         assert isinstance(mixed, MixedDocument)
         report = ClassifiedReport(uuid=mixed.uuid, parts=tuple(ClassifiedPart() for _ in range(count)))

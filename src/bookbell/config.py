@@ -6,11 +6,14 @@ from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, get_type_hints
+from urllib.parse import urlsplit
 
 from bookbell.core import limits
+from bookbell.core.policy import PRESETS
 
 Network = IPv4Network | IPv6Network
 PREFIX = "BOOKBELL_"
+DATABASES = ("postgresql://", "postgresql+psycopg://", "postgres://", "sqlite:///")
 
 
 class SettingsError(Exception):
@@ -46,12 +49,25 @@ class Settings:
     )
     allow_short_hosts: bool = _setting(False, "Whether a receiver's host may have no dot, e.g. localhost.")
     preset: str = _setting("standard", "Delivery policy of a new endpoint: standard or ocrolus.")
+    org_webhooks_max: int = _setting(limits.ORG_WEBHOOKS_MAX, "The most org-level webhooks an organization may have.")
     proxy: str = _setting("", "Proxy for requests to receivers, http://host:port; then the proxy guards addresses.")
     lease_ms: int = _setting(10_000, "How long a worker owns a lane without renewing; a dead one's move after that.")
     shutdown_ms: int = _setting(20_000, "How long a stopping process waits for requests in flight.")
     upload_bytes_max: int = _setting(limits.UPLOAD_BYTES_MAX, "Largest file a client may upload.")
+    rate_limit_per_s: int = _setting(
+        limits.REQUESTS_PER_S, "Requests an organization may make in a second, per API process; 0 means no limit."
+    )
+    always_200: bool = _setting(
+        False, "Whether v1 answers errors with HTTP 200 and the status in the body only; 413, 429 and 5xx stay."
+    )
     simulator_delay_ms: int = _setting(1_500, "How long the simulator takes for one step of a document.")
     log_format: str = _setting("text", "text for people or json for machines.")
+
+    def __post_init__(self) -> None:
+        """Raises: SettingsError for a value that no process could work with."""
+        for name, is_right, wanted in _checks(self):
+            if not is_right:
+                raise SettingsError(f"{PREFIX}{name.upper()} cannot be used: {wanted}.")
 
     @property
     def database(self) -> str:
@@ -81,6 +97,38 @@ def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
             values[key] = _parsed(name, text, types[key])
     values |= {key: value for key, value in overrides.items() if value is not None}
     return Settings(**values)
+
+
+def _checks(settings: Settings) -> list[tuple[str, bool, str]]:
+    """Field, whether its value can be used, and what is wanted."""
+    return [
+        (
+            "database_url",
+            _is_database(settings.database_url),
+            "postgresql://user:password@host/name or sqlite:///file is expected",
+        ),
+        ("host", bool(settings.host), "an address to listen on is expected"),
+        ("port", 0 <= settings.port <= 65_535, "a port from 0 to 65535 is expected"),
+        ("preset", settings.preset in PRESETS, f"one of {', '.join(PRESETS)} is expected"),
+        ("proxy", not settings.proxy or _is_proxy(settings.proxy), "http://host:port is expected"),
+        ("lease_ms", 500 <= settings.lease_ms <= 3_600_000, "500 to 3600000 is expected"),
+        ("shutdown_ms", 0 <= settings.shutdown_ms <= 3_600_000, "0 to 3600000 is expected"),
+        ("upload_bytes_max", settings.upload_bytes_max > 0, "at least 1 is expected"),
+        ("simulator_delay_ms", settings.simulator_delay_ms >= 0, "at least 0 is expected"),
+        ("log_format", settings.log_format in {"text", "json"}, "text or json is expected"),
+    ]
+
+
+def _is_database(url: str) -> bool:
+    return not url or any(url.startswith(prefix) and url != prefix for prefix in DATABASES)
+
+
+def _is_proxy(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port is not None
+    except ValueError:
+        return False
 
 
 def _parsed(name: str, text: str, kind: Any) -> Any:

@@ -30,12 +30,14 @@ from bookbell.delivery.sender import Sender
 from bookbell.delivery.worker import open_destination
 from bookbell.pipeline.simulator import Simulator
 from bookbell.store import idempotency
-from bookbell.store.database import Database
+from bookbell.store.database import Database, DatabaseError
 from bookbell.store.upgrade import missing, upgrade
 from bookbell.vault import Vault, kept_master_key
+from bookbell.web import files
 from bookbell.web.app import create_app
 from bookbell.web.context import Context
 from bookbell.web.routes import ROUTES
+from bookbell.web.throttle import Throttle
 
 SWITCH_INTERVAL_S = 0.001  # a saturated loop would otherwise starve the sender's and the store's threads
 PRUNE_MS = 60_000
@@ -78,15 +80,32 @@ def open_parts(settings: Settings, *, is_checked: bool = True) -> Opened:
             "BOOKBELL_MASTER_KEY is not set. With PostgreSQL every process needs the same key: make one with "
             "`bookbell key` and give it to all of them."
         )
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    vault = Vault(settings.master_key or kept_master_key(settings.data_dir / "master.key"))
-    database = Database(settings.database)
-    if database.is_sqlite:
-        upgrade(database)
-    elif is_checked and (revision := missing(database)):
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        vault = Vault(settings.master_key or kept_master_key(settings.data_dir / "master.key"))
+    except OSError as error:
+        raise StartError(f"The data folder {settings.data_dir} cannot be used: {error.strerror}.") from error
+    return Opened(settings, vault, _open_database(settings, is_checked=is_checked), RealAmbient())
+
+
+def _open_database(settings: Settings, *, is_checked: bool) -> Database:
+    try:
+        database = Database(settings.database)
+    except DatabaseError as error:
+        raise StartError(str(error)) from error
+    try:
+        database.check()
+        if database.is_sqlite:
+            upgrade(database)
+        elif is_checked and (revision := missing(database)):
+            raise StartError(f"The database lacks migration {revision}. Run `bookbell db upgrade` once.")
+    except DatabaseError as error:
         database.close()
-        raise StartError(f"The database lacks migration {revision}. Run `bookbell db upgrade` once, then start again.")
-    return Opened(settings, vault, database, RealAmbient())
+        raise StartError(str(error)) from error
+    except StartError:
+        database.close()
+        raise
+    return database
 
 
 class Service:
@@ -154,12 +173,15 @@ class Service:
             self._announce("", on_ready)
             await self._stop.wait()
             return
+        silent_since = self._opened.ambient.now_ms() - limits.UPLOAD_SILENCE_MS_MAX
+        await asyncio.to_thread(files.sweep_temporary, self._settings.blob_dir, before=silent_since)
         listener = _listen(self._settings)
         host, port = listener.getsockname()[:2]
         config = uvicorn.Config(
             create_app(self._context(), ROUTES),
             log_level="warning",
             access_log=False,
+            server_header=False,
             lifespan="off",
             timeout_graceful_shutdown=max(1, self._settings.shutdown_ms // 1000),
         )
@@ -194,7 +216,10 @@ class Service:
             upload_bytes_max=self._settings.upload_bytes_max,
             send=self._exchange.send,
             ring=self._ring,
+            throttle=Throttle(self._settings.rate_limit_per_s),
+            is_always_200=self._settings.always_200,
             is_stopping=self._stop.is_set,
+            org_webhooks_max=self._settings.org_webhooks_max,
         )
 
     def _ring(self, lanes: Iterable[LaneId]) -> None:

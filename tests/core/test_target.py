@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookbell.core.errors import InvalidInput
-from bookbell.core.target import authorization, parse
+from bookbell.core.target import authorization, parse, with_credentials, without_credentials
 
 
 def test_path_query_and_port_are_kept() -> None:
@@ -90,3 +90,23 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
             continue
         assert target.url.isascii()
         assert not any(char in target.url for char in "\r\n\0 ")
+
+
+@pytest.mark.parametrize(
+    ("url", "bare"),
+    [
+        ("https://u:p@host.example/a@b", "https://host.example/a@b"),
+        ("https://u:p@q@host.example", "https://host.example"),
+        ("https://host.example?x=a@b", "https://host.example?x=a@b"),
+        ("https://u:p@host.example#a@b", "https://host.example#a@b"),
+    ],
+)
+def test_credentials_can_be_taken_out_of_a_url(url: str, bare: str) -> None:
+    assert without_credentials(url) == bare
+
+
+def test_credentials_written_into_a_url_are_read_out_of_it_again() -> None:
+    url = with_credentials("https://host.example/x", "üser", "p/@s:s")
+    assert url == "https://%C3%BCser:p%2F%40s%3As@host.example/x"
+    assert (parse(url).username, parse(url).password) == ("üser", "p/@s:s")
+    assert without_credentials(url) == "https://host.example/x"

@@ -11,8 +11,9 @@ from bookbell.core.model import DeliveryState
 from bookbell.store.database import Tx
 from bookbell.store.history import DeliveryQuery
 from bookbell.store.schema import deliveries as table
+from bookbell.store.schema import endpoints
 from simulated import OK, InlineDatabase, Scene, stop
-from world import World, stamp
+from world import START, World, stamp
 
 HOUR = 3_600_000
 
@@ -258,6 +259,26 @@ def test_a_delivery_published_behind_a_deregistration_is_cancelled_by_the_owner(
         tx.execute(table.update().values(state="pending", reason=None))
 
     world.db.write_now(revive)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(scene.is_settled, 5_000)
+        assert (scene.states(), scene.arrived(url)) == ({"cancelled": 3}, [])
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_a_delivery_published_behind_a_deactivation_is_cancelled_by_the_owner(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r")
+    scene.publish(url, 3)
+
+    def deactivate(tx: Tx) -> None:
+        tx.execute(endpoints.update().values(deactivated_at=START))
+
+    world.db.write_now(deactivate)
 
     async def story() -> None:
         worker = scene.worker()

@@ -1,6 +1,7 @@
 """The service starts, says when it is ready, and stops in order."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def test_it_says_when_it_lives_and_is_ready(tmp_path: Path) -> None:
 
 
 def test_sigterm_lets_requests_in_flight_finish_and_releases_the_rest(tmp_path: Path) -> None:
-    service = Service(tmp_path, shutdown_ms="500")
+    service = Service(tmp_path, shutdown_ms="3000")
     with running(service), RawReceiver(hang) as hanging, Receiver() as receiver:
         bad, good = sign_up(service.url, "PennyMae", "bad", "good")
         bad.register(hanging.url, "DOC_VERIFIED", timeout_ms_total=60_000)
@@ -39,6 +40,15 @@ def test_sigterm_lets_requests_in_flight_finish_and_releases_the_rest(tmp_path: 
         until("the released ones, at once", lambda: hanging.connection_count >= 6)
         assert len(receiver.ids()) == 50
         assert {each["attempt_count"] for each in bad.deliveries()} == {0}
+
+
+def test_what_an_upload_cut_off_by_a_crash_has_left_is_removed_at_the_next_start(tmp_path: Path) -> None:
+    left = tmp_path / "data" / "blobs" / "ab" / "cut-off.part"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"%PDF-")
+    os.utime(left, (1, 1))
+    with running(Service(tmp_path)):
+        assert not left.exists()
 
 
 def test_an_idle_service_stops_at_once_on_ctrl_c(tmp_path: Path) -> None:

@@ -169,4 +169,4 @@ def test_configs_say_what_the_owner_needs(db: Database) -> None:
     endpoint = world.webhook(account, "DOC_VERIFIED")
     (config,) = db.read_now(lanes.configs, [endpoint.lane_id], now=START)
     assert (config.endpoint_id, config.account_id) == (endpoint.id, account.id)
-    assert (config.epoch, config.deregistered_at, config.disabled_at) == (0, None, None)
+    assert (config.epoch, config.closed_at, config.disabled_at) == (0, None, None)

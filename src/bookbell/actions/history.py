@@ -1,13 +1,19 @@
-"""What a client may see of its events and deliveries, and trying one again at once."""
+"""What a client may see of its events and deliveries, and trying one again at once.
 
-from dataclasses import dataclass
+An account sees the deliveries of its own webhook; a manager also those of the organization's webhooks, deleted ones
+included. Anybody else's do not exist for them.
+"""
 
+from dataclasses import dataclass, replace
+
+from bookbell.actions.org_webhooks import require_manager
 from bookbell.actions.stamp import Published, Stamp
-from bookbell.core.errors import IllegalTransition, NotFound
-from bookbell.core.model import Account, DeliveryId, DeliveryState, Event, EventId, LaneId
-from bookbell.store import events, history, lanes
+from bookbell.core.errors import IllegalTransition, NotFound, OrgWebhookNotFound
+from bookbell.core.model import Account, DeliveryId, DeliveryState, Event, EventId, LaneId, Level, Role
+from bookbell.store import endpoints, events, history, lanes
 from bookbell.store.database import Tx
-from bookbell.store.history import AttemptView, DeliveryQuery, DeliveryView
+from bookbell.store.deliveries import DEACTIVATED
+from bookbell.store.history import AttemptView, DeliveryQuery, DeliveryView, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +24,34 @@ class Inspected:
     event: Event
     attempts: list[AttemptView]
 
+    @property
+    def body(self) -> bytes:
+        """What this delivery's endpoint is sent."""
+        body = self.event.body_org if self.delivery.level is Level.ORG else self.event.body_account
+        assert body is not None
+        return body
+
 
 def list_deliveries(tx: Tx, account: Account, query: DeliveryQuery) -> list[DeliveryView]:
     """The deliveries of the account's webhook, newest first."""
-    return history.list_deliveries(tx, account.organization_id, account.id, query)
+    return history.list_deliveries(tx, Scope(organization_id=account.organization_id, account_id=account.id), query)
+
+
+def list_org_deliveries(
+    tx: Tx, account: Account, webhook_uuid: str | None, query: DeliveryQuery
+) -> list[DeliveryView]:
+    """The deliveries of the organization's webhooks, or of one, newest first, for a manager.
+
+    Raises: NotPermittedManager, OrgWebhookNotFound; a webhook that was deleted is still known here.
+    """
+    require_manager(account)
+    scope = Scope(organization_id=account.organization_id, account_id=None, has_org_level=True)
+    if webhook_uuid is not None:
+        webhook = endpoints.find_org_endpoint(tx, account.organization_id, webhook_uuid)
+        if webhook is None:
+            raise OrgWebhookNotFound(f"Webhook with uuid {webhook_uuid[:80]} not found")
+        scope = replace(scope, endpoint_id=webhook.id)
+    return history.list_deliveries(tx, scope, query)
 
 
 def list_events(tx: Tx, account: Account, *, before: str | None, count: int) -> list[Event]:
@@ -31,7 +61,7 @@ def list_events(tx: Tx, account: Account, *, before: str | None, count: int) -> 
 
 
 def inspect(tx: Tx, account: Account, delivery_id: str) -> Inspected:
-    """One delivery of the account's webhook, whole. Raises: NotFound."""
+    """One delivery that the account may see, whole. Raises: NotFound."""
     delivery = _demand(tx, account, delivery_id)
     event = events.find_event(tx, account.organization_id, delivery.event_id)
     assert event is not None
@@ -39,14 +69,20 @@ def inspect(tx: Tx, account: Account, delivery_id: str) -> Inspected:
 
 
 def retry_now(tx: Tx, account: Account, delivery_id: str, stamp: Stamp) -> Published[DeliveryView]:
-    """Make a waiting or exhausted delivery due now. Raises: NotFound, IllegalTransition when it has ended well."""
+    """Make a delivery due now that waits, is exhausted, or was cancelled because its webhook was deactivated.
+
+    Raises: NotFound, IllegalTransition when it has ended otherwise or nothing is sent to its webhook.
+    """
     delivery = _demand(tx, account, delivery_id)
-    if delivery.state not in {DeliveryState.PENDING, DeliveryState.EXHAUSTED}:
+    is_dropped = delivery.state is DeliveryState.CANCELLED and delivery.reason == DEACTIVATED
+    if not is_dropped and delivery.state not in {DeliveryState.PENDING, DeliveryState.EXHAUSTED}:
         raise IllegalTransition(
             f"Delivery {delivery.id} is {delivery.state}; only one that is pending or exhausted can be tried again."
         )
     if delivery.is_deregistered:
         raise IllegalTransition("The webhook is not registered any more, so there is nowhere to send this delivery.")
+    if delivery.is_deactivated:
+        raise IllegalTransition("The webhook is not active; activate it before this delivery is tried again.")
     history.make_due(tx, account.organization_id, delivery.id, at=stamp.at)
     lane_id = LaneId(delivery.lane_id)
     lanes.wake(tx, {lane_id: stamp.at})
@@ -54,7 +90,12 @@ def retry_now(tx: Tx, account: Account, delivery_id: str, stamp: Stamp) -> Publi
 
 
 def _demand(tx: Tx, account: Account, delivery_id: str) -> DeliveryView:
-    found = history.find_delivery(tx, account.organization_id, account.id, DeliveryId(delivery_id))
+    scope = Scope(
+        organization_id=account.organization_id,
+        account_id=account.id,
+        has_org_level=account.role is Role.MANAGER,
+    )
+    found = history.find_delivery(tx, scope, DeliveryId(delivery_id))
     if found is None:
         raise NotFound(f"Delivery {delivery_id[:80]} not found")
     return found

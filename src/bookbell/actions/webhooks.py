@@ -1,6 +1,6 @@
 """The one webhook of an API account: configure, read, rotate its secret, change its policy.
 
-Source: contract 5.2, 7, C3, C4.
+The functions of an endpoint at the end serve the organization's webhooks too. Source: contract 5.2, 7, C3, C4.
 """
 
 import json
@@ -44,7 +44,7 @@ def configure(tx: Tx, account: Account, wanted: Wanted, seal: Seal, stamp: Stamp
     """Register this webhook, or replace what was registered. A disabled endpoint is enabled by it."""
     endpoints.lock_account(tx, account)
     old = endpoints.find_account_endpoint(tx, account.organization_id, account.id)
-    base = old or _new_endpoint(tx, account, wanted, stamp)
+    base = old or new_endpoint(tx, account, Level.ACCOUNT, wanted.preset, stamp)
     changed = replace(
         base,
         url_masked=wanted.masked,
@@ -69,23 +69,7 @@ def deregister(tx: Tx, account: Account, stamp: Stamp) -> Published[None]:
     old = endpoints.find_account_endpoint(tx, account.organization_id, account.id)
     if old is None or not old.is_registered:
         return Published(None)
-    gone = replace(
-        old,
-        url_masked=None,
-        url_sealed=None,
-        secret_sealed=None,
-        updated_at=later(old, stamp),
-        deregistered_at=stamp.at,
-    )
-    endpoints.save_endpoint(tx, gone)
-    endpoints.replace_subscriptions(tx, account.organization_id, old.id, ())
-    # The lock waits for publishers in flight; the next statement sees what they left. One that comes later makes the
-    # lane due, and its owner cancels.
-    all_lanes = lanes.of_endpoint(tx, old.id)
-    for lane_id in all_lanes:
-        lanes.lock(tx, lane_id)
-        deliveries.cancel_pending(tx, lane_id, reason="deregistered", at=stamp.at)
-    return Published(None, frozenset(all_lanes))
+    return retire(tx, old, stamp)
 
 
 def find(tx: Tx, account: Account) -> Endpoint | None:
@@ -97,21 +81,13 @@ def find(tx: Tx, account: Account) -> Endpoint | None:
 def rotate_secret(tx: Tx, account: Account, secret: str, seal: Seal, stamp: Stamp) -> Published[Endpoint]:
     """From the next attempt on, sign with this secret. Raises: WebhookNotFound, ValidationFailed."""
     check_secret(secret)
-    old = _demand(tx, account)
-    changed = replace(old, secret_sealed=seal(secret, secret_place(old.id)), updated_at=later(old, stamp))
-    endpoints.save_endpoint(tx, changed)
-    return Published(changed, frozenset({old.lane_id}))
+    return sign_with(tx, _demand(tx, account), secret, seal, stamp)
 
 
 def set_policy(tx: Tx, account: Account, fields: dict[str, Any], stamp: Stamp) -> Published[Policy]:
     """Deliver by this policy from now on. Raises: WebhookNotFound, ValidationFailed."""
-    policy = policy_from(fields)
-    old = _demand(tx, account)
-    endpoints.save_endpoint(tx, replace(old, policy=json.dumps(fields), updated_at=later(old, stamp)))
-    made = lanes.of_endpoint(tx, old.id)
-    for part in range(len(made), policy.lanes):
-        lanes.insert_lane(tx, LaneId(stamp.new_id()), old.organization_id, old.id, part=part)
-    return Published(policy, frozenset(made))
+    policy_from(fields)
+    return deliver_by(tx, _demand(tx, account), fields, stamp)
 
 
 def check_secret(secret: str) -> None:
@@ -140,17 +116,18 @@ def _demand(tx: Tx, account: Account) -> Endpoint:
     return found
 
 
-def _new_endpoint(tx: Tx, account: Account, wanted: Wanted, stamp: Stamp) -> Endpoint:
+def new_endpoint(tx: Tx, account: Account, level: Level, preset: str, stamp: Stamp) -> Endpoint:
+    """Add an endpoint, without a URL yet, and its lane: the account's, or one of its organization."""
     new = Endpoint(
         id=EndpointId(stamp.new_id()),
         organization_id=account.organization_id,
-        account_id=account.id,
-        level=Level.ACCOUNT,
+        account_id=account.id if level is Level.ACCOUNT else None,
+        level=level,
         lane_id=LaneId(stamp.new_id()),
         url_masked=None,
         url_sealed=None,
         secret_sealed=None,
-        policy=json.dumps({"preset": wanted.preset}),
+        policy=json.dumps({"preset": preset}),
         created_at=stamp.at,
         updated_at=0,
         deregistered_at=None,
@@ -160,6 +137,41 @@ def _new_endpoint(tx: Tx, account: Account, wanted: Wanted, stamp: Stamp) -> End
     endpoints.insert_endpoint(tx, new)
     lanes.insert_lane(tx, new.lane_id, new.organization_id, new.id)
     return new
+
+
+def retire(tx: Tx, old: Endpoint, stamp: Stamp) -> Published[None]:
+    """Forget URL, secret and subscriptions, and cancel what waits; the row stays for the history of its deliveries."""
+    gone = replace(
+        old,
+        url_masked=None,
+        url_sealed=None,
+        secret_sealed=None,
+        updated_at=later(old, stamp),
+        deregistered_at=stamp.at,
+    )
+    endpoints.save_endpoint(tx, gone)
+    endpoints.replace_subscriptions(tx, old.organization_id, old.id, ())
+    all_lanes = lanes.of_endpoint(tx, old.id)
+    for lane_id in all_lanes:
+        deliveries.cancel_unwanted(tx, lane_id, at=stamp.at)
+    return Published(None, frozenset(all_lanes))
+
+
+def sign_with(tx: Tx, old: Endpoint, secret: str, seal: Seal, stamp: Stamp) -> Published[Endpoint]:
+    """From the next attempt on, sign what goes to this endpoint with this secret, which is already checked."""
+    changed = replace(old, secret_sealed=seal(secret, secret_place(old.id)), updated_at=later(old, stamp))
+    endpoints.save_endpoint(tx, changed)
+    return Published(changed, frozenset({old.lane_id}))
+
+
+def deliver_by(tx: Tx, old: Endpoint, fields: dict[str, Any], stamp: Stamp) -> Published[Policy]:
+    """Deliver to this endpoint by this policy from now on. Raises: ValidationFailed."""
+    policy = policy_from(fields)
+    endpoints.save_endpoint(tx, replace(old, policy=json.dumps(fields), updated_at=later(old, stamp)))
+    made = lanes.of_endpoint(tx, old.id)
+    for part in range(len(made), policy.lanes):
+        lanes.insert_lane(tx, LaneId(stamp.new_id()), old.organization_id, old.id, part=part)
+    return Published(policy, frozenset(made))
 
 
 def later(endpoint: Endpoint, stamp: Stamp) -> int:

@@ -65,7 +65,8 @@ def create_account(
             made = parts.database.write_now(acting.create_account, organization_id, wanted, stamp)
         shown = {"id": made.id, "name": made.name, "role": made.role.value, "email": made.email}
         shown |= {"client_id": made.client_id, "client_secret": secret}
-        show(shown, as_json=as_json, rows=list(shown.items()))
+        credentials = {"clientId": made.client_id, "clientSecret": secret}  # the file that existing clients read
+        show({**shown, "credentials": credentials}, as_json=as_json, rows=list(shown.items()))
 
 
 @account.command("list")
@@ -74,13 +75,14 @@ def list_accounts(organization_id: str, as_json: bool = JSON_OPTION) -> None:
     with explained():
         from bookbell.cli.running import opened
         from bookbell.core import limits
-        from bookbell.core.model import OrganizationId
+        from bookbell.core.errors import OrganizationNotFound
         from bookbell.store import accounts
 
         with opened() as parts:
-            found = parts.database.read_now(
-                accounts.list_accounts, OrganizationId(organization_id), after="", count=limits.PAGE_COUNT_MAX
-            )
+            owner = parts.database.read_now(accounts.find_organization, organization_id)
+            if owner is None:
+                raise OrganizationNotFound
+            found = parts.database.read_now(accounts.list_accounts, owner.id, after="", count=limits.PAGE_COUNT_MAX)
         columns = ["id", "name", "role", "email", "client_id", "revoked_at"]
         show_table([{name: getattr(each, name) for name in columns} for each in found], columns, as_json=as_json)
 

@@ -43,6 +43,10 @@ class ApiClient:
         """The `response` of a PUT with a JSON body."""
         return self._call("PUT", path, json.dumps(body).encode(), "application/json")["response"]
 
+    def delete(self, path: str) -> Any:
+        """The `response` of a DELETE."""
+        return self._call("DELETE", path, None, None)["response"]
+
     def upload(self, path: str, fields: dict[str, str], name: str, content: bytes) -> Any:
         """The `response` of an upload of one file."""
         parts = [

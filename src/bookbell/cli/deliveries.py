@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from bookbell.cli.printing import JSON_OPTION, explained, show, show_table
+from bookbell.core.model import DeliveryState
 
 deliveries = typer.Typer(help="Deliveries of an account's webhook.", no_args_is_help=True)
 ACCOUNT_OPTION = typer.Option(..., "--account", help="The account's client id or e-mail address.")
@@ -28,7 +29,8 @@ def events(account: str = ACCOUNT_OPTION, limit: int = LIMIT_OPTION, as_json: bo
 @deliveries.command("list")
 def list_deliveries(
     account: str = ACCOUNT_OPTION,
-    state: str | None = typer.Option(None, help="pending, delivered, exhausted or cancelled."),
+    state: DeliveryState | None = typer.Option(None, help="Only those in this state."),
+    webhook: str | None = typer.Option(None, help="Of this org-level webhook (its uuid); the account is a manager."),
     limit: int = LIMIT_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
@@ -41,7 +43,10 @@ def list_deliveries(
         with opened() as parts:
             owner = _account(parts, account)
             query = DeliveryQuery(state=state, count=limit)
-            found = parts.database.read_now(history.list_deliveries, owner, query)
+            if webhook is None:
+                found = parts.database.read_now(history.list_deliveries, owner, query)
+            else:
+                found = parts.database.read_now(history.list_org_deliveries, owner, webhook, query)
         columns = ["id", "event_type", "book_pk", "state", "attempt_count", "due_at", "reason"]
         show_table([{name: getattr(each, name) for name in columns} for each in found], columns, as_json=as_json)
 
@@ -57,7 +62,7 @@ def show_delivery(delivery_id: str, account: str = ACCOUNT_OPTION, as_json: bool
             found = parts.database.read_now(history.inspect, _account(parts, account), delivery_id)
         columns = ["id", "event_type", "book_pk", "state", "attempt_count", "created_at", "due_at", "reason"]
         shown: dict[str, Any] = {name: getattr(found.delivery, name) for name in columns}
-        body = (found.event.body_account or found.event.body_org or b"").decode()
+        body = found.body.decode()
         names = ["number", "started_at", "outcome", "status_code", "total_us", "detail", "is_stale"]
         attempts = [{name: getattr(each, name) for name in names} for each in found.attempts]
         show(

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,10 +29,11 @@ class ServiceProcess:
     def __init__(self, folder: Path) -> None:
         self.log = folder / "service.log"
         self.environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith("BOOKBELL_")},
             "BOOKBELL_DATA_DIR": str(folder / "data"),
             "BOOKBELL_ALLOW_NETWORKS": "127.0.0.0/8",
-            "BOOKBELL_SIMULATOR_DELAY_MS": "120",
+            "BOOKBELL_SIMULATOR_DELAY_MS": "80",
+            "BOOKBELL_RATE_LIMIT_PER_S": "200",  # one organization makes all calls of the demo
         }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bookbell.cli.main", "serve", "--simulate", "--port", "0"],
@@ -43,6 +45,7 @@ class ServiceProcess:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if " at http://" not in line:
+            self.kill()
             raise DemoFailedError(f"The service did not start: {line}{self.log.read_text()[-2000:]}")
         self.base_url = line.split(" at ", 1)[1].strip()
 
@@ -100,12 +103,17 @@ class ReceiverProcess:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(self._keys) + "\n")
         self._process.stdin.flush()
-        self.port = int(json.loads(self._process.stdout.readline())["port"])
+        line = self._process.stdout.readline()
+        if not line:
+            self.take_down()
+            raise DemoFailedError(f"The receiver could not listen on port {self.port} of 127.0.0.1.")
+        self.port = int(json.loads(line)["port"])
         threading.Thread(target=self._read, args=[self._process.stdout], daemon=True).start()
 
     def _read(self, lines: Any) -> None:
         for line in lines:
-            self._seen(json.loads(line))
+            if line.endswith("\n"):  # the last one is cut off if the receiver was killed while it wrote
+                self._seen(json.loads(line))
 
     def take_down(self) -> None:
         """Kill it."""
@@ -116,21 +124,28 @@ class ReceiverProcess:
 class Stage:
     """Both processes and what the receiver saw, cleaned up at the end."""
 
+    receiver: ReceiverProcess
+    service: ServiceProcess
+
     def __init__(self, keys: dict[str, tuple[str, str, str]]) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="bookbell-demo-")
+        self._keys = keys
         self._seen: queue.Queue[dict[str, Any]] = queue.Queue()
-        self.receiver = ReceiverProcess(keys, self._seen.put)
-        self.service = ServiceProcess(Path(self._folder.name))
+        self._cleaning = ExitStack()
 
     def __enter__(self) -> Self:
+        with ExitStack() as starting:
+            folder = starting.enter_context(tempfile.TemporaryDirectory(prefix="bookbell-demo-"))
+            self.receiver = ReceiverProcess(self._keys, self._seen.put)
+            starting.callback(self.receiver.take_down)
+            self.service = ServiceProcess(Path(folder))
+            starting.callback(self.service.kill)
+            self._cleaning = starting.pop_all()
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None
     ) -> None:
-        self.service.kill()
-        self.receiver.take_down()
-        self._folder.cleanup()
+        self._cleaning.close()
 
     def next_seen(self, wait_s: float) -> dict[str, Any] | None:
         """The next request that reached the receiver; None if none came in that time."""

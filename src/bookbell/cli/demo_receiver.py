@@ -8,7 +8,9 @@ standard input.
 import base64
 import json
 import sys
+import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -16,11 +18,13 @@ from bookbell.receiver import VerificationError, verify
 
 Keys = dict[str, tuple[str, str, str]]
 
+_printing = threading.Lock()  # requests are served on threads, and two prints at once would share a line
+
 
 def serve(port: int, keys: Keys) -> None:
     """Receive until the process is ended."""
     server = ThreadingHTTPServer(("127.0.0.1", port), _handler(keys))
-    print(json.dumps({"port": server.server_port}), flush=True)
+    _print({"port": server.server_port})
     server.serve_forever()
 
 
@@ -31,7 +35,7 @@ def _handler(keys: Keys) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             status, line = _receive(self.path.strip("/"), dict(self.headers.items()), body, keys)
-            print(json.dumps(line), flush=True)
+            _print(line)
             self.send_response(status)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -40,6 +44,12 @@ def _handler(keys: Keys) -> type[BaseHTTPRequestHandler]:
             """The lines on standard output say it all."""
 
     return Handler
+
+
+def _print(line: dict[str, Any]) -> None:
+    with _printing:
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
 
 
 def _receive(name: str, headers: dict[str, str], body: bytes, keys: Keys) -> tuple[int, dict[str, Any]]:
@@ -65,4 +75,5 @@ def _receive(name: str, headers: dict[str, str], body: bytes, keys: Keys) -> tup
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), {name: tuple(values) for name, values in json.loads(sys.stdin.readline()).items()})
+    with suppress(KeyboardInterrupt):  # Ctrl-C reaches the whole demo, which says what there is to say
+        serve(int(sys.argv[1]), {name: tuple(values) for name, values in json.loads(sys.stdin.readline()).items()})

@@ -1,4 +1,4 @@
-"""Commands that run the service and keep its database: serve, demo, db, key, tokens, audit."""
+"""Commands that run the service and keep its database: serve, demo, db, key, tokens, openapi, audit."""
 
 import time
 from pathlib import Path
@@ -52,6 +52,16 @@ def tokens(as_json: bool = JSON_OPTION) -> None:
         show(found, as_json=as_json, rows=list(found.items()))
 
 
+def openapi() -> None:
+    """Print the OpenAPI document of the HTTP API."""
+    import json
+
+    from bookbell.web.openapi import document
+    from bookbell.web.routes import ROUTES
+
+    typer.echo(json.dumps(document(ROUTES), indent=2))
+
+
 def audit(
     since_hours: float = typer.Option(24.0, help="How far back events are counted."),
     organization: str | None = typer.Option(None, help="Only this organization's id."),
@@ -60,9 +70,13 @@ def audit(
     """Recompute the ledger from the rows; exit 1 if it does not balance."""
     with explained():
         from bookbell.cli.running import opened
+        from bookbell.core.errors import OrganizationNotFound
+        from bookbell.store.accounts import find_organization
         from bookbell.store.ledger import ledgers
 
         with opened() as parts:
+            if organization is not None and parts.database.read_now(find_organization, organization) is None:
+                raise OrganizationNotFound
             now = parts.ambient.now_ms()
             found = parts.database.read_now(
                 ledgers, since=now - int(since_hours * 3_600_000), until=now + 1, organization_id=organization
@@ -88,6 +102,6 @@ def upgrade_database() -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Register these commands."""
-    for command in (serve, demo, key, tokens, audit):
+    for command in (serve, demo, key, tokens, openapi, audit):
         app.command()(command)
     app.add_typer(database, name="db")

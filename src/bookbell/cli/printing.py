@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import typer
@@ -31,7 +32,7 @@ def show(value: Any, *, as_json: bool, rows: Sequence[tuple[str, Any]]) -> None:
         return
     width = max((len(name) for name, _ in rows), default=0)
     for name, item in rows:
-        typer.echo(f"{name:<{width}}  {'' if item is None else item}")
+        typer.echo(f"{name:<{width}}  {_for_people(name, item)}".rstrip())
 
 
 def show_table(values: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
@@ -40,12 +41,19 @@ def show_table(values: Sequence[dict[str, Any]], columns: Sequence[str], *, as_j
         for value in values:
             typer.echo(json.dumps(value, ensure_ascii=False))
         return
-    from rich.console import Console
-    from rich.table import Table
+    if not values:
+        typer.echo("nothing found")
+        return
+    rows = [[column.replace("_", " ") for column in columns]]
+    rows += [[_for_people(column, value.get(column)) for column in columns] for value in values]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(columns))]
+    for row in rows:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column.replace("_", " "), no_wrap=column.endswith("id"))
-    for value in values:
-        table.add_row(*(str("" if value.get(column) is None else value[column]) for column in columns))
-    Console(soft_wrap=True).print(table if values else "nothing found")
+
+def _for_people(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if name.endswith("_at"):
+        return datetime.fromtimestamp(value / 1000, UTC).isoformat(sep=" ", timespec="milliseconds")[:-6] + "Z"
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -9,7 +9,9 @@ import typer
 def verify(
     secret: str = typer.Option(..., help="The webhook's secret."),
     header: list[str] = typer.Option([], "--header", "-H", help="A received header, `Name: value`; repeat it."),
-    body: Path | None = typer.Option(None, help="File with the raw body; standard input if absent."),
+    body: Path | None = typer.Option(
+        None, exists=True, dir_okay=False, help="File with the raw body; standard input if absent."
+    ),
     tolerance: float = typer.Option(300.0, help="How many seconds the timestamp may be off."),
 ) -> None:
     """Check the signature of a request as a receiver would; exit 1 with the mistake if it does not fit."""

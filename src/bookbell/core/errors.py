@@ -1,28 +1,45 @@
 """The errors a caller can cause.
 
 Each class is one contract code (contract section 12): its docstring is the default message, `status` the HTTP
-status, `code` the number in the body. An edge turns one into the envelope and never invents another.
+status, `code` the number in the body. The calls of v2 answer 403, 404 and 422 where those of v1 answer 400, and v1
+answers 400 where the rest answers 401 (contract 11, 12): `status_of` knows. An edge turns an error into the envelope
+and never invents another.
 
 BookbellError
 ├── InvalidRequest            the request itself is wrong
 │   ├── MalformedJson (1002)
 │   ├── ValidationFailed (1003)
 │   ├── InvalidInput (1806)
+│   ├── WebhookInvalid (1000)
 │   ├── MissingParameter (1103)
-│   ├── TooLarge (413)
+│   ├── TooLarge (413), UnsupportedMediaType (415), MethodNotAllowed (405), RequestTimeout (408)
+│   ├── TooManyRequests (429)
 │   ├── IllegalTransition (1100, HTTP 409)
 │   └── IdempotencyMismatch (1003, HTTP 422)
 ├── NotAuthenticated (1200)
 ├── AccountInactive (1307)
 ├── NotPermitted              2102 book, 2111 create, 1316 manager
-└── NotFound                  1401 book, 1501 document, 7002 image group, 1399 account, 1101 path, …
+├── InternalError (500)
+└── NotFound                  1401 book, 1501 document, 7002 image group, 1399 account, 1101 path, 1000 webhook, …
 """
+
+from enum import StrEnum
+
+
+class Api(StrEnum):
+    """Whose habits an answer follows: the contract's v1 or v2, or our own (platform, tokens, health)."""
+
+    V1 = "/v1/"
+    V2 = "/v2/"
+    OURS = "/"
 
 
 class BookbellError(Exception):
     """The request could not be processed"""
 
     status: int = 400
+    status_v1: int | None = None
+    status_v2: int | None = None
     code: int = 1100
 
     def __init__(self, message: str | None = None, *, details: str | None = None) -> None:
@@ -32,8 +49,29 @@ class BookbellError(Exception):
         super().__init__(details or self.message)
 
 
+def api_of(path: str) -> Api:
+    """The API that serves this path."""
+    return next(api for api in Api if path.startswith(api) or api is Api.OURS)
+
+
+def status_of(error: BookbellError | type[BookbellError], api: Api) -> int:
+    """The HTTP status of this error in an answer of this API."""
+    if api is Api.V1 and error.status_v1 is not None:
+        return error.status_v1
+    if api is Api.V2 and error.status_v2 is not None and error.status == BookbellError.status:
+        return error.status_v2
+    return error.status
+
+
+def is_shown_as_200(api: Api, status: int) -> bool:
+    """Whether the always-200 switch hides this status: all of v1's but 413, 429 and 5xx (contract 12, C2)."""
+    return api is Api.V1 and 400 <= status < 500 and status not in {TooLarge.status, TooManyRequests.status}
+
+
 class InvalidRequest(BookbellError):
     """The request could not be processed"""
+
+    status_v2 = 422
 
 
 class MalformedJson(InvalidRequest):
@@ -52,6 +90,12 @@ class InvalidInput(InvalidRequest):
     """One of the input is invalid"""
 
     code = 1806
+
+
+class WebhookInvalid(InvalidRequest):
+    """The webhook is not valid"""
+
+    code = 1000
 
 
 class MissingParameter(InvalidRequest):
@@ -90,6 +134,29 @@ class UnsupportedMediaType(InvalidRequest):
     status = 415
 
 
+class MethodNotAllowed(InvalidRequest):
+    """The method is not allowed here"""
+
+    status = 405
+
+
+class RequestTimeout(InvalidRequest):
+    """The request took too long to arrive"""
+
+    status = 408
+
+
+class TooManyRequests(InvalidRequest):
+    """Too many requests. Please slow down."""
+
+    status = 429
+
+    def __init__(self, wait_ms: int = 1_000) -> None:
+        """wait_ms: after which a request would be taken."""
+        super().__init__()
+        self.wait_ms = wait_ms
+
+
 class IllegalTransition(InvalidRequest):
     """The resource cannot change from its present state to the one asked for"""
 
@@ -107,12 +174,14 @@ class NotAuthenticated(BookbellError):
     """Authentication failed"""
 
     status = 401
+    status_v1 = 400
     code = 1200
 
 
 class AccountInactive(BookbellError):
     """Account is not active"""
 
+    status_v2 = 403
     code = 1307
 
 
@@ -120,6 +189,7 @@ class NotPermitted(BookbellError):
     """No permission to access this resource"""
 
     status = 403
+    status_v2 = 403
 
 
 class NotPermittedBook(NotPermitted):
@@ -132,13 +202,21 @@ class NotPermittedBook(NotPermitted):
 class NotPermittedManager(NotPermitted):
     """Account does not have required manager permissions"""
 
+    status = 400
     code = 1316
+
+
+class InternalError(BookbellError):
+    """The request failed for a reason of our own; the cause is in the log"""
+
+    status = 500
 
 
 class NotFound(BookbellError):
     """Not found"""
 
     status = 404
+    status_v2 = 404
 
 
 class PathNotFound(NotFound):
@@ -197,3 +275,9 @@ class WebhookNotFound(NotFound):
     """Webhook not found"""
 
     status = 400
+
+
+class OrgWebhookNotFound(WebhookNotFound):
+    """Webhook not found"""
+
+    code = 1000

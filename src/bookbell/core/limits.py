@@ -14,8 +14,19 @@ REQUESTS_IN_FLIGHT_MAX = 4_096  # of one worker process, all lanes together
 SECRET_CHARS_MIN = 16
 SECRET_CHARS_MAX = 128
 
+# Org-level webhooks (contract 8).
+ORG_WEBHOOKS_MAX = 5  # of one organization, unless the operator says otherwise
+DESCRIPTION_CHARS_MIN = 3
+DESCRIPTION_CHARS_MAX = 255
+
 # Client requests.
+REQUESTS_PER_S = 20  # of one organization (contract 12)
+BUCKET_COUNT_MAX = 10_000  # organizations whose recent requests are remembered
+BODY_IDLE_MS_MAX = 30_000  # between two pieces of a body
+BODY_MS_MAX = 60_000
+UPLOAD_MS_MAX = 3_600_000
 JSON_BODY_BYTES_MAX = 1024 * 1024
+JSON_DEPTH_MAX = 64  # deeper, and recursion could end in the interpreter's own limit
 FORM_FIELD_BYTES_MAX = 64 * 1024
 FORM_PART_COUNT_MAX = 100
 NAME_CHARS_MAX = 255
@@ -29,6 +40,7 @@ PRUNE_BATCH_COUNT_MAX = 500
 
 # Uploads (contract 10.11).
 UPLOAD_BYTES_MAX = 200 * 1024 * 1024
+UPLOAD_SILENCE_MS_MAX = 3_600_000  # an unfinished file that nobody has written to for so long is swept at a start
 DOCUMENTS_PER_BOOK_MAX = 2_000
 PAGES_PER_DOCUMENT_MAX = 3_000
 PAGES_PER_BOOK_MAX = 40_000

@@ -73,6 +73,18 @@ def parse(url: str) -> Target:
 _QUERY_SAFE = "/?%:@!$&'()*+,;=~-._[]"
 
 
+def with_credentials(url: str, username: str, password: str) -> str:
+    """The same URL with these credentials written into it. It must hold none yet."""
+    return url.replace("://", f"://{quote(username, safe='')}:{quote(password, safe='')}@", 1)
+
+
+def without_credentials(url: str) -> str:
+    """The same URL, as it was written, less the credentials in it."""
+    scheme, mark, rest = url.partition("://")
+    end = min((at for at in map(rest.find, "/?#") if at >= 0), default=len(rest))
+    return scheme + mark + rest[:end].rpartition("@")[2] + rest[end:]
+
+
 def authorization(username: str, password: str) -> str:
     """The value of an Authorization header with these credentials (RFC 7617, UTF-8)."""
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode("ascii")

@@ -71,7 +71,7 @@ class Looking:
             lane.circuit = lane.saved_circuit = config.circuit
         if lane.config is None or lane.config.updated_at != config.updated_at:
             lane.config = config
-            if config.deregistered_at is not None:
+            if config.closed_at is not None:
                 return True
             lane.destination = self._hold.parts.open_destination(config)
             lane.circuit = after_change(lane.circuit, lane.destination.policy, config.resumed_at)
@@ -81,7 +81,7 @@ class Looking:
         assert lane.config is not None
         lane.has_more = len(due) >= asked
         now = self._ambient.now_ms()
-        if lane.config.deregistered_at is not None or not lane.may_send(now):
+        if lane.config.closed_at is not None or not lane.may_send(now):
             lane.forget_buffer()
             return
         if self._must_walk(lane) or self._must_expire(lane, due, now):
@@ -97,9 +97,9 @@ class Looking:
         """What a look calls for beside sending. Whatever may have more to it makes the lane hungry again."""
         assert lane.config is not None
         now = self._ambient.now_ms()
-        if lane.config.deregistered_at is not None:
+        if lane.config.closed_at is not None:
             if due:
-                await self._database.write(deliveries.cancel_pending, lane.id, reason="deregistered", at=now)
+                await self._database.write(deliveries.cancel_unwanted, lane.id, at=now)
             return
         assert lane.destination is not None
         if lane.circuit is not lane.saved_circuit and lane.circuit.opened_at is None:

@@ -74,8 +74,8 @@ class Sender:
     def _wake(self) -> None:
         try:
             self._waker.send(b"\0")
-        except BlockingIOError:
-            pass  # it is full of wake-ups already
+        except OSError:
+            pass  # it is full of wake-ups already, or the thread has seen the stop by itself and closed it
 
     def _run(self) -> None:
         """Run the loop; should a bug end it, report what it held and begin again with a fresh one."""
@@ -154,12 +154,12 @@ class _Loop:
         return keys
 
     def _begin(self, request: Request, done: Reports) -> None:
-        unsendable = _unsendable(request)
+        transfer = self._idle.pop() if self._idle else Transfer(self._setup)
+        unsendable = _unsendable(request) or transfer.load(request)
         if unsendable is not None:
+            self._idle.append(transfer)
             done.append((request.key, Report(unsendable, Timings())))
             return
-        transfer = self._idle.pop() if self._idle else Transfer(self._setup)
-        transfer.load(request)
         self._active[transfer.curl] = transfer
         self._multi.add_handle(transfer.curl)
 

@@ -26,6 +26,7 @@ from bookbell.core.attempt import (
 CONNECTION_AGE_S_MAX = 110  # below the idle limits common among servers and balancers
 DNS_CACHE_S = 30
 
+_TOO_LARGE = 100  # a single header line beyond what libcurl itself takes; pycurl has no name for it
 _KINDS = {
     pycurl.E_COULDNT_RESOLVE_HOST: "dns",
     pycurl.E_COULDNT_RESOLVE_PROXY: "dns",
@@ -63,6 +64,7 @@ class Transfer:
         self.key = ""
         self._refused: Refused | None = None
         self._reached = False
+        self._is_tls = False
         self._head: list[bytes] = []
         self._head_bytes = 0
         self._body = bytearray()
@@ -76,6 +78,7 @@ class Transfer:
         """Options that never change: nothing from the environment, nothing but HTTP, nothing followed."""
         options: list[tuple[int, Any]] = [
             (pycurl.POST, 1),
+            (pycurl.USERAGENT, ""),  # only what the request says
             (pycurl.NOSIGNAL, 1),
             (pycurl.FOLLOWLOCATION, 0),
             (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
@@ -96,20 +99,24 @@ class Transfer:
             options.append((pycurl.CAINFO, self._setup.ca_file))
         return options
 
-    def load(self, request: Request) -> None:
-        """Make the handle ready for this request."""
+    def load(self, request: Request) -> Unreachable | None:
+        """Make the handle ready for this request. Gives what is wrong when libcurl does not take it."""
         self.key = request.key
         self._refused, self._reached, self._is_cut = None, False, False
+        self._is_tls = request.url.startswith("https:")
         self._head, self._head_bytes = [], 0
         self._body, self._body_bytes = bytearray(), 0
+        headers = [*(f"{name}: {value}" for name, value in request.headers), "Expect:", "Accept:"]
         curl = self.curl
-        curl.setopt(pycurl.URL, request.url)
-        curl.setopt(
-            pycurl.HTTPHEADER, [*(f"{name}: {value}" for name, value in request.headers), "Expect:", "Accept:"]
-        )
-        curl.setopt(pycurl.POSTFIELDS, request.body)
-        curl.setopt(pycurl.TIMEOUT_MS, request.timeout_ms_total)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, min(request.timeout_ms_connect, request.timeout_ms_total))
+        try:
+            curl.setopt(pycurl.URL, request.url)
+            curl.setopt(pycurl.HTTPHEADER, headers)
+            curl.setopt(pycurl.POSTFIELDS, request.body)
+            curl.setopt(pycurl.TIMEOUT_MS, request.timeout_ms_total)
+            curl.setopt(pycurl.CONNECTTIMEOUT_MS, min(request.timeout_ms_connect, request.timeout_ms_total))
+        except (pycurl.error, ValueError) as error:  # ValueError: a character that is not ASCII, or NUL
+            return Unreachable("internal", f"The request cannot be sent as it is: {error}.")
+        return None
 
     def report(self, code: int, text: str) -> Report:
         """What came of it; code: libcurl's, 0 for a complete answer."""
@@ -125,7 +132,7 @@ class Transfer:
     def _outcome(self, code: int, text: str, phase: str) -> Outcome:
         if code == 0 or self._is_cut:
             return Answered(int(self.curl.getinfo(pycurl.RESPONSE_CODE)), _value_of(self._head, b"retry-after"))
-        if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX:
+        if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX or code == _TOO_LARGE:
             return Oversized("headers")
         if self._refused is not None and not self._reached:
             return self._refused
@@ -141,12 +148,6 @@ class Transfer:
         resolved, connected = info(pycurl.NAMELOOKUP_TIME), info(pycurl.CONNECT_TIME)
         secured, first = info(pycurl.APPCONNECT_TIME), info(pycurl.STARTTRANSFER_TIME)
         total = info(pycurl.TOTAL_TIME)
-        if not connected:
-            phase = "connect" if resolved else "dns"
-        elif not self.curl.getinfo(pycurl.PRETRANSFER_TIME):
-            phase = "tls"
-        else:
-            phase = "body" if self._head_bytes else "first_byte"
         began = max(connected, secured)
         timings = Timings(
             dns_us=_us(resolved),
@@ -155,7 +156,17 @@ class Transfer:
             first_byte_us=_us(first - began) if self._head_bytes else 0,
             total_us=_us(total),
         )
-        return timings, phase
+        return timings, self._phase(is_connected=bool(connected), is_secured=bool(secured))
+
+    def _phase(self, *, is_connected: bool, is_secured: bool) -> str:
+        """What was being waited for. A kept connection has no socket opened for it, and no times of its own."""
+        if self._head_bytes:
+            return "body"
+        if not self._reached:
+            return "first_byte" if self.curl.getinfo(pycurl.PRIMARY_IP) else "dns"
+        if not is_connected:
+            return "connect"
+        return "tls" if self._is_tls and not is_secured else "first_byte"
 
     def _open_socket(self, _purpose: int, address: Any) -> Any:
         host = str(address.addr[0])

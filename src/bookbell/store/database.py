@@ -1,8 +1,9 @@
 """Opens the database and runs functions in it. The only file that knows which database it is.
 
-`write` runs `fn(tx, ...)` in a transaction on a thread and commits; it may run `fn` again after a deadlock, so
-`fn` has no effect but SQL. `read` runs it on a connection that cannot write. SQLite has one writer thread, so
-writers queue in memory rather than at the file lock; other processes are waited for with busy_timeout.
+`write` runs `fn(tx, ...)` in a transaction on a thread and commits; it may run `fn` again after a deadlock, or when
+another transaction took a unique name first, so `fn` has no effect but SQL. `read` runs it on a connection that
+cannot write. SQLite has one writer thread, so writers queue in memory rather than at the file lock; other processes are
+waited for with busy_timeout.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
 P = ParamSpec("P")
@@ -26,15 +27,23 @@ TRIES_MAX = 8
 SQLITE_BUSY_MS = 10_000
 READERS = 4
 POSTGRESQL_WRITERS = 8
-_RETRIED_SQLSTATES = {"40001", "40P01"}
+# Serialization failure, deadlock, and a name that another transaction took meanwhile: run again, fn finds it taken.
+_RETRIED_SQLSTATES = {"40001", "40P01", "23505"}
+
+
+class DatabaseError(Exception):
+    """The database cannot be used as it is; the message says why."""
 
 
 class Database:
     """A database that is open. Close it once."""
 
     def __init__(self, url: str) -> None:
-        """url: `sqlite:///path/to/file` or `postgresql://user:password@host/name`."""
-        parsed = make_url(url)
+        """url: `sqlite:///path/to/file` or `postgresql://user:password@host/name`. Raises: DatabaseError."""
+        try:
+            parsed = make_url(url)
+        except (ArgumentError, ValueError) as error:
+            raise DatabaseError("The database's address cannot be read.") from error
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.url = parsed.render_as_string(hide_password=False)
         if self.is_sqlite:
@@ -75,6 +84,16 @@ class Database:
         """`read` on the calling thread, for commands and tests."""
         with self._reader.connect() as tx:
             return fn(tx, *args, **kwargs)
+
+    def check(self) -> None:
+        """Connect once. Raises: DatabaseError."""
+        try:
+            with self._writer.connect():
+                pass
+        except DBAPIError as error:
+            raise DatabaseError(
+                f"The database cannot be opened: {' '.join(str(error.orig).split()).rstrip('.?')}."
+            ) from error
 
     @property
     def engine(self) -> Engine:

@@ -22,8 +22,11 @@ from bookbell.core.model import (
     OrganizationId,
 )
 from bookbell.store.database import Tx
-from bookbell.store.lanes import PENDING, lock_epochs
-from bookbell.store.schema import NEVER_AT, attempts, deliveries, events
+from bookbell.store.lanes import PENDING, lock, lock_epochs
+from bookbell.store.schema import NEVER_AT, attempts, deliveries, endpoints, events, lanes
+
+DEREGISTERED, DEACTIVATED = "deregistered", "deactivated"
+"""Why a delivery was cancelled: its webhook was given up, or its owner wants nothing sent for now."""
 
 LOOK_LANES_MAX = 32
 """Lanes in one statement of `due`; a compound SELECT is bounded, and so is the planner's patience."""
@@ -302,3 +305,28 @@ _CANCEL = (
 def cancel_pending(tx: Tx, lane_id: LaneId, *, reason: str, at: int) -> int:
     """End everything that waits in this lane as cancelled. Gives how many."""
     return tx.execute(_CANCEL, {"lane": lane_id, "why": reason, "at": at}).rowcount
+
+
+_CLOSED_FOR = (
+    select(
+        case(
+            (endpoints.c.deregistered_at.is_not(None), DEREGISTERED),
+            (endpoints.c.deactivated_at.is_not(None), DEACTIVATED),
+            else_=None,
+        )
+    )
+    .join(lanes, lanes.c.endpoint_id == endpoints.c.id)
+    .where(lanes.c.id == bindparam("lane"))
+)
+
+
+def cancel_unwanted(tx: Tx, lane_id: LaneId, *, at: int) -> int:
+    """End what waits in this lane if its webhook is deregistered or inactive, with that as the reason. Gives how many.
+
+    The lock waits for publishers in flight, and the next statements see what they left. A publisher that comes later
+    makes the lane due, and its owner does this again. Once the lane is held, what is published for a webhook that was
+    registered or activated meanwhile waits for the end of this transaction, so it is not cancelled with the rest.
+    """
+    lock(tx, lane_id)
+    reason = tx.execute(_CLOSED_FOR, {"lane": lane_id}).scalar()
+    return 0 if reason is None else cancel_pending(tx, lane_id, reason=reason, at=at)

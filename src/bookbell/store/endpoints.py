@@ -4,16 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, Select, delete, insert, select, update
 
 from bookbell.core.model import Account, AccountId, EndpointId, LaneId, Level, OrganizationId
 from bookbell.store.database import Tx
-from bookbell.store.schema import accounts, endpoints, lanes, subscriptions
+from bookbell.store.schema import accounts, endpoints, lanes, organizations, subscriptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """A webhook as it is stored. url_sealed, secret_sealed: for the vault; url_masked: for pages and logs."""
+    """A webhook as it is stored. url_sealed, secret_sealed: for the vault; url_masked: for pages and logs.
+
+    are_credentials_apart: the sealed URL holds credentials that were not given in it; deactivated_at: set while its
+    owner wants nothing sent; disabled_at: set since the receiver has refused everything.
+    """
 
     id: EndpointId
     organization_id: OrganizationId
@@ -31,6 +35,9 @@ class Endpoint:
     disabled_reason: str | None
     paused_at: int | None = None
     resumed_at: int | None = None
+    deactivated_at: int | None = None
+    description: str | None = None
+    are_credentials_apart: bool = False
     event_types: tuple[str, ...] = ()
 
     @property
@@ -38,37 +45,67 @@ class Endpoint:
         """Whether there is a webhook, rather than the memory of one."""
         return self.deregistered_at is None
 
+    @property
+    def state(self) -> str:
+        """`active`, or why nothing is sent: `deregistered`, `inactive` (its owner's wish) or `disabled`."""
+        if not self.is_registered:
+            return "deregistered"
+        if self.deactivated_at is not None:
+            return "inactive"
+        return "active" if self.disabled_at is None else "disabled"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether its deliveries are sent now."""
+        return self.state == "active"
+
 
 def lock_account(tx: Tx, account: Account) -> None:
     """Let nobody else register a webhook for this account until the transaction ends."""
     tx.execute(select(accounts.c.id).where(accounts.c.id == account.id).with_for_update())
 
 
+def lock_organization(tx: Tx, organization_id: OrganizationId) -> None:
+    """Let nobody else change the webhooks of this organization until the transaction ends; other work goes on."""
+    tx.execute(select(organizations.c.id).where(organizations.c.id == organization_id).with_for_update(key_share=True))
+
+
 def find_account_endpoint(tx: Tx, organization_id: OrganizationId, account_id: AccountId) -> Endpoint | None:
     """The account's webhook, also a deregistered one, with its event types in their order."""
-    query = (
-        select(endpoints, lanes.c.id.label("lane_id"))
-        .join(lanes, lanes.c.endpoint_id == endpoints.c.id)
-        .where(endpoints.c.organization_id == organization_id, endpoints.c.account_id == account_id, lanes.c.part == 0)
-    )
-    row = tx.execute(query).first()
+    row = tx.execute(_of_organization(organization_id).where(endpoints.c.account_id == account_id)).first()
+    return None if row is None else _endpoint(row, _event_types(tx, row.id))
+
+
+def find_org_endpoint(tx: Tx, organization_id: OrganizationId, endpoint_id: str) -> Endpoint | None:
+    """An org-level webhook of this organization, also a deleted one."""
+    is_org_level = endpoints.c.level == Level.ORG.value
+    row = tx.execute(_of_organization(organization_id).where(is_org_level, endpoints.c.id == endpoint_id)).first()
     return None if row is None else _endpoint(row, _event_types(tx, row.id))
 
 
 def find_endpoint(tx: Tx, organization_id: OrganizationId, endpoint_id: str) -> Endpoint | None:
     """A registered webhook of this organization, of either level."""
-    query = (
-        select(endpoints, lanes.c.id.label("lane_id"))
-        .join(lanes, lanes.c.endpoint_id == endpoints.c.id)
-        .where(
-            endpoints.c.organization_id == organization_id,
-            endpoints.c.id == endpoint_id,
-            endpoints.c.deregistered_at.is_(None),
-            lanes.c.part == 0,
-        )
+    query = _of_organization(organization_id).where(
+        endpoints.c.id == endpoint_id, endpoints.c.deregistered_at.is_(None)
     )
     row = tx.execute(query).first()
     return None if row is None else _endpoint(row, _event_types(tx, row.id))
+
+
+def list_endpoints(tx: Tx, organization_id: OrganizationId, level: Level | None = None) -> list[Endpoint]:
+    """The registered webhooks of this organization, of both levels or of one, oldest first."""
+    query = _of_organization(organization_id).where(endpoints.c.deregistered_at.is_(None)).order_by(endpoints.c.id)
+    if level is not None:
+        query = query.where(endpoints.c.level == level.value)
+    return [_endpoint(row, _event_types(tx, row.id)) for row in tx.execute(query).all()]
+
+
+def _of_organization(organization_id: OrganizationId) -> Select[Any]:
+    return (
+        select(endpoints, lanes.c.id.label("lane_id"))
+        .join(lanes, lanes.c.endpoint_id == endpoints.c.id)
+        .where(endpoints.c.organization_id == organization_id, lanes.c.part == 0)
+    )
 
 
 def _event_types(tx: Tx, endpoint_id: str) -> tuple[str, ...]:
@@ -105,12 +142,15 @@ def save_endpoint(tx: Tx, changed: Endpoint) -> None:
 
 def _changing(endpoint: Endpoint) -> dict[str, Any]:
     return {
+        "description": endpoint.description,
         "url_masked": endpoint.url_masked,
         "url_sealed": endpoint.url_sealed,
+        "are_credentials_apart": endpoint.are_credentials_apart,
         "secret_sealed": endpoint.secret_sealed,
         "policy": endpoint.policy,
         "updated_at": endpoint.updated_at,
         "deregistered_at": endpoint.deregistered_at,
+        "deactivated_at": endpoint.deactivated_at,
         "disabled_at": endpoint.disabled_at,
         "disabled_reason": endpoint.disabled_reason,
         "paused_at": endpoint.paused_at,

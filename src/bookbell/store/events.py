@@ -47,6 +47,7 @@ _LISTENERS = (
     .where(
         endpoints.c.organization_id == bindparam("organization"),
         endpoints.c.deregistered_at.is_(None),
+        endpoints.c.deactivated_at.is_(None),
         or_(endpoints.c.account_id == bindparam("account"), endpoints.c.account_id.is_(None)),
         subscriptions.c.event_type.in_(bindparam("types", expanding=True)),
     )

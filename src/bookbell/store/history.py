@@ -3,11 +3,25 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import Row, Select, and_, or_, select, update
 
-from bookbell.core.model import AccountId, DeliveryId, DeliveryState, EventId, OrganizationId
+from bookbell.core.model import AccountId, DeliveryId, DeliveryState, EndpointId, EventId, Level, OrganizationId
 from bookbell.store.database import Tx
+from bookbell.store.deliveries import DEACTIVATED
 from bookbell.store.schema import attempts, deliveries, endpoints, events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Whose deliveries may be seen: those of one account's webhook, of the organization's own webhooks, or of both.
+
+    account_id None: of no account. endpoint_id: of that one webhook of the organization; None does not restrict.
+    """
+
+    organization_id: OrganizationId
+    account_id: AccountId | None
+    has_org_level: bool = False
+    endpoint_id: EndpointId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +44,7 @@ class DeliveryView:
     event_type: str
     book_pk: int | None
     endpoint_id: str
+    level: Level
     lane_id: str
     state: DeliveryState
     attempt_count: int
@@ -38,6 +53,7 @@ class DeliveryView:
     finished_at: int | None
     reason: str | None
     is_deregistered: bool
+    is_deactivated: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +77,9 @@ class AttemptView:
     response_body: bytes | None
 
 
-def list_deliveries(
-    tx: Tx, organization_id: OrganizationId, account_id: AccountId, query: DeliveryQuery
-) -> list[DeliveryView]:
-    """Deliveries of the account's webhook, newest first."""
-    wanted = _of_account(organization_id, account_id)
+def list_deliveries(tx: Tx, scope: Scope, query: DeliveryQuery) -> list[DeliveryView]:
+    """Deliveries within the scope, newest first."""
+    wanted = _within(scope)
     if query.state is not None:
         wanted = wanted.where(deliveries.c.state == query.state)
     if query.event_type is not None:
@@ -77,11 +91,9 @@ def list_deliveries(
     return [_view(row) for row in tx.execute(wanted.order_by(deliveries.c.id.desc()).limit(query.count))]
 
 
-def find_delivery(
-    tx: Tx, organization_id: OrganizationId, account_id: AccountId, delivery_id: DeliveryId
-) -> DeliveryView | None:
-    """One delivery of the account's webhook."""
-    row = tx.execute(_of_account(organization_id, account_id).where(deliveries.c.id == delivery_id)).first()
+def find_delivery(tx: Tx, scope: Scope, delivery_id: DeliveryId) -> DeliveryView | None:
+    """One delivery, if it is within the scope."""
+    row = tx.execute(_within(scope).where(deliveries.c.id == delivery_id)).first()
     return None if row is None else _view(row)
 
 
@@ -103,13 +115,20 @@ def make_due(tx: Tx, organization_id: OrganizationId, delivery_id: DeliveryId, *
         .where(
             deliveries.c.organization_id == organization_id,
             deliveries.c.id == delivery_id,
-            deliveries.c.state.in_([DeliveryState.PENDING.value, DeliveryState.EXHAUSTED.value]),
+            or_(
+                deliveries.c.state.in_([DeliveryState.PENDING.value, DeliveryState.EXHAUSTED.value]),
+                and_(deliveries.c.state == DeliveryState.CANCELLED.value, deliveries.c.reason == DEACTIVATED),
+            ),
         )
         .values(state=DeliveryState.PENDING.value, due_at=at, finished_at=None, reason=None)
     )
 
 
-def _of_account(organization_id: OrganizationId, account_id: AccountId) -> Select[Any]:
+def _within(scope: Scope) -> Select[Any]:
+    is_org_level = endpoints.c.level == Level.ORG.value
+    if scope.endpoint_id is not None:
+        is_org_level = and_(is_org_level, endpoints.c.id == scope.endpoint_id)
+    seen = [endpoints.c.account_id == scope.account_id] if scope.account_id is not None else []
     return (
         select(
             deliveries.c.id,
@@ -117,6 +136,7 @@ def _of_account(organization_id: OrganizationId, account_id: AccountId) -> Selec
             events.c.type.label("event_type"),
             events.c.book_pk,
             deliveries.c.endpoint_id,
+            endpoints.c.level,
             deliveries.c.lane_id,
             deliveries.c.state,
             deliveries.c.attempt_count,
@@ -125,14 +145,24 @@ def _of_account(organization_id: OrganizationId, account_id: AccountId) -> Selec
             deliveries.c.finished_at,
             deliveries.c.reason,
             endpoints.c.deregistered_at.is_not(None).label("is_deregistered"),
+            endpoints.c.deactivated_at.is_not(None).label("is_deactivated"),
         )
         .join(events, events.c.id == deliveries.c.event_id)
         .join(endpoints, endpoints.c.id == deliveries.c.endpoint_id)
-        .where(endpoints.c.organization_id == organization_id, endpoints.c.account_id == account_id)
+        .where(
+            endpoints.c.organization_id == scope.organization_id,
+            or_(*seen, *([is_org_level] if scope.has_org_level else [])),
+        )
     )
 
 
 def _view(row: Row[Any]) -> DeliveryView:
     return DeliveryView(
-        **{**row._mapping, "state": DeliveryState(row.state), "is_deregistered": bool(row.is_deregistered)}
+        **{
+            **row._mapping,
+            "state": DeliveryState(row.state),
+            "level": Level(row.level),
+            "is_deregistered": bool(row.is_deregistered),
+            "is_deactivated": bool(row.is_deactivated),
+        }
     )

@@ -40,9 +40,9 @@ CIRCUIT = tuple(lanes.c[each.name] for each in fields(Circuit))
 class LaneConfig:
     """What the owner of a lane needs to know of its endpoint, as it stands now.
 
-    deregistered_at, disabled_at: set when nothing may be sent; the first also means nothing waits any more.
-    paused_at, resumed_at: by hand. next_due_at: when the first delivery of the lane that is not due yet will be,
-    NEVER_AT if there is none.
+    closed_at, disabled_at: set when nothing may be sent. The first (deregistered or deactivated) also means that
+    nothing waits any more. paused_at, resumed_at: by hand.
+    next_due_at: when the first delivery of the lane that is not due yet will be, NEVER_AT if there is none.
     """
 
     lane_id: LaneId
@@ -55,7 +55,7 @@ class LaneConfig:
     secret_sealed: bytes | None
     policy: str
     updated_at: int
-    deregistered_at: int | None
+    closed_at: int | None
     disabled_at: int | None
     paused_at: int | None
     resumed_at: int | None
@@ -247,7 +247,7 @@ _CONFIGS = (
         endpoints.c.secret_sealed,
         endpoints.c.policy,
         endpoints.c.updated_at,
-        endpoints.c.deregistered_at,
+        func.coalesce(endpoints.c.deregistered_at, endpoints.c.deactivated_at).label("closed_at"),
         endpoints.c.disabled_at,
         endpoints.c.paused_at,
         endpoints.c.resumed_at,
@@ -273,7 +273,7 @@ def configs(tx: Tx, lane_ids: Collection[LaneId], *, now: int) -> list[LaneConfi
             secret_sealed=row.secret_sealed,
             policy=row.policy,
             updated_at=row.updated_at,
-            deregistered_at=row.deregistered_at,
+            closed_at=row.closed_at,
             disabled_at=row.disabled_at,
             paused_at=row.paused_at,
             resumed_at=row.resumed_at,

@@ -66,7 +66,9 @@ accounts = Table(
 )
 
 # One row per account-level webhook for the life of the account: deregistering sets deregistered_at and forgets
-# URL and secret, registering again revives it, so the history of its deliveries stays in one place.
+# URL and secret, registering again revives it, so the history of its deliveries stays in one place. A deleted
+# org-level webhook leaves its row in the same state, for good. are_credentials_apart: the URL's credentials were
+# given beside it, so they are never shown.
 endpoints = Table(
     "endpoints",
     metadata,
@@ -74,13 +76,16 @@ endpoints = Table(
     Column("organization_id", Id, ForeignKey("organizations.id"), nullable=False, index=True),
     Column("account_id", Id, ForeignKey("accounts.id"), unique=True),
     Column("level", String(8), nullable=False),
+    Column("description", Text),
     Column("url_masked", Text),
     Column("url_sealed", LargeBinary),
+    Column("are_credentials_apart", Boolean, nullable=False),
     Column("secret_sealed", LargeBinary),
     Column("policy", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("deregistered_at", BigInteger),
+    Column("deactivated_at", BigInteger),
     Column("disabled_at", BigInteger),
     Column("disabled_reason", Text),
     Column("paused_at", BigInteger),

@@ -6,21 +6,25 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
-from bookbell.store.database import Database
+from bookbell.store.database import Database, DatabaseError
 
 _ADVISORY_LOCK = 0x626F6F6B62656C6C  # "bookbell": one migration at a time on a shared PostgreSQL
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Apply the migrations that are missing; does nothing on a database that has them all."""
+    """Apply the migrations that are missing; does nothing on a database that has them all. Raises: DatabaseError."""
     with database.engine.begin() as connection:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        try:
+            command.upgrade(config, revision)
+        except CommandError as error:
+            raise DatabaseError(f"The database was made by another version of bookbell: {error}.") from error
 
 
 def missing(database: Database) -> str | None:

@@ -18,13 +18,22 @@ from bookbell.store import accounts
 from bookbell.vault import Vault, hash_of_secret, is_same
 from bookbell.web import wire
 from bookbell.web.context import Context, context_of
+from bookbell.web.operation import Access, Operation, Tag, bare, described, may
+from bookbell.web.shape import choice, record, text, whole
 
 ISSUER = "bookbell"
+AUDIENCE = "https://api.ocrolus.com"  # what clients written for the contract ask for
+TOKEN_ERROR = record(
+    {
+        "error": choice(["invalid_request", "unsupported_grant_type", "access_denied"]),
+        "error_description": text("Unauthorized"),
+    }
+)
 _NO_HASH = hash_of_secret("")
 
 
 async def account_of(request: wire.Wire) -> Account:
-    """The account that makes this request. Raises: NotAuthenticated, AccountInactive."""
+    """The account that makes this request; counts it. Raises: NotAuthenticated, AccountInactive, TooManyRequests."""
     context = context_of(request)
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     match scheme.lower():
@@ -39,6 +48,7 @@ async def account_of(request: wire.Wire) -> Account:
         raise NotAuthenticated
     if account.revoked_at is not None:
         raise AccountInactive
+    context.throttle.admit(account.organization_id, context.ambient.monotonic_ms())
     return account
 
 
@@ -52,7 +62,36 @@ def require_pipeline(request: wire.Wire) -> None:
     _require(request, context_of(request).pipeline_token)
 
 
-@post("/oauth/token")
+@post(
+    "/oauth/token",
+    opt=described(
+        Operation(
+            tag=Tag.TOKENS,
+            access=Access.ANYBODY,
+            fields=(
+                may(
+                    "grant_type",
+                    choice(["client_credentials"]),
+                    "Always client_credentials; needed unless Basic is used.",
+                ),
+                may("client_id", text("bb3f9c2e"), "Or in `Authorization: Basic`."),
+                may("client_secret", text("a-secret"), "Or in `Authorization: Basic`."),
+                may("audience", text("https://api.ocrolus.com/"), "The API the token is for."),
+            ),
+            answer=bare(
+                record(
+                    {
+                        "access_token": text("eyJhbGciOi..."),
+                        "token_type": {"const": "Bearer"},
+                        "expires_in": whole(86400),
+                    }
+                )
+            ),
+            others={400: bare(TOKEN_ERROR, "The error of RFC 6749.")},
+            has_envelope=False,
+        )
+    ),
+)
 async def token(request: wire.Wire) -> Response[bytes]:
     """Client credentials for a bearer token: JSON or form, or Basic with or without a body."""
     context = context_of(request)
@@ -60,6 +99,7 @@ async def token(request: wire.Wire) -> Response[bytes]:
         params = await wire.read_params(request)
         grant = params.text("grant_type")
         login, secret = params.text("client_id"), params.text("client_secret")
+        audience = params.text("audience")
     except BookbellError as error:
         return _token_error("invalid_request", error.message)
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
@@ -73,6 +113,8 @@ async def token(request: wire.Wire) -> Response[bytes]:
         return _token_error("invalid_request", "grant_type, client_id and client_secret are required.")
     if grant != "client_credentials":
         return _token_error("unsupported_grant_type", "Only client_credentials is supported.")
+    if audience and not _is_ours(audience, request):
+        return _token_error("access_denied", "Unauthorized: the audience is not this API.")
     account = await _by_login(context, login, secret)
     if account is None or account.revoked_at is not None:
         return _token_error("access_denied", "Unauthorized")
@@ -96,6 +138,12 @@ def mint(account: Account, vault: Vault, *, now_s: int) -> str:
     return jwt.encode(claims, vault.derive("jwt"), algorithm="HS256")
 
 
+def _is_ours(audience: str, request: wire.Wire) -> bool:
+    """Whether a token for this audience is one for us: the contract's API, or the address we were called by."""
+    called = f"//{request.headers.get('host', '')}"
+    return audience.rstrip("/") == AUDIENCE or audience.partition(":")[2].rstrip("/") == called
+
+
 def _account_id(text: str, context: Context) -> str:
     # The clock is the service's own, so expiry is checked here rather than by the library.
     try:
@@ -107,7 +155,7 @@ def _account_id(text: str, context: Context) -> str:
             options={"require": ["exp", "iat", "sub", "iss"], "verify_exp": False, "verify_iat": False},
         )
         expires_at = int(claims["exp"]) * 1000
-    except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+    except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError) as error:
         raise NotAuthenticated from error
     if context.ambient.now_ms() >= expires_at:
         raise NotAuthenticated
@@ -141,7 +189,10 @@ def _require(request: wire.Wire, expected: str) -> None:
 
 def _token_error(error: str, description: str) -> Response[bytes]:
     body = {"error": error, "error_description": description}
-    return wire.answer(body, status=400, headers={"Cache-Control": "no-store"})
+    headers = {"Cache-Control": "no-store"}
+    if error == "access_denied":
+        headers["WWW-Authenticate"] = 'Basic realm="bookbell"'
+    return wire.answer(body, status=400, headers=headers)
 
 
 routes = [token]

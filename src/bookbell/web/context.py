@@ -1,17 +1,19 @@
 """What the handlers need from the rest of the service, handed over once when the app is made."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.ambient import Ambient
+from bookbell.core import limits
 from bookbell.core.attempt import Report, Request
 from bookbell.core.guard import GuardRules
 from bookbell.core.model import LaneId
 from bookbell.store.database import Database, Tx
 from bookbell.vault import Vault
+from bookbell.web.throttle import Throttle
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,7 +34,10 @@ class Context:
     upload_bytes_max: int
     send: Callable[[Request], Awaitable[Report]]
     ring: Callable[[Iterable[LaneId]], None]
+    throttle: Throttle = field(default_factory=lambda: Throttle(0))
+    is_always_200: bool = False
     is_stopping: Callable[[], bool] = lambda: False
+    org_webhooks_max: int = limits.ORG_WEBHOOKS_MAX
 
     def stamp(self) -> Stamp:
         return Stamp(self.ambient.now_ms(), self.ambient.new_id)

@@ -8,6 +8,7 @@ names, which `sweep_temporary` removes at the next start.
 import asyncio
 import contextlib
 import hashlib
+import math
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -69,7 +70,7 @@ async def received(
         if writing is None:
             raise MissingParameter("Required parameter not found: upload")
         await asyncio.to_thread(_finish, writing, path)
-        params = wire.checked_params([*request.query_params.multi_items(), *form.fields])
+        params = wire.form_params(request, form.fields)
         name = wire.checked_text(params.text("doc_name") or writing.name)[: limits.NAME_CHARS_MAX]
         yield params, Received(name, blob, path, writing.md5.hexdigest(), writing.size_bytes)
     except BaseException:
@@ -82,12 +83,22 @@ def remove(file: Received) -> None:
     file.path.unlink(missing_ok=True)
 
 
-def sweep_temporary(blob_dir: Path) -> int:
-    """Remove what uploads cut off by a crash have left. Only before requests are served. Gives how many."""
-    left = list(blob_dir.glob(f"*/*{TEMPORARY_SUFFIX}"))
+def sweep_temporary(blob_dir: Path, *, before: int) -> int:
+    """Remove what uploads cut off by a crash have left, last written to before this instant. Gives how many.
+
+    Other processes may share the folder, so what was written to lately is left alone.
+    """
+    left = [path for path in blob_dir.glob(f"*/*{TEMPORARY_SUFFIX}") if _written_at(path) < before]
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)
+
+
+def _written_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime * 1000
+    except FileNotFoundError:
+        return math.inf  # its upload has ended meanwhile
 
 
 class _Form:
@@ -111,10 +122,7 @@ class _Form:
         await self._flush(1)
 
     async def _feed(self, request: wire.Wire, parser: PushMultipartParser) -> None:
-        read_bytes = 0
-        async for chunk in request.stream():
-            read_bytes += len(chunk)
-            self._check_size(read_bytes - _OVERHEAD_BYTES)
+        async for chunk in wire.read_chunks(request, self._bytes_max + _OVERHEAD_BYTES, limits.UPLOAD_MS_MAX):
             for part in parser.parse(chunk) if chunk else ():
                 self._take(part)
             await self._flush(WRITE_BYTES)

@@ -8,15 +8,39 @@ from bookbell import telemetry
 from bookbell.store.database import Tx
 from bookbell.web import wire
 from bookbell.web.context import context_of
+from bookbell.web.operation import Access, Operation, Tag, bare, described, other
+from bookbell.web.shape import choice, record, text
 
 
-@get("/health/live")
+@get(
+    "/health/live",
+    opt=described(
+        Operation(tag=Tag.HEALTH, access=Access.ANYBODY, answer=bare(record({"status": {"const": "live"}})))
+    ),
+)
 async def live() -> Response[bytes]:
     """The process answers."""
     return wire.answer({"status": "live"})
 
 
-@get("/health/ready")
+@get(
+    "/health/ready",
+    opt=described(
+        Operation(
+            tag=Tag.HEALTH,
+            access=Access.ANYBODY,
+            answer=bare(record({"status": {"const": "ready"}})),
+            others={
+                503: bare(
+                    record(
+                        {"status": choice(["stopping", "database unreachable"])}, {"detail": text("OperationalError")}
+                    ),
+                    "Not ready.",
+                )
+            },
+        )
+    ),
+)
 async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
     """The database answers and no stop was asked for; 503 otherwise, with the reason."""
     context = context_of(request)
@@ -29,7 +53,10 @@ async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
     return wire.answer({"status": "ready"})
 
 
-@get("/metrics")
+@get(
+    "/metrics",
+    opt=described(Operation(tag=Tag.HEALTH, access=Access.ANYBODY, answer=other("text/plain", "Prometheus text."))),
+)
 async def metrics() -> Response[bytes]:
     """Prometheus text."""
     return Response(telemetry.metrics_page(), media_type="text/plain; version=0.0.4; charset=utf-8")

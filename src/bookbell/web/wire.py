@@ -5,7 +5,8 @@ one `Params`. Text with NUL or a lone surrogate is refused here, so nothing insi
 Source: contract sections 7.1, 10, 12, 17.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,23 +14,30 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request, Response
 from litestar.enums import MediaType
+from litestar.exceptions import InternalServerException
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from bookbell.core import limits
 from bookbell.core.errors import (
+    Api,
     BookbellError,
+    InvalidRequest,
     MalformedJson,
     MissingParameter,
+    RequestTimeout,
     TooLarge,
     UnsupportedMediaType,
     ValidationFailed,
+    status_of,
 )
+from bookbell.web.context import context_of
 
 Wire = Request[Any, Any, Any]
 """A request as the handlers take it."""
 
 TRUE_WORDS = {"true", "1", "yes"}
 FALSE_WORDS = {"false", "0", "no"}
+JSON_TYPES = {"application/json", ""}
 
 
 class Params:
@@ -92,15 +100,15 @@ class Params:
 
 async def read_params(request: Wire) -> Params:
     """The parameters of the body and of the query (which wins). Raises: the errors of bad input."""
-    query = _gathered(list(request.query_params.multi_items()))
+    query = _gathered(_query_items(request))
     body = await read_body(request)
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     return Params(_checked({**_body_values(kind, options, body), **query}))
 
 
-def checked_params(items: list[tuple[str, str]]) -> Params:
-    """Parameters from a form that was read elsewhere. Raises: ValidationFailed."""
-    return Params(_checked(_gathered(items)))
+def form_params(request: Wire, fields: list[tuple[str, str]]) -> Params:
+    """The parameters of the query and of a form that was read elsewhere. Raises: ValidationFailed."""
+    return Params(_checked(_gathered([*_query_items(request), *fields])))
 
 
 def checked_text(text: str) -> str:
@@ -112,6 +120,16 @@ def checked_text(text: str) -> str:
 def path_text(request: Wire, name: str) -> str:
     """A part of the path. Raises: ValidationFailed."""
     return checked_text(str(request.path_params[name]))
+
+
+async def read_object(request: Wire) -> dict[str, Any]:
+    """A JSON body, {} when it is empty. Raises: MalformedJson, ValidationFailed, UnsupportedMediaType."""
+    body = await read_body(request)
+    kind, _ = parse_options_header(request.headers.get("content-type", ""))
+    if kind not in JSON_TYPES:
+        raise UnsupportedMediaType(f"The content type {kind[:80]} is not supported here; send application/json")
+    fields: dict[str, Any] = _checked(json_object(body)) if body.strip() else {}
+    return fields
 
 
 async def read_json(request: Wire, kind: type[msgspec.Struct]) -> Any:
@@ -132,11 +150,12 @@ def ok(response: Any, *, status: int = 200) -> Response[bytes]:
     return answer({"status": 200, "message": "OK", "response": response}, status=status)
 
 
-def failure(error: BookbellError, *, headers: Mapping[str, str] | None = None) -> Response[bytes]:
-    """The envelope of an error (contract 12)."""
-    meta = {"status": error.status, "msg": error.message, "code": error.code}
+def failure(error: BookbellError, *, api: Api = Api.OURS, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+    """The envelope of an error in an answer of this API (contract 12)."""
+    status = status_of(error, api)
+    meta = {"status": status, "msg": error.message, "code": error.code}
     body: dict[str, Any] = {
-        "status": error.status,
+        "status": status,
         "code": error.code,
         "response": None,
         "message": error.message,
@@ -144,7 +163,7 @@ def failure(error: BookbellError, *, headers: Mapping[str, str] | None = None) -
     }
     if error.details is not None:
         body["details"] = error.details
-    return answer(body, status=error.status, headers=headers)
+    return answer(body, status=status, headers=headers)
 
 
 def answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[bytes]:
@@ -165,13 +184,40 @@ def exact_instant(at: int) -> str:
 
 
 async def read_body(request: Wire) -> bytes:
-    """The body, bounded. Raises: TooLarge."""
+    """The body, bounded. Raises: TooLarge, RequestTimeout."""
     body = bytearray()
-    async for chunk in request.stream():
+    async for chunk in read_chunks(request, limits.JSON_BODY_BYTES_MAX, limits.BODY_MS_MAX):
         body += chunk
-        if len(body) > limits.JSON_BODY_BYTES_MAX:
-            raise TooLarge(f"The request body exceeds {limits.JSON_BODY_BYTES_MAX} bytes")
     return bytes(body)
+
+
+async def read_chunks(request: Wire, bytes_max: int, ms_max: int) -> AsyncIterator[bytes]:
+    """The body piece by piece. What says that it is too large is refused before any of it is read.
+
+    Raises: TooLarge; RequestTimeout when it takes longer than ms_max, or BODY_IDLE_MS_MAX between two pieces.
+    """
+    too_large = TooLarge(f"The request body exceeds {bytes_max} bytes")
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdecimal() and int(declared) > bytes_max:
+        raise too_large
+    ambient, stream, read_bytes = context_of(request).ambient, request.stream(), 0
+    end = ambient.monotonic_ms() + ms_max
+    while True:
+        left_ms = min(end - ambient.monotonic_ms(), limits.BODY_IDLE_MS_MAX)
+        try:
+            async with asyncio.timeout(left_ms / 1000):
+                chunk = await anext(stream, None)
+        except TimeoutError as error:
+            raise RequestTimeout from error
+        except InternalServerException as error:
+            # The framework's word for a client that went away; nobody is left to read the answer.
+            raise InvalidRequest("The connection ended before the request was complete") from error
+        if chunk is None:
+            return
+        read_bytes += len(chunk)
+        if read_bytes > bytes_max:
+            raise too_large
+        yield chunk
 
 
 def _body_values(kind: str, options: Mapping[str, str], body: bytes) -> dict[str, Any]:
@@ -201,16 +247,21 @@ def json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _urlencoded(body: bytes) -> list[tuple[str, str]]:
+def _query_items(request: Wire) -> list[tuple[str, str]]:
+    # Read here, because the framework's reader puts a replacement character where UTF-8 is invalid.
+    return _urlencoded(request.scope["query_string"])
+
+
+def _urlencoded(text: bytes) -> list[tuple[str, str]]:
     try:
         return parse_qsl(
-            body.decode("utf-8"),
+            text.decode("utf-8"),
             keep_blank_values=True,
             errors="strict",
             max_num_fields=limits.FORM_PART_COUNT_MAX,
         )
     except (UnicodeDecodeError, ValueError) as error:
-        raise ValidationFailed("The form is not valid UTF-8 or has too many fields") from error
+        raise ValidationFailed("The form or query is not valid UTF-8 or has too many fields") from error
 
 
 def _multipart_fields(boundary: str, body: bytes) -> list[tuple[str, str]]:
@@ -222,16 +273,16 @@ def _multipart_fields(boundary: str, body: bytes) -> list[tuple[str, str]]:
 
 
 def _fields_of(parts: Sequence[MultipartSegment | bytes | None]) -> list[tuple[str, str]]:
-    """Names and values of a form's segments; each is its head, its data in pieces, and None."""
+    """Names and values of a form's segments; each is its head, its data in pieces, and None. Files are left out."""
     found: list[tuple[str, str]] = []
-    name, data = "", bytearray()
+    segment, data = None, bytearray()
     for part in parts:
         if isinstance(part, MultipartSegment):
-            name, data = part.name, bytearray()
+            segment, data = part, bytearray()
         elif part:
             data += part
-        else:
-            found.append((name, data.decode("utf-8")))
+        elif segment is not None and segment.filename is None:
+            found.append((segment.name or "", data.decode("utf-8")))
     return found
 
 
@@ -248,17 +299,19 @@ def _gathered(items: list[tuple[str, Any]]) -> dict[str, Any]:
     return gathered
 
 
-def _checked(value: Any) -> Any:
-    """The same value, if all its text can be stored. Raises: ValidationFailed."""
+def _checked(value: Any, depth: int = 0) -> Any:
+    """The same value, if all its text can be stored and it is not nested too deep. Raises: ValidationFailed."""
+    if depth > limits.JSON_DEPTH_MAX:
+        raise ValidationFailed(f"The JSON body is nested more than {limits.JSON_DEPTH_MAX} deep")
     match value:
         case str():
             if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
                 raise ValidationFailed("Text must not contain NUL or unpaired surrogates")
         case list():
             for item in value:
-                _checked(item)
+                _checked(item, depth + 1)
         case dict():
             for key, item in value.items():
                 _checked(key)
-                _checked(item)
+                _checked(item, depth + 1)
     return value

@@ -5,14 +5,27 @@ from typing import Any
 from litestar import Response, get, post
 
 from bookbell.actions import analytics
-from bookbell.core.errors import MissingParameter
+from bookbell.core.errors import BookNotFound, MissingParameter, NotFound, NotPermittedBook
 from bookbell.web import wire
 from bookbell.web.auth import account_of
+from bookbell.web.client_api.book_shapes import ANALYTICS
 from bookbell.web.client_api.books import book_key
 from bookbell.web.context import context_of
+from bookbell.web.operation import BOOK_KEY, Operation, Tag, described, enveloped, need
+from bookbell.web.shape import record, uuid
 
 
-@post("/v1/book/analytics/async/request")
+@post(
+    "/v1/book/analytics/async/request",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            fields=BOOK_KEY,
+            answer=enveloped(record({"analytics_request_id": uuid("5b8f9a10-3c2d-4e1f-8a7b-9c0d1e2f3a4b")})),
+            errors=(BookNotFound, MissingParameter, NotPermittedBook),
+        )
+    ),
+)
 async def request_analytics(request: wire.Wire) -> Response[bytes]:
     """Ask for the analytics of a book."""
     context, account = context_of(request), await account_of(request)
@@ -23,7 +36,23 @@ async def request_analytics(request: wire.Wire) -> Response[bytes]:
     return wire.ok({"analytics_request_id": made.id})
 
 
-@get("/v1/book/analytics/async/result")
+@get(
+    "/v1/book/analytics/async/result",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            fields=(
+                need(
+                    "analytics_request_id",
+                    uuid("5b8f9a10-3c2d-4e1f-8a7b-9c0d1e2f3a4b"),
+                    "As the request was answered.",
+                ),
+            ),
+            answer=enveloped(ANALYTICS),
+            errors=(MissingParameter, NotFound, BookNotFound, NotPermittedBook),
+        )
+    ),
+)
 async def read_result(request: wire.Wire) -> Response[bytes]:
     """The analytics of a book, or how far they are."""
     context, account = context_of(request), await account_of(request)

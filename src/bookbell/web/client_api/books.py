@@ -5,9 +5,16 @@ from typing import Any
 from litestar import Response, get, post
 
 from bookbell.actions import books
-from bookbell.actions.books import BookKey, NewBook, OpenedBook
+from bookbell.actions.books import BOOK_CLASSES, BOOK_TYPES, BookKey, NewBook, OpenedBook
 from bookbell.core import limits
-from bookbell.core.errors import DocumentNotFound, MissingParameter, ValidationFailed
+from bookbell.core.errors import (
+    BookExists,
+    BookNotFound,
+    DocumentNotFound,
+    MissingParameter,
+    NotPermittedBook,
+    ValidationFailed,
+)
 from bookbell.core.lifecycle import REJECTION_DEFAULT
 from bookbell.core.model import Account, Book, Document, MixedDocument, MixedStatus
 from bookbell.store import documents
@@ -15,7 +22,10 @@ from bookbell.store.books import BookQuery
 from bookbell.store.database import Tx
 from bookbell.web import wire
 from bookbell.web.auth import account_of
+from bookbell.web.client_api import book_shapes as shapes
 from bookbell.web.context import context_of
+from bookbell.web.operation import BOOK_KEY, Operation, Tag, described, enveloped, may, need
+from bookbell.web.shape import choice, flag, listed, text, whole
 
 
 def book_key(params: wire.Params) -> BookKey:
@@ -27,7 +37,23 @@ def book_key(params: wire.Params) -> BookKey:
     )
 
 
-@post("/v1/book/add")
+@post(
+    "/v1/book/add",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            fields=(
+                need("name", text("Loan 2210"), "Unique among the account's books."),
+                may("book_class", choice(BOOK_CLASSES), "How its documents are processed; COMPLETE if not given."),
+                may("book_type", choice(BOOK_TYPES), "DEFAULT if not given."),
+                may("is_public", flag(), "Whether all accounts of the organization see it; false if not given."),
+                may("xid", text("L-2210"), "Your own id for it."),
+            ),
+            answer=enveloped(shapes.BOOK),
+            errors=(BookExists, MissingParameter),
+        )
+    ),
+)
 async def add(request: wire.Wire) -> Response[bytes]:
     """Create a book."""
     context, account = context_of(request), await account_of(request)
@@ -54,7 +80,17 @@ async def add(request: wire.Wire) -> Response[bytes]:
     )
 
 
-@get("/v1/book/status")
+@get(
+    "/v1/book/status",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            fields=BOOK_KEY,
+            answer=enveloped(shapes.BOOK_STATUS),
+            errors=(BookNotFound, MissingParameter, NotPermittedBook),
+        )
+    ),
+)
 async def status(request: wire.Wire) -> Response[bytes]:
     """The state of a book and of everything in it."""
     opened = await _open(request)
@@ -71,7 +107,17 @@ async def status(request: wire.Wire) -> Response[bytes]:
     return wire.ok({**shown, "book_status": opened.book.status, "book_class": opened.book.book_class})
 
 
-@get("/v1/book/info")
+@get(
+    "/v1/book/info",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            fields=BOOK_KEY,
+            answer=enveloped(shapes.BOOK_INFO),
+            errors=(BookNotFound, MissingParameter, NotPermittedBook),
+        )
+    ),
+)
 async def info(request: wire.Wire) -> Response[bytes]:
     """A book and what is known about it."""
     opened = await _open(request)
@@ -95,7 +141,24 @@ async def info(request: wire.Wire) -> Response[bytes]:
     )
 
 
-@get("/v1/books")
+@get(
+    "/v1/books",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            fields=(
+                may("limit", whole(50, least=1, most=limits.PAGE_COUNT_MAX), "How many; 50 if not given."),
+                may("offset", whole(0, most=limits.OFFSET_MAX), "How many to skip."),
+                may("order", choice(["DESC", "ASC"]), "DESC if not given."),
+                may("order_by", choice(["pk", "name", "created"]), "pk if not given."),
+                may("name", text("Loan 2210"), "Only the books of this name; not together with `search`."),
+                may("search", text("Loan"), "Only books whose name contains this."),
+                may("xid", text("L-2210"), "Only the books with this id of yours."),
+            ),
+            answer=enveloped(listed(shapes.LISTED_BOOK)),
+        )
+    ),
+)
 async def list_books(request: wire.Wire) -> Response[bytes]:
     """The books the account may see."""
     context, account = context_of(request), await account_of(request)
@@ -116,7 +179,21 @@ async def list_books(request: wire.Wire) -> Response[bytes]:
     )
 
 
-@get("/v1/document/mixed/status")
+@get(
+    "/v1/document/mixed/status",
+    opt=described(
+        Operation(
+            tag=Tag.DOCUMENTS,
+            fields=(
+                may("pk", whole(12200450), "The mixed document, by its number."),
+                may("mixed_doc_uuid", shapes.MIXED_UUID, "Or by its uuid."),
+                may("doc_uuid", shapes.MIXED_UUID, "The same."),
+            ),
+            answer=enveloped(shapes.MIXED_STATUS),
+            errors=(BookNotFound, DocumentNotFound, MissingParameter, NotPermittedBook),
+        )
+    ),
+)
 async def mixed_status(request: wire.Wire) -> Response[bytes]:
     """The state of a mixed document and, once it is cut up, of its documents."""
     context, account = context_of(request), await account_of(request)

@@ -8,15 +8,27 @@ from litestar import Response, get, post
 from bookbell.actions import history
 from bookbell.actions.history import Inspected
 from bookbell.core import limits
-from bookbell.core.errors import ValidationFailed
-from bookbell.core.model import DeliveryState, Event
+from bookbell.core.errors import IllegalTransition, NotFound, NotPermittedManager, OrgWebhookNotFound, ValidationFailed
+from bookbell.core.model import DeliveryState, Event, Level
 from bookbell.store.history import AttemptView, DeliveryQuery, DeliveryView
 from bookbell.web import wire
 from bookbell.web.auth import account_of
+from bookbell.web.client_api import history_shapes as shapes
 from bookbell.web.context import context_of
+from bookbell.web.operation import PK, Operation, Tag, described, enveloped, may, page_fields
+from bookbell.web.shape import choice, listed, nullable, record, text, uuid
 
 
-@get("/v1/events")
+@get(
+    "/v1/events",
+    opt=described(
+        Operation(
+            tag=Tag.HISTORY,
+            fields=(*page_fields(limits.PAGE_COUNT_DEFAULT, limits.PAGE_COUNT_MAX),),
+            answer=enveloped(record({"events": listed(shapes.EVENT), "next": nullable(shapes.ID)})),
+        )
+    ),
+)
 async def list_events(request: wire.Wire) -> Response[bytes]:
     """The events of the account's books, newest first."""
     context, account = context_of(request), await account_of(request)
@@ -27,9 +39,26 @@ async def list_events(request: wire.Wire) -> Response[bytes]:
     return wire.ok({"events": [_event(each) for each in found], "next": _next([each.id for each in found], params)})
 
 
-@get("/v1/deliveries")
+@get(
+    "/v1/deliveries",
+    opt=described(
+        Operation(
+            tag=Tag.HISTORY,
+            fields=(
+                *page_fields(limits.PAGE_COUNT_DEFAULT, limits.PAGE_COUNT_MAX),
+                may("state", choice(DeliveryState), "Only those in this state."),
+                may("event", text("BOOK_VERIFIED"), "Only those of this event type."),
+                may("book_pk", PK, "Only those of this book."),
+                may("level", choice(Level), "org: those of the organization's webhooks; for managers."),
+                may("webhook_uuid", uuid(), "Those of this webhook of the organization, also a deleted one."),
+            ),
+            answer=enveloped(record({"deliveries": listed(shapes.DELIVERY), "next": nullable(shapes.ID)})),
+            errors=(NotPermittedManager, OrgWebhookNotFound),
+        )
+    ),
+)
 async def list_deliveries(request: wire.Wire) -> Response[bytes]:
-    """The deliveries of the account's webhook, newest first."""
+    """Deliveries, newest first: of the account's webhook or, for managers, of the organization's webhooks."""
     context, account = context_of(request), await account_of(request)
     params = await wire.read_params(request)
     state = params.text("state")
@@ -42,12 +71,19 @@ async def list_deliveries(request: wire.Wire) -> Response[bytes]:
         before=params.text("before"),
         count=_count(params),
     )
-    found = await context.database.read(history.list_deliveries, account, query)
+    webhook_uuid = params.text("webhook_uuid")
+    if webhook_uuid is not None or _level(params) is Level.ORG:
+        found = await context.database.read(history.list_org_deliveries, account, webhook_uuid, query)
+    else:
+        found = await context.database.read(history.list_deliveries, account, query)
     shown = [_delivery(each) for each in found]
     return wire.ok({"deliveries": shown, "next": _next([each.id for each in found], params)})
 
 
-@get("/v1/deliveries/{delivery_id:str}")
+@get(
+    "/v1/deliveries/{delivery_id:str}",
+    opt=described(Operation(tag=Tag.HISTORY, answer=enveloped(shapes.INSPECTED), errors=(NotFound,))),
+)
 async def read_delivery(request: wire.Wire) -> Response[bytes]:
     """One delivery with the body that is sent and each attempt."""
     context, account = context_of(request), await account_of(request)
@@ -55,7 +91,10 @@ async def read_delivery(request: wire.Wire) -> Response[bytes]:
     return wire.ok(_inspected(inspected))
 
 
-@post("/v1/deliveries/{delivery_id:str}/retry")
+@post(
+    "/v1/deliveries/{delivery_id:str}/retry",
+    opt=described(Operation(tag=Tag.HISTORY, answer=enveloped(shapes.DELIVERY), errors=(NotFound, IllegalTransition))),
+)
 async def retry_delivery(request: wire.Wire) -> Response[bytes]:
     """Make a waiting or exhausted delivery due now."""
     context, account = context_of(request), await account_of(request)
@@ -74,20 +113,26 @@ def _count(params: wire.Params) -> int:
     return count
 
 
+def _level(params: wire.Params) -> Level:
+    level = params.text("level") or Level.ACCOUNT
+    if level not in list(Level):
+        raise ValidationFailed(f"level: one of {', '.join(Level)} is expected")
+    return Level(level)
+
+
 def _next(ids: list[Any], params: wire.Params) -> str | None:
     """What to give as `before` for the next page; None on the last."""
     return str(ids[-1]) if len(ids) == _count(params) else None
 
 
 def _event(event: Event) -> dict[str, Any]:
-    body = event.body_account or event.body_org or b"null"
     return {
         "id": event.id,
         "event": event.type,
         "book_pk": event.book_pk,
         "created_at": wire.exact_instant(event.created_at),
         "matched_count": event.matched_count,
-        "body": json.loads(body),
+        "body": json.loads(event.body_account or event.body_org or b"null"),
     }
 
 
@@ -98,6 +143,7 @@ def _delivery(delivery: DeliveryView) -> dict[str, Any]:
         "event_id": delivery.event_id,
         "event": delivery.event_type,
         "book_pk": delivery.book_pk,
+        "webhook_uuid": delivery.endpoint_id if delivery.level is Level.ORG else None,
         "state": delivery.state,
         "reason": delivery.reason,
         "attempt_count": delivery.attempt_count,
@@ -109,7 +155,7 @@ def _delivery(delivery: DeliveryView) -> dict[str, Any]:
 
 def _inspected(inspected: Inspected) -> dict[str, Any]:
     attempts = [_attempt(each) for each in inspected.attempts]
-    return {**_delivery(inspected.delivery), "body": _event(inspected.event)["body"], "attempts": attempts}
+    return {**_delivery(inspected.delivery), "body": json.loads(inspected.body), "attempts": attempts}
 
 
 def _attempt(attempt: AttemptView) -> dict[str, Any]:

@@ -10,18 +10,54 @@ from litestar import Response, post
 
 from bookbell.actions import uploads
 from bookbell.actions.uploads import Duplicate, DuplicateImage, Upload
-from bookbell.core.errors import FormTypeNotFound
+from bookbell.core.errors import (
+    BookNotFound,
+    FormTypeNotFound,
+    ImageGroupNotFound,
+    MissingParameter,
+    NotPermittedBook,
+    OneFileOnly,
+    TooManyDocuments,
+    TooManyPages,
+)
 from bookbell.core.model import Document, MixedDocument
 from bookbell.web import files, inspection, wire
 from bookbell.web.auth import account_of
+from bookbell.web.client_api import book_shapes as shapes
 from bookbell.web.client_api.books import book_key
 from bookbell.web.context import Context, context_of
 from bookbell.web.files import Received
+from bookbell.web.operation import BOOK_KEY, FILE, UPLOAD_BODY, Operation, Tag, described, enveloped, may, need
+from bookbell.web.shape import flag, text
 
 FORM_TYPE_CHARS_MAX = 64
 
 
-@post("/v1/book/upload")
+@post(
+    "/v1/book/upload",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            media=UPLOAD_BODY,
+            fields=(
+                *BOOK_KEY,
+                need("upload", FILE, "The PDF."),
+                may("doc_name", text("statement-03.pdf"), "Its name; the file's own if not given."),
+                may("form_type", text("W2"), "What kind of form it is."),
+            ),
+            answer=enveloped(shapes.UPLOADED),
+            errors=(
+                BookNotFound,
+                MissingParameter,
+                NotPermittedBook,
+                OneFileOnly,
+                TooManyDocuments,
+                TooManyPages,
+                FormTypeNotFound,
+            ),
+        )
+    ),
+)
 async def upload_pdf(request: wire.Wire) -> Response[bytes]:
     """Add a PDF of one form to a book."""
     context, account = context_of(request), await account_of(request)
@@ -43,7 +79,29 @@ async def upload_pdf(request: wire.Wire) -> Response[bytes]:
     return wire.ok({"uploaded_docs": [_item(made)]})
 
 
-@post("/v1/book/upload/mixed")
+@post(
+    "/v1/book/upload/mixed",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            media=UPLOAD_BODY,
+            fields=(
+                *BOOK_KEY,
+                need("upload", FILE, "The PDF."),
+                may("doc_name", text("statement-03.pdf"), "Its name; the file's own if not given."),
+            ),
+            answer=enveloped(shapes.UPLOADED_MIXED),
+            errors=(
+                BookNotFound,
+                MissingParameter,
+                NotPermittedBook,
+                OneFileOnly,
+                TooManyDocuments,
+                TooManyPages,
+            ),
+        )
+    ),
+)
 async def upload_mixed(request: wire.Wire) -> Response[bytes]:
     """Add a PDF of several forms to a book."""
     context, account = context_of(request), await account_of(request)
@@ -58,7 +116,30 @@ async def upload_mixed(request: wire.Wire) -> Response[bytes]:
     return wire.ok({"mixed_uploaded_docs": [_item(made)]})
 
 
-@post("/v1/book/upload/image")
+@post(
+    "/v1/book/upload/image",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            media=UPLOAD_BODY,
+            fields=(
+                *BOOK_KEY,
+                need("upload", FILE, "A JPEG, PNG, BMP or TIFF of one image."),
+                may("doc_name", text("statement-03.pdf"), "Its name; the file's own if not given."),
+                may("return_image_pk", flag(), "Whether to answer with the image's number."),
+            ),
+            answer=enveloped(shapes.UPLOADED_IMAGE),
+            errors=(
+                BookNotFound,
+                MissingParameter,
+                NotPermittedBook,
+                OneFileOnly,
+                TooManyDocuments,
+                TooManyPages,
+            ),
+        )
+    ),
+)
 async def upload_image(request: wire.Wire) -> Response[bytes]:
     """Add an image to the book's open image group."""
     context, account = context_of(request), await account_of(request)
@@ -75,7 +156,27 @@ async def upload_image(request: wire.Wire) -> Response[bytes]:
     return wire.ok(shown)
 
 
-@post("/v1/book/upload/image/done")
+@post(
+    "/v1/book/upload/image/done",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            fields=(
+                *BOOK_KEY,
+                may("form_type", text("W2"), "What kind of form it is."),
+            ),
+            answer=enveloped(shapes.FINALIZED),
+            errors=(
+                BookNotFound,
+                FormTypeNotFound,
+                ImageGroupNotFound,
+                MissingParameter,
+                NotPermittedBook,
+                TooManyDocuments,
+            ),
+        )
+    ),
+)
 async def finalize_images(request: wire.Wire) -> Response[bytes]:
     """Close the open image group: its images become a document, or a mixed one to be classified."""
     context, account = context_of(request), await account_of(request)

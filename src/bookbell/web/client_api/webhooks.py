@@ -3,14 +3,10 @@
 Source: contract 7 and 17.
 """
 
-from http import HTTPStatus
-
 from litestar import Response, get, post, put
 
-from bookbell import __version__
 from bookbell.actions import webhooks
-from bookbell.core import signing, target
-from bookbell.core.attempt import Answered, Report, Request, Timings, describe
+from bookbell.core import limits, target
 from bookbell.core.errors import InvalidInput, MissingParameter, WebhookNotFound
 from bookbell.core.events import TEST_BODY
 from bookbell.core.guard import judge_url
@@ -18,15 +14,42 @@ from bookbell.core.policy import policy_fields, policy_from
 from bookbell.store.endpoints import Endpoint
 from bookbell.web import wire
 from bookbell.web.auth import account_of
+from bookbell.web.client_api.policy_shapes import POLICY, POLICY_FIELDS
+from bookbell.web.client_api.probe import SUCCESS, send_probe
 from bookbell.web.context import Context, context_of
+from bookbell.web.operation import JSON_BODY, Operation, Tag, bare, described, enveloped, may, need, texts_or_text
+from bookbell.web.shape import listed, nullable, record, text, whole
 
 BASE = "/v1/account/settings"
-TEST_TIMEOUT_MS = 5_000  # contract 6
-SUCCESS = "Success calling webhook endpoint"
-FAILURE = "Error: Failed to invoke webhook end point "
+URL = text("https://hooks.example.net/ocrolus?tenant=7")
+CONFIGURED = record({"webhook_endpoint": nullable(URL), "events": listed(text("BOOK_VERIFIED"))})
+SECRET = text("sample_secret_value_01", minLength=limits.SECRET_CHARS_MIN, maxLength=limits.SECRET_CHARS_MAX)
+ROTATED = bare(record({"status": {"const": "success"}, "message": {"const": "Webhook secret rotated successfully"}}))
+NOT_ROTATED = bare(record({"error": {"const": "Webhook not found"}}), "There is no such webhook.")
 
 
-@post(f"{BASE}/update/webhook_endpoint")
+@post(
+    f"{BASE}/update/webhook_endpoint",
+    opt=described(
+        Operation(
+            tag=Tag.WEBHOOK,
+            fields=(
+                may(
+                    "webhook_endpoint",
+                    URL,
+                    "Where to send, with port, query and credentials if any; needed with events.",
+                ),
+                may(
+                    "event",
+                    texts_or_text("BOOK_VERIFIED"),
+                    "The events wanted; they replace the earlier ones. None: deregister.",
+                ),
+            ),
+            answer=enveloped(CONFIGURED),
+            errors=(InvalidInput, MissingParameter),
+        )
+    ),
+)
 async def configure(request: wire.Wire) -> Response[bytes]:
     """Register, replace or (without events) deregister the account's webhook."""
     context, account = context_of(request), await account_of(request)
@@ -49,7 +72,7 @@ async def configure(request: wire.Wire) -> Response[bytes]:
     return wire.ok({"webhook_endpoint": url, "events": list(endpoint.event_types)})
 
 
-@get(f"{BASE}/webhook_details")
+@get(f"{BASE}/webhook_details", opt=described(Operation(tag=Tag.WEBHOOK, answer=enveloped(CONFIGURED))))
 async def read(request: wire.Wire) -> Response[bytes]:
     """What is registered: the URL as it was given, and the events."""
     context, account = context_of(request), await account_of(request)
@@ -59,22 +82,38 @@ async def read(request: wire.Wire) -> Response[bytes]:
     return wire.ok({"webhook_endpoint": _url(context, endpoint), "events": list(endpoint.event_types)})
 
 
-@get(f"{BASE}/test_webhook_endpoint")
+@get(
+    f"{BASE}/test_webhook_endpoint",
+    opt=described(
+        Operation(
+            tag=Tag.WEBHOOK,
+            answer=enveloped(record({"message": text(SUCCESS)}, {"resp_code": whole(200)})),
+            errors=(WebhookNotFound,),
+        )
+    ),
+)
 async def test(request: wire.Wire) -> Response[bytes]:
     """Send the test notification now and say what came of it; HTTP 200 also when the receiver fails."""
     context, account = context_of(request), await account_of(request)
     endpoint = await context.database.read(webhooks.find, account)
     if endpoint is None:
         raise WebhookNotFound(f"Webhook not found for account pk {account.id}")
-    parsed = target.parse(_url(context, endpoint))
-    report = await _send_test(context, endpoint, parsed)
-    answered: dict[str, object] = {}
-    if isinstance(report.outcome, Answered):
-        answered["resp_code"] = report.outcome.status_code
-    return wire.ok({**answered, "message": _told(report, parsed)})
+    probe = await send_probe(context, endpoint, TEST_BODY)
+    return wire.ok(probe.told())
 
 
-@post(f"{BASE}/webhook/rotate-secret")
+@post(
+    f"{BASE}/webhook/rotate-secret",
+    opt=described(
+        Operation(
+            tag=Tag.WEBHOOK,
+            fields=(need("secret_key", SECRET, "16 to 128 characters, of your choice."),),
+            answer=ROTATED,
+            errors=(MissingParameter,),
+            others={404: NOT_ROTATED},
+        )
+    ),
+)
 async def rotate_secret(request: wire.Wire) -> Response[bytes]:
     """Set or replace the secret that deliveries are signed with."""
     context = context_of(request)
@@ -90,7 +129,10 @@ async def rotate_secret(request: wire.Wire) -> Response[bytes]:
     return wire.answer({"status": "success", "message": "Webhook secret rotated successfully"})
 
 
-@get(f"{BASE}/webhook/policy")
+@get(
+    f"{BASE}/webhook/policy",
+    opt=described(Operation(tag=Tag.WEBHOOK, answer=enveloped(POLICY), errors=(WebhookNotFound,))),
+)
 async def read_policy(request: wire.Wire) -> Response[bytes]:
     """How deliveries to the account's webhook are attempted."""
     context, account = context_of(request), await account_of(request)
@@ -100,56 +142,20 @@ async def read_policy(request: wire.Wire) -> Response[bytes]:
     return wire.ok(policy_fields(policy_from(wire.json_object(endpoint.policy.encode()))))
 
 
-@put(f"{BASE}/webhook/policy")
+@put(
+    f"{BASE}/webhook/policy",
+    opt=described(
+        Operation(
+            tag=Tag.WEBHOOK, media=JSON_BODY, fields=POLICY_FIELDS, answer=enveloped(POLICY), errors=(WebhookNotFound,)
+        )
+    ),
+)
 async def set_policy(request: wire.Wire) -> Response[bytes]:
     """Change how deliveries are attempted: a preset and the fields that differ from it."""
     context, account = context_of(request), await account_of(request)
     params = await wire.read_params(request)
     policy = await context.perform(webhooks.set_policy, account, params.values, context.stamp())
     return wire.ok(policy_fields(policy))
-
-
-async def _send_test(context: Context, endpoint: Endpoint, parsed: target.Target) -> Report:
-    refused = judge_url(parsed, context.guard)
-    if refused is not None:
-        return Report(refused, Timings())
-    secret = None
-    if endpoint.secret_sealed is not None:
-        secret = context.vault.open(endpoint.secret_sealed, webhooks.secret_place(endpoint.id))
-    authorization = None
-    if parsed.username is not None:
-        authorization = target.authorization(parsed.username, parsed.password or "")
-    request_id, now_s = context.ambient.new_id(), context.ambient.now_ms() // 1000
-    return await context.send(
-        Request(
-            key=request_id,
-            url=parsed.url,
-            headers=signing.delivery_headers(
-                request_id, now_s, TEST_BODY, secret, authorization, f"bookbell/{__version__}"
-            ),
-            body=TEST_BODY,
-            timeout_ms_connect=TEST_TIMEOUT_MS,
-            timeout_ms_total=TEST_TIMEOUT_MS,
-        )
-    )
-
-
-def _told(report: Report, parsed: target.Target) -> str:
-    """The message in the documented words; the URL is shown without credentials."""
-    outcome = report.outcome
-    if not isinstance(outcome, Answered):
-        return f"{FAILURE}{describe(outcome)}"
-    if outcome.status_code == HTTPStatus.OK:
-        return SUCCESS
-    side = {4: "Client Error", 5: "Server Error"}.get(outcome.status_code // 100, "Unexpected Status")
-    return f"{FAILURE}{outcome.status_code} {side}: {_phrase(outcome.status_code)} for url: {parsed.url}"
-
-
-def _phrase(status_code: int) -> str:
-    try:
-        return HTTPStatus(status_code).phrase.upper()
-    except ValueError:
-        return "UNKNOWN"
 
 
 def _url(context: Context, endpoint: Endpoint) -> str:

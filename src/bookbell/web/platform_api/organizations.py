@@ -8,7 +8,7 @@ from litestar import Response, get, post
 from bookbell.actions import accounts as acting
 from bookbell.actions.accounts import NewAccount
 from bookbell.core import limits
-from bookbell.core.errors import OrganizationNotFound
+from bookbell.core.errors import AccountNotFound, InvalidRequest, OrganizationNotFound
 from bookbell.core.model import Account, Organization, Role
 from bookbell.store import accounts
 from bookbell.store.database import Tx
@@ -16,8 +16,21 @@ from bookbell.vault import hash_of_secret
 from bookbell.web import wire
 from bookbell.web.auth import require_operator
 from bookbell.web.context import context_of
+from bookbell.web.operation import Access, Operation, Tag, described, enveloped, may
+from bookbell.web.shape import choice, exact_instant, listed, nullable, record, text, uuid
 
 BASE = "/platform/v1/organizations"
+ORGANIZATION = record({"id": uuid(), "name": text("Lender"), "created_at": exact_instant()})
+ACCOUNT = {
+    "id": uuid(),
+    "organization_id": uuid(),
+    "name": text("intake"),
+    "email": text("api@lender.example"),
+    "role": choice(Role),
+    "client_id": text("bb3f9c2e"),
+    "created_at": exact_instant(),
+    "revoked_at": nullable(exact_instant()),
+}
 
 
 class OrganizationBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -34,7 +47,19 @@ class AccountBody(msgspec.Struct, forbid_unknown_fields=True):
     email: str | None = None
 
 
-@post(BASE)
+@post(
+    BASE,
+    opt=described(
+        Operation(
+            tag=Tag.OPERATOR,
+            access=Access.OPERATOR,
+            body=OrganizationBody,
+            example={"name": "Lender"},
+            answer=enveloped(ORGANIZATION),
+            errors=(InvalidRequest,),
+        )
+    ),
+)
 async def create_organization(request: wire.Wire) -> Response[bytes]:
     """Add an organization."""
     require_operator(request)
@@ -44,7 +69,17 @@ async def create_organization(request: wire.Wire) -> Response[bytes]:
     return wire.ok(_organization(made))
 
 
-@get(BASE)
+@get(
+    BASE,
+    opt=described(
+        Operation(
+            tag=Tag.OPERATOR,
+            access=Access.OPERATOR,
+            fields=(may("after", uuid(), "The id of the last one of the page before."),),
+            answer=enveloped(record({"organizations": listed(ORGANIZATION)})),
+        )
+    ),
+)
 async def list_organizations(request: wire.Wire) -> Response[bytes]:
     """All organizations, oldest first, page by page."""
     require_operator(request)
@@ -55,7 +90,19 @@ async def list_organizations(request: wire.Wire) -> Response[bytes]:
     return wire.ok({"organizations": [_organization(each) for each in found]})
 
 
-@post(BASE + "/{organization_id:str}/accounts")
+@post(
+    BASE + "/{organization_id:str}/accounts",
+    opt=described(
+        Operation(
+            tag=Tag.OPERATOR,
+            access=Access.OPERATOR,
+            body=AccountBody,
+            example={"name": "intake", "role": "manager"},
+            answer=enveloped(record({**ACCOUNT, "client_secret": text("a-secret")})),
+            errors=(InvalidRequest, OrganizationNotFound),
+        )
+    ),
+)
 async def create_account(request: wire.Wire) -> Response[bytes]:
     """Add an account. Its secret is shown in this answer and never again."""
     require_operator(request)
@@ -74,7 +121,18 @@ async def create_account(request: wire.Wire) -> Response[bytes]:
     return wire.ok({**_account(made), "client_secret": secret})
 
 
-@get(BASE + "/{organization_id:str}/accounts")
+@get(
+    BASE + "/{organization_id:str}/accounts",
+    opt=described(
+        Operation(
+            tag=Tag.OPERATOR,
+            access=Access.OPERATOR,
+            fields=(may("after", uuid(), "The id of the last one of the page before."),),
+            answer=enveloped(record({"accounts": listed(record(ACCOUNT))})),
+            errors=(OrganizationNotFound,),
+        )
+    ),
+)
 async def list_accounts(request: wire.Wire) -> Response[bytes]:
     """The accounts of an organization, revoked ones included."""
     require_operator(request)
@@ -85,7 +143,14 @@ async def list_accounts(request: wire.Wire) -> Response[bytes]:
     return wire.ok({"accounts": [_account(each) for each in found]})
 
 
-@post(BASE + "/{organization_id:str}/accounts/{account_id:str}/revoke")
+@post(
+    BASE + "/{organization_id:str}/accounts/{account_id:str}/revoke",
+    opt=described(
+        Operation(
+            tag=Tag.OPERATOR, access=Access.OPERATOR, answer=enveloped(record(ACCOUNT)), errors=(AccountNotFound,)
+        )
+    ),
+)
 async def revoke_account(request: wire.Wire) -> Response[bytes]:
     """End an account's access for good."""
     require_operator(request)

@@ -16,13 +16,24 @@ from bookbell.actions import reports
 from bookbell.actions.reports import Report, Reported
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.core import limits
-from bookbell.core.errors import IdempotencyMismatch, ValidationFailed
+from bookbell.core.errors import (
+    BookNotFound,
+    DocumentNotFound,
+    IdempotencyMismatch,
+    IllegalTransition,
+    NotFound,
+    TooManyDocuments,
+    ValidationFailed,
+)
 from bookbell.core.model import AnalyticsStatus, DocumentStatus, MixedStatus
 from bookbell.store import analytics, documents, idempotency
 from bookbell.store.database import Tx
 from bookbell.web import wire
 from bookbell.web.auth import require_pipeline
 from bookbell.web.context import context_of
+from bookbell.web.operation import Access, Operation, Tag, described, enveloped, may
+from bookbell.web.platform_api.report_shapes import KEY, REPORTED, WORK, reporting
+from bookbell.web.shape import listed, record, text, whole
 
 BASE = "/platform/v1"
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
@@ -104,37 +115,77 @@ class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
     reports: Annotated[list[Item], msgspec.Meta(min_length=1, max_length=limits.REPORT_BATCH_COUNT_MAX)]
 
 
-@post(BASE + "/documents/{uuid:str}/status")
+@post(
+    BASE + "/documents/{uuid:str}/status",
+    opt=reporting(StatusBody, {"status": "VERIFICATION_COMPLETE"}, DocumentNotFound),
+)
 async def report_document(request: wire.Wire) -> Response[bytes]:
     """A document has reached a state."""
     return await _one(request, StatusBody, lambda body: _document(wire.path_text(request, "uuid"), body))
 
 
-@post(BASE + "/mixed-documents/{uuid:str}/status")
+@post(
+    BASE + "/mixed-documents/{uuid:str}/status",
+    opt=reporting(MixedBody, {"status": "REJECTED", "reason": "DOCUMENT IS UNREADABLE"}, DocumentNotFound),
+)
 async def report_mixed(request: wire.Wire) -> Response[bytes]:
     """A mixed document has reached a state other than COMPLETED."""
     return await _one(request, MixedBody, lambda body: _mixed(wire.path_text(request, "uuid"), body))
 
 
-@post(BASE + "/mixed-documents/{uuid:str}/classified")
+@post(
+    BASE + "/mixed-documents/{uuid:str}/classified",
+    opt=reporting(
+        ClassifiedBody, {"documents": [{"form_type": "W2", "page_count": 2}]}, DocumentNotFound, TooManyDocuments
+    ),
+)
 async def report_classified(request: wire.Wire) -> Response[bytes]:
     """A mixed document has been cut into documents."""
     return await _one(request, ClassifiedBody, lambda body: _classified(wire.path_text(request, "uuid"), body))
 
 
-@post(BASE + "/image-groups/{uuid:str}/status")
+@post(
+    BASE + "/image-groups/{uuid:str}/status", opt=reporting(StatusBody, {"status": "VERIFICATION_COMPLETE"}, NotFound)
+)
 async def report_group(request: wire.Wire) -> Response[bytes]:
     """All documents in work of an image group have reached a state."""
     return await _one(request, StatusBody, lambda body: _group(wire.path_text(request, "uuid"), body))
 
 
-@post(BASE + "/analytics-requests/{request_id:str}/status")
+@post(
+    BASE + "/analytics-requests/{request_id:str}/status",
+    opt=reporting(AnalyticsBody, {"status": "COMPLETED", "result": {"score": 1}}, NotFound),
+)
 async def report_analytics(request: wire.Wire) -> Response[bytes]:
     """An analytics request has its result, or has expired."""
     return await _one(request, AnalyticsBody, lambda body: _analytics(wire.path_text(request, "request_id"), body))
 
 
-@post(BASE + "/reports")
+@post(
+    BASE + "/reports",
+    opt=described(
+        Operation(
+            tag=Tag.PIPELINE,
+            access=Access.PIPELINE,
+            fields=KEY,
+            body=BatchBody,
+            example={
+                "reports": [
+                    {"subject": "document", "uuid": "c1a5b7d2-6b0e-4f4b-8d0e-0a3b5c7d9e10", "status": "GROOMING"}
+                ]
+            },
+            answer=enveloped(record({"reports": listed(REPORTED)})),
+            errors=(
+                BookNotFound,
+                DocumentNotFound,
+                NotFound,
+                TooManyDocuments,
+                IllegalTransition,
+                IdempotencyMismatch,
+            ),
+        )
+    ),
+)
 async def report_batch(request: wire.Wire) -> Response[bytes]:
     """Many reports as one transaction."""
     require_pipeline(request)
@@ -149,7 +200,25 @@ async def report_batch(request: wire.Wire) -> Response[bytes]:
     return await _carried_out(request, raw, carry_out)
 
 
-@get(BASE + "/work")
+@get(
+    BASE + "/work",
+    opt=described(
+        Operation(
+            tag=Tag.PIPELINE,
+            access=Access.PIPELINE,
+            fields=(
+                may("after_document", whole(0), "The last document's number of the page before."),
+                may("after_mixed_document", whole(0), "The last mixed document's number of the page before."),
+                may(
+                    "after_analytics_request",
+                    text("01976f0e-5a00-7c3d-9e21-4b7a90c1d2e3"),
+                    "The last request's id of the page before.",
+                ),
+            ),
+            answer=enveloped(WORK),
+        )
+    ),
+)
 async def list_work(request: wire.Wire) -> Response[bytes]:
     """What waits for the pipeline, in order of creation: documents, mixed documents, analytics requests."""
     require_pipeline(request)
@@ -203,7 +272,7 @@ async def _carried_out(
 ) -> Response[bytes]:
     """Run it, once per Idempotency-Key, and answer."""
     context, key = context_of(request), _idempotency_key(request)
-    scope = f"POST {request.url.path}"
+    scope = f"POST {request.scope['path']}"
     digest = hashlib.sha256(raw).hexdigest()
 
     def run(tx: Tx, stamp: Stamp) -> Published[_Answer]:

@@ -1,0 +1,22 @@
+"""What a delivery policy looks like, read and set. Source: docs/retries.md, core/policy.py."""
+
+from bookbell.core.policy import PRESETS, Success
+from bookbell.web.operation import may
+from bookbell.web.shape import choice, flag, listed, record, whole
+
+_PARTS = {
+    "timeout_ms_connect": whole(5_000),
+    "timeout_ms_total": whole(15_000),
+    "success": choice(Success),
+    "schedule_ms": listed(whole(5_000)),
+    "jitter_ratio": {"type": "number", "minimum": 0, "maximum": 0.5, "examples": [0.2]},
+    "is_retry_after_honoured": flag(),
+    "retry_after_ms_max": whole(86_400_000),
+    "is_gone_final": flag(),
+    "in_flight_max": whole(16),
+}
+POLICY = record(_PARTS)
+POLICY_FIELDS = (
+    may("preset", choice(PRESETS), "What the fields not given are; standard if not given."),
+    *(may(name, schema, "See Retries and policies.") for name, schema in _PARTS.items()),
+)

@@ -1,0 +1,59 @@
+"""What the answers to the pipeline look like. Source: docs/reporting-outcomes.md."""
+
+from typing import Any
+
+import msgspec
+
+from bookbell.core.errors import BookbellError, BookNotFound, IdempotencyMismatch, IllegalTransition
+from bookbell.core.model import AnalyticsStatus, DocumentStatus, MixedStatus
+from bookbell.web.operation import PK, Access, Operation, Tag, described, enveloped, header
+from bookbell.web.shape import Schema, choice, listed, record, text, uuid, whole
+
+KEY = (
+    header(
+        "Idempotency-Key", text("report-17", minLength=1, maxLength=255), "The report is carried out once per key."
+    ),
+)
+_DOCUMENT_UUID = uuid("c1a5b7d2-6b0e-4f4b-8d0e-0a3b5c7d9e10")
+REPORTED = record(
+    {
+        "subject": text("document"),
+        "id": _DOCUMENT_UUID,
+        "status": text("VERIFICATION_COMPLETE"),
+        "book_uuid": uuid(),
+        "book_status": text("VERIFIED"),
+    },
+    {"documents": listed(record({"uuid": _DOCUMENT_UUID, "name": text("stubs.pdf(0)")}))},
+)
+
+
+def reporting(body: type[msgspec.Struct], example: Any, *errors: type[BookbellError]) -> dict[str, Any]:
+    """The `opt` of a call that carries out one report. errors: beyond those of every report."""
+    return described(
+        Operation(
+            tag=Tag.PIPELINE,
+            access=Access.PIPELINE,
+            fields=KEY,
+            body=body,
+            example=example,
+            answer=enveloped(REPORTED),
+            errors=(BookNotFound, IllegalTransition, IdempotencyMismatch, *errors),
+        )
+    )
+
+
+def _waiting(status: Schema) -> Schema:
+    return listed(
+        record(
+            {"pk": whole(88100231), "uuid": _DOCUMENT_UUID, "name": text("stubs.pdf"), "status": status, "book_pk": PK}
+        )
+    )
+
+
+WORK = record(
+    {
+        "documents": _waiting(choice(DocumentStatus)),
+        "mixed_documents": _waiting(choice(MixedStatus)),
+        "analytics_requests": listed(record({"id": uuid(), "status": choice(AnalyticsStatus), "book_pk": PK})),
+    }
+)

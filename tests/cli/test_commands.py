@@ -1,0 +1,339 @@
+"""Every command on a real database: what it prints for people and machines, and one line when it cannot."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+from typer.testing import Result as Run
+
+from bookbell.cli.main import app
+from bookbell.core.model import Account, AttemptId, DeliveryState, LaneId, Level
+from bookbell.core.signing import signature
+from bookbell.store import accounts, deliveries, lanes
+from bookbell.store.database import Database, Tx
+from bookbell.store.deliveries import AttemptRow, Result
+from bookbell.store.schema import events
+from world import START, World, new_id, world_in
+
+KEY = "A" * 43
+COMMANDS = (
+    "serve",
+    "demo",
+    "key",
+    "tokens",
+    "audit",
+    "events",
+    "verify",
+    "db",
+    "organization",
+    "account",
+    "deliveries",
+)
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs commands on one database."""
+
+    db: Database
+
+    def run(self, *arguments: str, status: int = 0, **given: Any) -> Run:
+        result = CliRunner().invoke(app, list(arguments), **given)
+        assert result.exit_code == status, (result.output, result.exception)
+        return result
+
+    def json(self, *arguments: str, status: int = 0) -> list[Any]:
+        """Each line that the command prints with --json."""
+        return [json.loads(line) for line in self.run(*arguments, "--json", status=status).stdout.splitlines()]
+
+    def refused(self, *arguments: str) -> str:
+        """The one line a command says when it cannot do what it was asked."""
+        result = self.run(*arguments, status=2)
+        assert result.stdout == ""
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("bookbell: ")
+        return line.removeprefix("bookbell: ")
+
+
+@pytest.fixture
+def shell(db: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.setenv("BOOKBELL_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("BOOKBELL_DATABASE_URL", database_url)
+    monkeypatch.setenv("BOOKBELL_MASTER_KEY", KEY)
+    monkeypatch.setenv("COLUMNS", "200")
+    return Shell(db)
+
+
+@dataclass(frozen=True)
+class Listening:
+    """An account whose webhook has been told of a document and of its book."""
+
+    world: World
+    account: Account
+    lane_id: LaneId
+
+    @property
+    def login(self) -> str:
+        return self.account.client_id
+
+
+@pytest.fixture
+def listening(db: Database) -> Listening:
+    world = world_in(db)
+    account = world.account()
+    endpoint = world.webhook(account, "DOC_VERIFIED", "BOOK_VERIFIED")
+    world.publish(account, 1)
+    return Listening(world, account, endpoint.lane_id)
+
+
+# -- the program ------------------------------------------------------------------------------------------------------
+
+
+def test_help_lists_every_command(shell: Shell) -> None:
+    shown = shell.run("--help").stdout
+    for name in COMMANDS:
+        assert re.search(rf"^ *{name}\b", shown, re.MULTILINE), name
+    registered = [each.name or each.callback.__name__ for each in app.registered_commands if each.callback]
+    registered += [str(each.name) for each in app.registered_groups]
+    assert sorted(registered) == sorted(COMMANDS)
+
+
+def test_every_command_has_a_help_page(shell: Shell) -> None:
+    for name in COMMANDS:
+        assert re.search(rf"Usage: \w+ {name}", shell.run(name, "--help").stdout)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["events"], ["events", "--account", "x", "--limit", "0"], ["account", "create", "x"]]
+)
+def test_a_command_that_cannot_be_read_exits_with_2(shell: Shell, arguments: list[str]) -> None:
+    assert "Usage:" in shell.run(*arguments, status=2).stderr
+
+
+def test_a_bad_setting_is_one_line(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOOKBELL_PRESET", "fast")
+    assert shell.refused("tokens") == "BOOKBELL_PRESET cannot be used: one of standard, ocrolus is expected."
+
+
+# -- keys and tokens --------------------------------------------------------------------------------------------------
+
+
+def test_key_makes_another_master_key_each_time(shell: Shell) -> None:
+    keys = {shell.json("key")[0]["master_key"] for _ in range(2)}
+    assert {len(key) for key in keys} == {43}
+    assert len(keys) == 2
+    assert shell.run("key").stdout.startswith("BOOKBELL_MASTER_KEY  ")
+
+
+def test_tokens_prints_both_roles_and_they_stay_the_same(shell: Shell) -> None:
+    (first,) = shell.json("tokens")
+    assert first.keys() == {"operator_token", "pipeline_token"}
+    assert [first] == shell.json("tokens")
+    assert first["operator_token"] in shell.run("tokens").stdout
+
+
+# -- organizations and accounts ---------------------------------------------------------------------------------------
+
+
+def test_an_organization_is_created_and_listed(shell: Shell) -> None:
+    (made,) = shell.json("organization", "create", "PennyMae")
+    assert made["name"] == "PennyMae"
+    assert made in shell.json("organization", "list")
+    assert "PennyMae" in shell.run("organization", "list").stdout
+    assert shell.refused("organization", "create", "PennyMae") == "An organization named PennyMae exists already."
+    assert "printable characters" in shell.refused("organization", "create", " ")
+
+
+def test_an_account_is_created_with_a_secret_that_is_shown_once(shell: Shell) -> None:
+    (owner,) = shell.json("organization", "create", "PennyMae")
+    (made,) = shell.json("account", "create", owner["id"], "key one", "--manager", "--email", "one@pennymae.example")
+    assert (made["role"], made["email"]) == ("manager", "one@pennymae.example")
+    assert len(made["client_secret"]) == 43
+    (listed,) = shell.json("account", "list", owner["id"])
+    assert listed == {name: made[name] for name in ("id", "name", "role", "email", "client_id")} | {"revoked_at": None}
+    found = shell.db.read_now(accounts.find_login, "one@pennymae.example")
+    assert found is not None
+    assert made["client_secret"] not in found[1]
+    taken = shell.refused("account", "create", owner["id"], "key two", "--email", "one@pennymae.example")
+    assert taken == "An account with the e-mail address one@pennymae.example exists already."
+
+
+def test_an_account_is_revoked_and_stays_listed(shell: Shell) -> None:
+    (owner,) = shell.json("organization", "create", "PennyMae")
+    (made,) = shell.json("account", "create", owner["id"], "key one")
+    assert made["client_id"] in shell.run("account", "revoke", owner["id"], made["id"]).stdout
+    assert shell.json("account", "list", owner["id"])[0]["revoked_at"] is not None
+    (other,) = shell.json("organization", "create", "Other")
+    assert shell.refused("account", "revoke", other["id"], made["id"]) == "Account not found"
+
+
+@pytest.mark.parametrize("arguments", [["create", "nowhere", "key"], ["list", "nowhere"]])
+def test_an_unknown_organization_is_said_to_be_unknown(shell: Shell, arguments: list[str]) -> None:
+    assert shell.refused("account", *arguments) == "Organization not found"
+
+
+# -- events, deliveries and the ledger --------------------------------------------------------------------------------
+
+
+def test_events_are_listed_newest_first(shell: Shell, listening: Listening) -> None:
+    found = shell.json("events", "--account", listening.login)
+    assert [each["id"] for each in found] == sorted((each["id"] for each in found), reverse=True)
+    told = {each["type"]: each["matched_count"] for each in found}
+    assert (told["DOC_VERIFIED"], told["BOOK_VERIFIED"], told["book.completed"]) == (1, 1, 0)
+    assert len(shell.json("events", "--account", listening.account.email, "--limit", "1")) == 1
+    assert "BOOK_VERIFIED" in shell.run("events", "--account", listening.login).stdout
+
+
+def test_deliveries_are_listed_by_state(shell: Shell, listening: Listening) -> None:
+    found = shell.json("deliveries", "list", "--account", listening.login)
+    assert {each["event_type"]: each["state"] for each in found} == {
+        "DOC_VERIFIED": "pending",
+        "BOOK_VERIFIED": "pending",
+    }
+    assert shell.json("deliveries", "list", "--account", listening.login, "--state", "pending") == found
+    assert shell.json("deliveries", "list", "--account", listening.login, "--state", "delivered") == []
+    assert shell.run("deliveries", "list", "--account", listening.login, "--state", "exhausted").stdout == (
+        "nothing found\n"
+    )
+    assert "--state" in shell.run("deliveries", "list", "--account", "x", "--state", "lost", status=2).stderr
+
+
+def test_one_delivery_is_shown_with_its_body_and_its_attempts(shell: Shell, listening: Listening) -> None:
+    (first, _) = sorted(shell.json("deliveries", "list", "--account", listening.login), key=lambda each: each["id"])
+    exhaust(listening, first["id"])
+    (shown,) = shell.json("deliveries", "show", first["id"], "--account", listening.login)
+    assert shown["body"]["event_name"] == first["event_type"]
+    assert [(each["number"], each["outcome"], each["status_code"]) for each in shown["attempts"]] == [
+        (1, "answered", 500)
+    ]
+    page = shell.run("deliveries", "show", first["id"], "--account", listening.login).stdout
+    assert "The receiver answered 500." in page
+    assert first["event_type"] in page
+
+
+def test_an_exhausted_delivery_is_made_due_again(shell: Shell, listening: Listening) -> None:
+    first = shell.json("deliveries", "list", "--account", listening.login)[0]["id"]
+    exhaust(listening, first)
+    assert shell.json("deliveries", "list", "--account", listening.login, "--state", "exhausted")[0]["id"] == first
+    assert shell.run("deliveries", "retry", first, "--account", listening.login).stdout == (
+        f"Delivery {first} is due now.\n"
+    )
+    assert shell.json("deliveries", "list", "--account", listening.login, "--state", "exhausted") == []
+    assert listening.lane_id in shell.db.read_now(lanes.candidates, owner="w", now=2**52, count=500)[0]
+
+
+def test_another_accounts_delivery_is_not_shown_nor_tried_again(shell: Shell, listening: Listening) -> None:
+    id_ = shell.json("deliveries", "list", "--account", listening.login)[0]["id"]
+    other = listening.world.account("two")
+    for command in ("show", "retry"):
+        assert shell.refused("deliveries", command, id_, "--account", other.client_id) == f"Delivery {id_} not found"
+
+
+@pytest.mark.parametrize("arguments", [["events"], ["deliveries", "list"], ["deliveries", "show", "x"]])
+def test_an_unknown_account_is_said_to_be_unknown(shell: Shell, arguments: list[str]) -> None:
+    said = shell.refused(*arguments, "--account", "nobody")
+    assert said == "No account has the client id or e-mail address nobody."
+
+
+def test_audit_balances_and_finds_what_does_not(shell: Shell, listening: Listening) -> None:
+    hours = ["--since-hours", "1000000"]
+    (ledger,) = shell.json("audit", *hours)
+    assert (ledger["matched"], ledger["pending"], ledger["problems"]) == (2, 2, [])
+    assert shell.json("audit", *hours, "--organization", listening.world.organization.id) == [ledger]
+    exclaim(listening.world)
+    (ledger,) = shell.json("audit", *hours, status=1)
+    assert ledger["problems"]
+    assert ledger["problems"][0] in " ".join(shell.run("audit", *hours, status=1).stdout.split())
+    assert shell.refused("audit", "--organization", "nowhere") == "Organization not found"
+
+
+def test_db_upgrade_says_that_all_is_up_to_date(shell: Shell) -> None:
+    assert shell.run("db", "upgrade").stdout.startswith("The database is up to date")
+
+
+# -- verify -----------------------------------------------------------------------------------------------------------
+
+SECRET = "choose-16-to-128-characters"
+
+
+def signed(body: bytes, timestamp_s: int) -> list[str]:
+    """The options that carry a right signature."""
+    made = signature(SECRET, timestamp_s, "id-1", body)
+    headers = {"Webhook-Request-Id": "id-1", "webhook-timestamp": str(timestamp_s), "Webhook-Signature": made}
+    return [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
+
+
+def test_verify_accepts_what_is_right_from_a_file_and_from_standard_input(shell: Shell, tmp_path: Path) -> None:
+    body = b'{"status": "BOOK_COMPLETE"}'
+    (tmp_path / "body").write_bytes(body)
+    ask = ["verify", "--secret", SECRET, "--tolerance", "1e12", *signed(body, 1_750_000_000)]
+    right = "The signature is right. Request id id-1, signed at 1750000000.\n"
+    assert shell.run(*ask, "--body", str(tmp_path / "body")).stdout == right
+    assert shell.run(*ask, input=body).stdout == right
+
+
+def test_verify_names_the_mistake_and_exits_with_1(shell: Shell, tmp_path: Path) -> None:
+    headers = signed(b"body", 1_750_000_000)
+    stale = shell.run("verify", "--secret", SECRET, *headers, input=b"body", status=1)
+    altered = shell.run("verify", "--secret", SECRET, "--tolerance", "1e12", *headers, input=b"bodY", status=1)
+    bare = shell.run("verify", "--secret", SECRET, input=b"body", status=1)
+    assert [each.stderr.partition(":")[0] for each in (stale, altered, bare)] == [
+        "stale",
+        "wrong_secret_or_altered",
+        "no_signature",
+    ]
+    assert "does not exist" in shell.run("verify", "--secret", "s", "--body", str(tmp_path / "no"), status=2).stderr
+
+
+# -- what the tests do to the rows ------------------------------------------------------------------------------------
+
+
+def exhaust(listening: Listening, delivery_id: str) -> None:
+    """Record that the only attempt at this delivery was answered 500."""
+    db, lane_id = listening.world.db, listening.lane_id
+    taken = db.write_now(lanes.acquire, [lane_id], owner="test", now=START, lease_until=START + 1_000)
+    due = db.read_now(deliveries.due, {lane_id: (Level.ACCOUNT, 100)}, now=START)[lane_id]
+    (chosen,) = [each for each in due if each.id == delivery_id]
+    attempt = AttemptRow(
+        id=AttemptId(new_id()),
+        organization_id=listening.world.organization.id,
+        delivery_id=chosen.id,
+        number=1,
+        worker="test",
+        started_at=START,
+        outcome="answered",
+        status_code=500,
+        detail="The receiver answered 500.",
+        dns_us=0,
+        connect_us=1,
+        tls_us=0,
+        first_byte_us=1,
+        total_us=2,
+        remote_address="127.0.0.1",
+        response_headers="[]",
+        response_body=b"",
+    )
+    ended = Result(
+        lane_id=lane_id,
+        epoch=taken[lane_id],
+        attempt=attempt,
+        state=DeliveryState.EXHAUSTED,
+        due_at=START,
+        finished_at=START,
+        reason="attempts_exhausted",
+    )
+    db.write_now(deliveries.record, [ended])
+    db.write_now(lanes.park, {lane_id: 0}, owner="test")
+
+
+def exclaim(world: World) -> None:
+    """Make every event claim one delivery more than there is."""
+
+    def run(tx: Tx) -> None:
+        tx.execute(events.update().values(matched_count=events.c.matched_count + 1))
+
+    world.db.write_now(run)
