@@ -1,5 +1,6 @@
 """Values that tests of the core start from."""
 
+from bookbell.core.defined_types import DefinedType
 from bookbell.core.model import (
     AccountId,
     AnalyticsRequest,
@@ -10,6 +11,7 @@ from bookbell.core.model import (
     DocumentStatus,
     ImageGroup,
     ImageGroupStatus,
+    Level,
     MixedDocument,
     MixedStatus,
     OrganizationId,
@@ -83,6 +85,16 @@ REQUEST = AnalyticsRequest(
     book_pk=BOOK.pk,
     status=AnalyticsStatus.PROCESSING,
     result=None,
+    created_at=1,
+    updated_at=1,
+)
+LOAN = DefinedType(
+    name="loan.funded",
+    organization_id=None,
+    description="A loan was funded.",
+    levels=frozenset({Level.ORG}),
+    body_schema=None,
+    is_active=False,
     created_at=1,
     updated_at=1,
 )

@@ -146,7 +146,12 @@ def test_two_accounts_hear_of_their_own_books_only(world: World) -> None:
     assert world.verify(uuid) == {lanes["one"]}
     assert types(world, two) == []
     query = history.DeliveryQuery()
-    assert world.db.read_now(history.list_deliveries, two.organization_id, two.id, query) == []
+    assert (
+        world.db.read_now(
+            history.list_deliveries, history.Scope(organization_id=two.organization_id, account_id=two.id), query
+        )
+        == []
+    )
 
 
 def test_an_endpoint_of_the_organization_hears_of_every_accounts_books(world: World) -> None:

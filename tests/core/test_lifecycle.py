@@ -90,6 +90,22 @@ def test_a_new_document_fires_its_upload() -> None:
     assert types((lifecycle.document_accepted(DOCUMENT),)) == ["document.upload_succeeded"]
 
 
+def test_what_could_not_be_taken_in_fires_its_failure() -> None:
+    refused = lifecycle.document_refused("a.pdf")
+    assert (refused.type, refused.status, refused.name) == ("document.upload_failed", D.FAILED, "a.pdf")
+    assert lifecycle.aggregator_accepted(DOCUMENT).type == "plaid.upload_succeeded"
+    plaid = lifecycle.aggregator_refused("data.json")
+    assert (plaid.type, plaid.status, plaid.document) == ("plaid.upload_failed", D.FAILED, None)
+
+
+def test_an_open_image_group_that_cannot_be_taken_in_fails_once() -> None:
+    change = lifecycle.group_refused(GROUP, at=7)
+    assert (change.value.status, types(change.drafts)) == (G.FAILED, ["image_group.upload_failed"])
+    assert lifecycle.group_refused(change.value, at=8) == lifecycle.Change(change.value)
+    with pytest.raises(IllegalTransition, match="is QUEUED; only one that is UPLOADING"):
+        lifecycle.group_refused(replace(GROUP, status=G.QUEUED), at=7)
+
+
 def test_cancelling_rejects_with_the_documented_reason() -> None:
     change = lifecycle.document_cancelled(DOCUMENT, at=7)
     assert change.value.rejection_reason == "Customer Requested Cancellation (not billable)"
@@ -174,7 +190,7 @@ def test_analytics_fire_when_complete() -> None:
     assert (expired.value.result, expired.drafts) == ("{}", ())
 
 
-VERIFIED = ["BOOK_VERIFIED", "book.verified", "book.completed"]
+VERIFIED = ["BOOK_VERIFIED", "book.verified"]
 
 
 @pytest.mark.parametrize(

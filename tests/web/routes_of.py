@@ -43,6 +43,6 @@ def api_routes() -> list[Route]:
 
 
 def _who(path: str) -> str:
-    if path.startswith("/platform/v1/organizations"):
+    if path.startswith(("/platform/v1/organizations", "/platform/v1/event-types")):
         return "operator"
     return "pipeline" if path.startswith("/platform/v1/") else "manager"

@@ -1,11 +1,13 @@
 """Organizations and accounts: created by the operator, asked for by who signs in."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from bookbell.actions.stamp import Stamp
 from bookbell.core import limits
 from bookbell.core.errors import AccountNotFound, InvalidRequest, OrganizationNotFound, ValidationFailed
-from bookbell.core.model import Account, AccountId, Organization, OrganizationId, Role
+from bookbell.core.model import Account, AccountId, Organization, OrganizationId, Role, Task
+from bookbell.core.tasks import tasks_from
 from bookbell.store import accounts
 from bookbell.store.database import Tx
 
@@ -21,14 +23,38 @@ class NewAccount:
     secret_hash: str
 
 
-def create_organization(tx: Tx, name: str, stamp: Stamp) -> Organization:
+def create_organization(tx: Tx, name: str, stamp: Stamp, *, tasks: Sequence[str] = (Task.CAPTURE,)) -> Organization:
     """Add an organization. Raises: ValidationFailed, InvalidRequest when the name is taken."""
     _check_name("name", name)
-    if accounts.find_organization_by_name(tx, name) is not None:
-        raise InvalidRequest(f"An organization named {name} exists already.")
-    new = Organization(id=OrganizationId(stamp.new_id()), name=name, created_at=stamp.at)
+    _check_free(tx, name)
+    new = Organization(id=OrganizationId(stamp.new_id()), name=name, created_at=stamp.at, tasks=tasks_from(tasks))
     accounts.insert_organization(tx, new)
     return new
+
+
+def change_organization(
+    tx: Tx, organization_id: str, *, name: str | None = None, tasks: Sequence[str] | None = None
+) -> Organization:
+    """Give an organization another name, or other tasks that complete its books; None leaves what is.
+
+    A book that has fired `book.completed` does not fire again because of it; others are judged by the new tasks at
+    their next change. Raises: OrganizationNotFound, ValidationFailed, InvalidRequest when the name is taken.
+    """
+    found = accounts.find_organization(tx, organization_id)
+    if found is None:
+        raise OrganizationNotFound
+    changed = found if tasks is None else replace(found, tasks=tasks_from(tasks))
+    if name is not None and name != found.name:
+        _check_name("name", name)
+        _check_free(tx, name)
+        changed = replace(changed, name=name)
+    accounts.save_organization(tx, changed)
+    return changed
+
+
+def _check_free(tx: Tx, name: str) -> None:
+    if accounts.find_organization_by_name(tx, name) is not None:
+        raise InvalidRequest(f"An organization named {name} exists already.")
 
 
 def create_account(tx: Tx, organization_id: str, wanted: NewAccount, stamp: Stamp) -> Account:

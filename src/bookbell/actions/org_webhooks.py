@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from bookbell.actions import webhooks
+from bookbell.actions.event_types import known_event_types
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.actions.webhooks import later, url_place
+from bookbell.core.catalogue import EventType, definition_uuid
 from bookbell.core.errors import NotPermittedManager, OrgWebhookNotFound, WebhookInvalid
 from bookbell.core.model import Account, Level, Role
 from bookbell.core.org_webhook import Address, Asked, address_from, address_of, bare_of
@@ -45,6 +47,7 @@ def require_manager(account: Account) -> None:
 def add(tx: Tx, account: Account, asked: Asked, terms: Terms, vault: Sealing, stamp: Stamp) -> Published[Endpoint]:
     """Add a webhook; it never replaces one. Raises: WebhookInvalid."""
     endpoints.lock_organization(tx, account.organization_id)
+    _demand_known(tx, account, asked)
     others = endpoints.list_endpoints(tx, account.organization_id, Level.ORG)
     address = address_of(asked, None)
     _demand_unique(address, asked, others)
@@ -59,6 +62,7 @@ def change(
 ) -> Published[Endpoint]:
     """Change what is asked and leave the rest. Raises: OrgWebhookNotFound, WebhookInvalid."""
     old = _locked(tx, account, webhook_uuid)
+    _demand_known(tx, account, asked)
     address = address_of(asked, address_in(old, vault))
     if asked.url is not None:
         listed = endpoints.list_endpoints(tx, account.organization_id, Level.ORG)
@@ -84,6 +88,14 @@ def find(tx: Tx, account: Account, webhook_uuid: str) -> Endpoint:
     return found
 
 
+def definitions(tx: Tx, account: Account, webhook_uuid: str) -> tuple[Endpoint, dict[str, EventType]]:
+    """A webhook, and the definitions of what it subscribes to, by their ids. Raises: OrgWebhookNotFound."""
+    endpoint = find(tx, account, webhook_uuid)
+    known = {kind.name: kind for kind in known_event_types(tx, account.organization_id, Level.ORG)}
+    kinds = [known[name] for name in endpoint.event_types if name in known]
+    return endpoint, {definition_uuid(kind.name): kind for kind in kinds}
+
+
 def rotate_secret(
     tx: Tx, account: Account, webhook_uuid: str, secret: str, vault: Sealing, stamp: Stamp
 ) -> Published[Endpoint]:
@@ -107,6 +119,13 @@ def address_in(endpoint: Endpoint, vault: Sealing) -> Address:
 def _locked(tx: Tx, account: Account, webhook_uuid: str) -> Endpoint:
     endpoints.lock_organization(tx, account.organization_id)
     return find(tx, account, webhook_uuid)
+
+
+def _demand_known(tx: Tx, account: Account, asked: Asked) -> None:
+    known = {kind.name for kind in known_event_types(tx, account.organization_id, Level.ORG)}
+    unknown = [name for name in asked.event_types or () if name not in known]
+    if unknown:
+        raise WebhookInvalid(f"Event(s) with name {', '.join(unknown)} doesnt exist")
 
 
 def _demand_unique(address: Address, asked: Asked, others: list[Endpoint]) -> None:

@@ -4,8 +4,8 @@ Cost for each event: one row, one delivery row for each endpoint that wants it, 
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from bookbell.actions.stamp import Stamp
@@ -17,22 +17,46 @@ from bookbell.store import books, deliveries, events, lanes
 from bookbell.store.database import Tx
 
 
-def publish(tx: Tx, book: Book, drafts: Sequence[Draft], stamp: Stamp) -> frozenset[LaneId]:
-    """Make events of these drafts, in order, and a delivery for each endpoint that wants one. Gives lanes to ring."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The events that were made, with how many deliveries each, in order, and the lanes to ring."""
+
+    events: tuple[Event, ...] = ()
+    lanes: frozenset[LaneId] = frozenset()
+
+
+def publish(tx: Tx, book: Book, drafts: Sequence[Draft], stamp: Stamp) -> Told:
+    """Make events of these drafts, in order, and a delivery for each endpoint of the book's owner that wants one."""
     if not drafts:
-        return frozenset()
+        return Told()
     statuses = books.document_statuses(tx, book) if any(map(needs_documents, drafts)) else ()
     happened = [_event(book, draft, statuses, stamp) for draft in drafts]
-    listening = events.listeners(tx, book.organization_id, book.account_id, {event.type for event in happened})
-    planned = [(event, draft, plan(event, listening)) for event, draft in zip(happened, drafts, strict=True)]
-    events.insert_events(tx, [replace(event, matched_count=len(told)) for event, _, told in planned])
-    due = [_delivery(event, draft, listener, stamp) for event, draft, told in planned for listener in told]
+    subjects = {event.id: subject_pk(draft) for event, draft in zip(happened, drafts, strict=True)}
+    return fan_out(tx, happened, stamp, subjects)
+
+
+NO_SUBJECTS: Mapping[EventId, int | None] = {}
+
+
+def fan_out(
+    tx: Tx, happened: Sequence[Event], stamp: Stamp, subjects: Mapping[EventId, int | None] = NO_SUBJECTS
+) -> Told:
+    """Store these events, in order, and a delivery for each endpoint that wants one.
+
+    At least one event; all are of the same organization and account. subjects: the documents whose state they tell.
+    """
+    first = happened[0]
+    listening = events.listeners(tx, first.organization_id, first.account_id, {event.type for event in happened})
+    planned = [(event, plan(event, listening)) for event in happened]
+    stored = tuple(replace(event, matched_count=len(told)) for event, told in planned)
+    events.insert_events(tx, stored)
+    due = [_delivery(event, listener, subjects.get(event.id), stamp) for event, told in planned for listener in told]
     if not due:
-        return frozenset()
+        return Told(stored)
     deliveries.insert_deliveries(tx, due)
     woken = frozenset(delivery.lane_id for delivery in due)
     lanes.wake(tx, dict.fromkeys(woken, stamp.at))
-    return woken
+    return Told(stored, woken)
 
 
 def _event(book: Book, draft: Draft, statuses: DocumentStatuses, stamp: Stamp) -> Event:
@@ -54,7 +78,7 @@ def _policy(text: str) -> Policy:
     return policy_from(json.loads(text))
 
 
-def _delivery(event: Event, draft: Draft, listener: Listener, stamp: Stamp) -> Delivery:
+def _delivery(event: Event, listener: Listener, subject: int | None, stamp: Stamp) -> Delivery:
     policy = _policy(listener.policy)
     return Delivery(
         id=DeliveryId(stamp.new_id()),
@@ -67,5 +91,5 @@ def _delivery(event: Event, draft: Draft, listener: Listener, stamp: Stamp) -> D
         due_at=stamp.at,
         created_at=stamp.at,
         queue_pk=event.book_pk if policy.order is Order.BOOK else None,
-        subject_pk=subject_pk(draft) if policy.collapse else None,
+        subject_pk=subject if policy.collapse else None,
     )

@@ -110,8 +110,8 @@ class Reported:
 class ReportRefused(BookbellError):
     """One report of a batch was refused, and with it the batch"""
 
-    def __init__(self, index: int, cause: BookbellError) -> None:
-        super().__init__(f"reports[{index}]: {cause.message}")
+    def __init__(self, place: str, cause: BookbellError) -> None:
+        super().__init__(f"{place}: {cause.message}", details=cause.details)
         self.status, self.code = cause.status, cause.code
 
 
@@ -138,22 +138,23 @@ def apply_all(tx: Tx, reports: Sequence[Report], stamp: Stamp) -> Published[list
 
     The books are locked in ascending order first, so that two batches cannot wait for each other.
     """
-    found = [_named(index, _book_of, tx, report) for index, report in enumerate(reports)]
+    found = [named("reports", index, _book_of, tx, report) for index, report in enumerate(reports)]
     for pk, organization_id in sorted({(book.pk, book.organization_id) for book in found}):
         books.lock_book(tx, organization_id, pk)
     done, rung = [], frozenset[LaneId]()
     for index, report in enumerate(reports):
-        published = _named(index, apply, tx, report, stamp)
+        published = named("reports", index, apply, tx, report, stamp)
         done.append(published.value)
         rung |= published.lanes
     return Published(done, rung)
 
 
-def _named(index: int, run: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def named(batch: str, index: int, run: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What this gives, for one item of a batch. Raises: ReportRefused that says which item was refused."""
     try:
         return run(*args, **kwargs)
     except BookbellError as error:
-        raise ReportRefused(index, error) from error
+        raise ReportRefused(f"{batch}[{index}]", error) from error
 
 
 def _document(tx: Tx, book: Book, report: DocumentReport, stamp: Stamp) -> Published[Reported]:

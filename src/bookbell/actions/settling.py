@@ -1,13 +1,14 @@
-"""What follows for a book when something in it has changed: its groups, its own status, and the events of all that."""
+"""What follows for a book when something in it has changed: its groups, its status, its tasks, and their events."""
 
 from collections.abc import Iterable, Sequence
 
-from bookbell.actions.publishing import publish
+from bookbell.actions.publishing import Told, publish
 from bookbell.actions.stamp import Stamp
 from bookbell.core.events import Draft
 from bookbell.core.lifecycle import book_after, group_after, in_order
 from bookbell.core.model import Book, LaneId
-from bookbell.store import books, images
+from bookbell.core.tasks import completed, may_be_completed, noted
+from bookbell.store import accounts, books, images
 from bookbell.store.database import Tx
 
 
@@ -19,6 +20,14 @@ def settle(
     The caller holds the book's row and has written what changed. groups: pks of image groups whose documents moved.
     Gives the book as it is now and the lanes to ring.
     """
+    settled, told = settle_and_tell(tx, book, drafts, stamp, groups=groups)
+    return settled, told.lanes
+
+
+def settle_and_tell(
+    tx: Tx, book: Book, drafts: Sequence[Draft], stamp: Stamp, *, groups: Iterable[int | None] = ()
+) -> tuple[Book, Told]:
+    """As `settle`, but gives the events too."""
     fired = list(drafts)
     for group_pk in sorted({pk for pk in groups if pk is not None}):
         group = images.find_group(tx, book.organization_id, pk=group_pk)
@@ -28,6 +37,11 @@ def settle(
             images.save_group(tx, group_change.value)
             fired += group_change.drafts
     change = book_after(book, books.tally(tx, book), at=stamp.at)
-    if change.value is not book:
-        books.save_book(tx, change.value)
-    return change.value, publish(tx, change.value, in_order([*fired, *change.drafts]), stamp)
+    fired = list(in_order([*fired, *change.drafts]))
+    after = noted(change.value, [draft.type for draft in fired], at=stamp.at)
+    if may_be_completed(after):
+        completion = completed(after, accounts.tasks_of(tx, book.organization_id), at=stamp.at)
+        after, fired = completion.value, [*fired, *completion.drafts]
+    if after is not book:
+        books.save_book(tx, after)
+    return after, publish(tx, after, fired, stamp)

@@ -4,13 +4,13 @@ The functions of an endpoint at the end serve the organization's webhooks too. S
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.core import limits
-from bookbell.core.catalogue import canonical_account_name
+from bookbell.core.catalogue import RETIRED, canonical_account_name
 from bookbell.core.errors import InvalidInput, ValidationFailed, WebhookNotFound
 from bookbell.core.model import Account, EndpointId, LaneId, Level
 from bookbell.core.policy import Policy, policy_from
@@ -32,11 +32,16 @@ class Wanted:
     preset: str
 
 
-def event_types_of(names: Sequence[str]) -> tuple[str, ...]:
-    """The event types a client means, without repeats. Raises: InvalidInput when none of the given is known."""
-    known = [name for given in names if (name := canonical_account_name(given)) is not None]
+def event_types_of(names: Sequence[str], defined: Collection[str] = ()) -> tuple[str, ...]:
+    """The event types a client means, without repeats; unknown and retired names are left out (contract C4).
+
+    defined: names of types beside the contract's. Raises: InvalidInput when none of the given is known.
+    """
+    meant = [given if given in defined else canonical_account_name(given) for given in names]
+    known = [name for name in meant if name is not None]
     if names and not known:
-        raise InvalidInput(details=f"None of these is an event of this level: {', '.join(names)[:500]}.")
+        retired = "".join(f" {name} is retired." for name in RETIRED if name in names)
+        raise InvalidInput(details=f"None of these is an event of this level: {', '.join(names)[:500]}.{retired}")
     return tuple(dict.fromkeys(known))
 
 

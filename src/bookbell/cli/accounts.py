@@ -8,8 +8,13 @@ organization = typer.Typer(help="Organizations.", no_args_is_help=True)
 account = typer.Typer(help="API accounts.", no_args_is_help=True)
 
 
+TASKS_HELP = "What completes a book: some of ANALYTICS, CAPTURE, DETECT, INCOME, with commas."
+
+
 @organization.command("create")
-def create_organization(name: str, as_json: bool = JSON_OPTION) -> None:
+def create_organization(
+    name: str, tasks: str = typer.Option("CAPTURE", help=TASKS_HELP), as_json: bool = JSON_OPTION
+) -> None:
     """Add an organization."""
     with explained():
         from bookbell.actions import accounts as acting
@@ -18,8 +23,27 @@ def create_organization(name: str, as_json: bool = JSON_OPTION) -> None:
 
         with opened() as parts:
             stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
-            made = parts.database.write_now(acting.create_organization, name, stamp)
-        shown = {"id": made.id, "name": made.name}
+            made = parts.database.write_now(acting.create_organization, name, stamp, tasks=tasks.split(","))
+        shown = {"id": made.id, "name": made.name, "tasks": ",".join(made.tasks)}
+        show(shown, as_json=as_json, rows=list(shown.items()))
+
+
+@organization.command("update")
+def update_organization(
+    organization_id: str,
+    name: str | None = typer.Option(None, help="Its new name."),
+    tasks: str | None = typer.Option(None, help=TASKS_HELP),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Change an organization's name, or the tasks that complete its books."""
+    with explained():
+        from bookbell.actions import accounts as acting
+        from bookbell.cli.running import opened
+
+        wanted = None if tasks is None else tasks.split(",")
+        with opened() as parts:
+            made = parts.database.write_now(acting.change_organization, organization_id, name=name, tasks=wanted)
+        shown = {"id": made.id, "name": made.name, "tasks": ",".join(made.tasks)}
         show(shown, as_json=as_json, rows=list(shown.items()))
 
 
@@ -33,7 +57,8 @@ def list_organizations(as_json: bool = JSON_OPTION) -> None:
 
         with opened() as parts:
             found = parts.database.read_now(accounts.list_organizations, after="", count=limits.PAGE_COUNT_MAX)
-        show_table([{"id": each.id, "name": each.name} for each in found], ["id", "name"], as_json=as_json)
+        shown = [{"id": each.id, "name": each.name, "tasks": ",".join(each.tasks)} for each in found]
+        show_table(shown, ["id", "name", "tasks"], as_json=as_json)
 
 
 @account.command("create")

@@ -271,6 +271,10 @@ class OrganizationNotFound(NotFound):
     code = 1398
 
 
+class EventTypeNotFound(NotFound):
+    """Event type not found"""
+
+
 class WebhookNotFound(NotFound):
     """Webhook not found"""
 

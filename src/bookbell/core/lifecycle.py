@@ -83,7 +83,6 @@ REJECTION_REASONS = (
     CANCELLATION_REASON,
 )
 BOOK_COMPLETE = "BOOK_COMPLETE"
-CAPTURE = "CAPTURE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +129,21 @@ class GroupTally:
 def document_accepted(document: Document) -> Draft:
     """What a new document fires."""
     return Draft(type="document.upload_succeeded", status=document.status, document=document)
+
+
+def document_refused(name: str, document: Document | None = None) -> Draft:
+    """What a document fires that could not be taken in. name: of the file, where no document exists."""
+    return Draft(type="document.upload_failed", status=D.FAILED, document=document, name=name)
+
+
+def aggregator_accepted(document: Document) -> Draft:
+    """What a document made of aggregator data (Plaid and the like) fires instead of document.upload_succeeded."""
+    return Draft(type="plaid.upload_succeeded", status=D.QUEUED, document=document)
+
+
+def aggregator_refused(name: str, document: Document | None = None) -> Draft:
+    """What aggregator data fires that could not be taken in. name: of the file, where no document exists."""
+    return Draft(type="plaid.upload_failed", status=D.FAILED, document=document, name=name)
 
 
 def document_moved(document: Document, to: DocumentStatus, *, reason: str | None, at: int) -> Change[Document]:
@@ -210,6 +224,18 @@ def group_finalized(group: ImageGroup, *, form_type: str | None, at: int) -> Cha
     return Change(moved, (Draft(type="image_group.upload_succeeded", status=moved.status, group=moved),))
 
 
+def group_refused(group: ImageGroup, *, at: int) -> Change[ImageGroup]:
+    """The open image group once it could not be taken in; the next image opens another. Raises: IllegalTransition."""
+    if group.status is G.FAILED:
+        return Change(group)
+    if group.status is not G.UPLOADING:
+        raise IllegalTransition(
+            f"Image group {group.uuid} is {group.status}; only one that is UPLOADING can fail to be."
+        )
+    moved = replace(group, status=G.FAILED, updated_at=at)
+    return Change(moved, (Draft(type="image_group.upload_failed", status=G.FAILED, group=moved),))
+
+
 def group_after(group: ImageGroup, tally: GroupTally, *, at: int) -> Change[ImageGroup]:
     """The image group once its documents have moved: final when all of them are, verified when one is."""
     if group.status is not G.QUEUED or tally.in_work or not (tally.complete or tally.rejected or tally.failed):
@@ -237,7 +263,8 @@ def book_after(book: Book, tally: BookTally, *, at: int) -> Change[Book]:
     """The book once something in it has changed.
 
     It is VERIFIED when nothing is left in work and at least one document (or mixed document) exists; rejected and
-    failed ones are final and count. Each time it becomes VERIFIED it fires; without documents it never does.
+    failed ones are final and count. Each time it becomes VERIFIED it fires; without documents it never does. When
+    work begins again, the tasks done before count no more.
     """
     status = _book_status(tally)
     is_unsettled = bool(tally.documents_unclassified or tally.mixed_in_work)
@@ -245,6 +272,8 @@ def book_after(book: Book, tally: BookTally, *, at: int) -> Change[Book]:
     if status is book.status and is_classified == book.is_classified:
         return Change(book)
     moved = replace(book, status=status, is_classified=is_classified, updated_at=at)
+    if status is not book.status and status is not BookStatus.VERIFIED:
+        moved = replace(moved, tasks_done=frozenset(), is_completed=False)
     drafts: list[Draft] = []
     if is_classified and not book.is_classified:
         drafts.append(Draft(type="book.classified", status=BookStatus.VERIFYING))
@@ -252,13 +281,15 @@ def book_after(book: Book, tally: BookTally, *, at: int) -> Change[Book]:
         drafts += [
             Draft(type="BOOK_VERIFIED", status=BOOK_COMPLETE),
             Draft(type="book.verified", status=BOOK_COMPLETE),
-            Draft(type="book.completed", status=BOOK_COMPLETE, tasks=(CAPTURE,)),
         ]
     return Change(moved, tuple(drafts))
 
 
 def in_order(drafts: Sequence[Draft]) -> tuple[Draft, ...]:
-    """Drafts of one transaction as they are told: documents before their group and book (contract 4.6)."""
+    """Drafts of one transaction as they are told: documents before their group and book (contract 4.6).
+
+    `book.completed` comes after all of them, see core.tasks.
+    """
     return tuple(sorted(drafts, key=lambda draft: _ORDER.get(draft.type, len(_ORDER))))
 
 
@@ -266,7 +297,11 @@ _ORDER = {
     name: index
     for index, name in enumerate(
         (
+            "document.upload_failed",
+            "plaid.upload_failed",
+            "image_group.upload_failed",
             "document.upload_succeeded",
+            "plaid.upload_succeeded",
             "image_group.upload_succeeded",
             "document.classification_succeeded",
             "document.classification_failed",
@@ -282,7 +317,14 @@ _ORDER = {
             "book.verified",
             "ANALYTICS_COMPLETED",
             "book.analytics_completed",
-            "book.completed",
+            "book.analytics_v2.generated",
+            "book.income.generated",
+            "book.income.updated",
+            "document.detect.signal_found",
+            "document.detect.signal_not_found",
+            "document.detect.unable_to_process",
+            "book.detect.signal_found",
+            "book.detect.signal_not_found",
         )
     )
 }

@@ -38,6 +38,14 @@ IDEMPOTENCY_KEY_CHARS_MAX = 255
 IDEMPOTENCY_KEPT_MS = 24 * 3_600_000
 PRUNE_BATCH_COUNT_MAX = 500
 
+# Event types an operator defines, and the bodies published under them.
+EVENT_TYPE_CHARS_MAX = 64
+DEFINED_TYPES_MAX = 500
+DESCRIPTION_CHARS_MAX = 1_000
+EVENT_BODY_BYTES_MAX = 256 * 1024
+SCHEMA_BYTES_MAX = 64 * 1024
+SCHEMA_STEPS_MAX = 50_000  # keywords evaluated for one body; about half a second
+
 # Uploads (contract 10.11).
 UPLOAD_BYTES_MAX = 200 * 1024 * 1024
 UPLOAD_SILENCE_MS_MAX = 3_600_000  # an unfinished file that nobody has written to for so long is swept at a start

@@ -32,6 +32,15 @@ class Level(StrEnum):
     ORG = "org"
 
 
+class Task(StrEnum):
+    """What is done with a book; an organization configures which of them complete it."""
+
+    ANALYTICS = "ANALYTICS"
+    CAPTURE = "CAPTURE"
+    DETECT = "DETECT"
+    INCOME = "INCOME"
+
+
 class BookStatus(StrEnum):
     CREATED = "CREATED"
     UPLOAD = "UPLOAD"
@@ -92,9 +101,12 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
+    """`tasks`: those that complete a book, in order of name."""
+
     id: OrganizationId
     name: str
     created_at: int
+    tasks: tuple[Task, ...] = (Task.CAPTURE,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +125,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """`is_classified`: `book.classified` has fired and nothing unclassified came since."""
+    """`is_classified`: `book.classified` has fired and nothing unclassified came since.
+
+    `tasks_done`, `is_completed`: what has been done, and whether `book.completed` has fired, since work on it began.
+    """
 
     pk: int
     uuid: str
@@ -128,6 +143,8 @@ class Book:
     xid: str | None
     created_at: int
     updated_at: int
+    tasks_done: frozenset[Task] = frozenset()
+    is_completed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,14 +215,15 @@ class AnalyticsRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened to a book of an account, with the exact bytes each level is sent.
+    """Something that happened, mostly to a book of an account, with the exact bytes each level is sent.
 
-    A body is None where the level does not know the event type. matched_count: the deliveries made of it.
+    account_id None: it concerns the organization, no account. A body is None where the level does not know the event
+    type. matched_count: the deliveries made of it.
     """
 
     id: EventId
     organization_id: OrganizationId
-    account_id: AccountId
+    account_id: AccountId | None
     book_pk: int | None
     type: str
     body_account: bytes | None

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from bookbell.core import limits, target
-from bookbell.core.definition import org_event_types
 from bookbell.core.errors import InvalidInput, WebhookInvalid
 from bookbell.core.guard import GuardRules, judge_url
 from bookbell.core.target import Target
@@ -189,7 +188,7 @@ def _event_types(names: Any) -> tuple[str, ...] | None:
         raise WebhookInvalid("event_names: length of value must be at least 1")
     if len(set(names)) < len(names):
         raise WebhookInvalid("event_names: a name is given twice")
-    return org_event_types(names)
+    return tuple(names)
 
 
 def _address(url: str, login: tuple[str, str]) -> Address:

@@ -4,32 +4,49 @@ from typing import Any
 
 from sqlalchemy import Row, insert, or_, select, update
 
-from bookbell.core.model import Account, AccountId, Organization, OrganizationId, Role
+from bookbell.core.model import Account, AccountId, Organization, OrganizationId, Role, Task
 from bookbell.store.database import Tx
 from bookbell.store.schema import accounts, organizations
 
 
 def insert_organization(tx: Tx, new: Organization) -> None:
     """Add an organization."""
-    tx.execute(insert(organizations).values(id=new.id, name=new.name, created_at=new.created_at))
+    tx.execute(
+        insert(organizations).values(id=new.id, name=new.name, tasks=",".join(new.tasks), created_at=new.created_at)
+    )
+
+
+def save_organization(tx: Tx, changed: Organization) -> None:
+    """Write what may change of an organization."""
+    tx.execute(
+        update(organizations)
+        .where(organizations.c.id == changed.id)
+        .values(name=changed.name, tasks=",".join(changed.tasks))
+    )
+
+
+def tasks_of(tx: Tx, organization_id: OrganizationId) -> tuple[Task, ...]:
+    """The tasks that complete a book of this organization, in order of name."""
+    query = select(organizations.c.tasks).where(organizations.c.id == organization_id)
+    return _tasks(str(tx.execute(query).scalar_one()))
 
 
 def find_organization(tx: Tx, organization_id: str) -> Organization | None:
     """The organization with this id."""
     row = tx.execute(select(organizations).where(organizations.c.id == organization_id)).first()
-    return None if row is None else Organization(**row._mapping)
+    return None if row is None else _organization(row)
 
 
 def find_organization_by_name(tx: Tx, name: str) -> Organization | None:
     """The organization with this name."""
     row = tx.execute(select(organizations).where(organizations.c.name == name)).first()
-    return None if row is None else Organization(**row._mapping)
+    return None if row is None else _organization(row)
 
 
 def list_organizations(tx: Tx, *, after: str, count: int) -> list[Organization]:
     """Organizations with an id after this one, oldest first."""
     query = select(organizations).where(organizations.c.id > after).order_by(organizations.c.id).limit(count)
-    return [Organization(**row._mapping) for row in tx.execute(query)]
+    return [_organization(row) for row in tx.execute(query)]
 
 
 def insert_account(tx: Tx, new: Account, *, secret_hash: str) -> None:
@@ -84,6 +101,14 @@ def revoke_account(tx: Tx, organization_id: OrganizationId, account_id: AccountI
         )
         .values(revoked_at=at)
     )
+
+
+def _organization(row: Row[Any]) -> Organization:
+    return Organization(**{**row._mapping, "tasks": _tasks(row.tasks)})
+
+
+def _tasks(joined: str) -> tuple[Task, ...]:
+    return tuple(map(Task, joined.split(",")))
 
 
 def _account(row: Row[Any]) -> Account:

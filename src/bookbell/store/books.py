@@ -1,5 +1,6 @@
 """Books. Whoever changes what is in a book locks its row first, so that changes of one book come one after another."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from bookbell.core.lifecycle import (
     MIXED_IN_WORK,
     BookTally,
 )
-from bookbell.core.model import Account, AccountId, Book, BookStatus, ImageGroupStatus, OrganizationId
+from bookbell.core.model import Account, AccountId, Book, BookStatus, ImageGroupStatus, OrganizationId, Task
 from bookbell.store.database import Tx
 from bookbell.store.schema import accounts, books, documents, image_groups, mixed_documents
 
@@ -54,6 +55,8 @@ def save_book(tx: Tx, book: Book) -> None:
             name=book.name,
             status=book.status.value,
             is_classified=book.is_classified,
+            tasks_done=_joined(book.tasks_done),
+            is_completed=book.is_completed,
             is_public=book.is_public,
             xid=book.xid,
             updated_at=book.updated_at,
@@ -66,6 +69,12 @@ def find_book(
 ) -> Book | None:
     """A book of this organization by one of its ids, unless it is deleted."""
     row = tx.execute(select(books).where(_is(organization_id, pk, uuid))).first()
+    return None if row is None else _book(row)
+
+
+def find_book_anywhere(tx: Tx, uuid: str) -> Book | None:
+    """A book by its uuid for the pipeline, which serves all organizations, unless it is deleted."""
+    row = tx.execute(select(books).where(books.c.uuid == uuid, books.c.status != BookStatus.DELETED.value)).first()
     return None if row is None else _book(row)
 
 
@@ -140,8 +149,14 @@ def document_statuses(tx: Tx, book: Book) -> list[tuple[str, str]]:
 
 
 def _columns(book: Book) -> dict[str, Any]:
-    return {name: getattr(book, name) for name in Book.__slots__} | {"status": book.status.value}
+    values = {name: getattr(book, name) for name in Book.__slots__}
+    return values | {"status": book.status.value, "tasks_done": _joined(book.tasks_done)}
+
+
+def _joined(tasks: Iterable[Task]) -> str:
+    return ",".join(sorted(tasks))
 
 
 def _book(row: Row[Any]) -> Book:
-    return Book(**{**row._mapping, "status": BookStatus(row.status)})
+    done = frozenset(map(Task, filter(None, row.tasks_done.split(","))))
+    return Book(**{**row._mapping, "status": BookStatus(row.status), "tasks_done": done})

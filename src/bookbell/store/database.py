@@ -2,8 +2,8 @@
 
 `write` runs `fn(tx, ...)` in a transaction on a thread and commits; it may run `fn` again after a deadlock, or when
 another transaction took a unique name first, so `fn` has no effect but SQL. `read` runs it on a connection that
-cannot write. SQLite has one writer thread, so writers queue in memory rather than at the file lock; other processes are
-waited for with busy_timeout.
+cannot write. SQLite has one writer thread, so writers queue in memory rather than at the file lock; other processes
+are waited for with busy_timeout.
 """
 
 import asyncio

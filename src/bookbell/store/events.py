@@ -56,9 +56,9 @@ _LISTENERS = (
 
 
 def listeners(
-    tx: Tx, organization_id: OrganizationId, account_id: AccountId, event_types: Collection[str]
+    tx: Tx, organization_id: OrganizationId, account_id: AccountId | None, event_types: Collection[str]
 ) -> list[Listener]:
-    """Endpoints that want some of these types of events of this account's books, in a stable order."""
+    """Endpoints that want some of these types of events of this account (None: of no account), in a stable order."""
     values = {"organization": organization_id, "account": account_id, "types": sorted(set(event_types))}
     types: dict[str, set[str]] = {}
     lane_ids: dict[str, dict[LaneId, None]] = {}

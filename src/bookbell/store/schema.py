@@ -48,6 +48,7 @@ organizations = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
+    Column("tasks", String(64), nullable=False),
     Column("created_at", BigInteger, nullable=False),
 )
 
@@ -154,6 +155,8 @@ books = Table(
     Column("name", Text, nullable=False),
     Column("status", String(16), nullable=False),
     Column("is_classified", Boolean, nullable=False),
+    Column("tasks_done", String(64), nullable=False),
+    Column("is_completed", Boolean, nullable=False),
     Column("book_class", String(32), nullable=False),
     Column("book_type", String(32), nullable=False),
     Column("is_public", Boolean, nullable=False),
@@ -272,12 +275,26 @@ analytics_requests = Table(
     Index("analytics_requests_waiting", "id", sqlite_where=ANALYTICS_WAITS, postgresql_where=ANALYTICS_WAITS),
 )
 
+# Types the operator defines; those of the contract are in core.catalogue. organization_id null: for all of them.
+event_types = Table(
+    "event_types",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("organization_id", Id, ForeignKey("organizations.id"), index=True),
+    Column("description", Text, nullable=False),
+    Column("levels", String(16), nullable=False),
+    Column("body_schema", Text),
+    Column("is_active", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
 events = Table(
     "events",
     metadata,
     Column("id", Id, primary_key=True),
     Column("organization_id", Id, nullable=False),
-    Column("account_id", Id, nullable=False),
+    Column("account_id", Id),
     Column("book_pk", BigInteger),
     Column("type", String(64), nullable=False),
     Column("body_account", LargeBinary),

@@ -3,8 +3,9 @@
 from litestar.handlers import HTTPRouteHandler
 
 from bookbell.web import auth, health, reference
-from bookbell.web.client_api import analytics, books, history, org_webhooks, uploads, webhooks
-from bookbell.web.platform_api import organizations, reports
+from bookbell.web.client_api import analytics, books, event_types, history, org_webhooks, uploads, webhooks
+from bookbell.web.platform_api import event_types as defined_types
+from bookbell.web.platform_api import events, organizations, reports
 
 ROUTES: list[HTTPRouteHandler] = [
     *auth.routes,
@@ -14,8 +15,11 @@ ROUTES: list[HTTPRouteHandler] = [
     *uploads.routes,
     *analytics.routes,
     *history.routes,
+    *event_types.routes,
     *organizations.routes,
+    *defined_types.routes,
     *reports.routes,
+    *events.routes,
     *health.routes,
     *reference.routes,
 ]

@@ -10,7 +10,6 @@ from litestar import Response, delete, get, post, put
 
 from bookbell.actions import org_webhooks
 from bookbell.actions.org_webhooks import Terms, address_in, require_manager
-from bookbell.core.definition import definitions
 from bookbell.core.errors import (
     MissingParameter,
     NotPermittedManager,
@@ -18,7 +17,7 @@ from bookbell.core.errors import (
     WebhookInvalid,
     WebhookNotFound,
 )
-from bookbell.core.model import Account
+from bookbell.core.model import Account, Level
 from bookbell.core.org_webhook import read_change, read_new, shown_url
 from bookbell.core.policy import policy_fields, policy_from
 from bookbell.core.samples import sample_body
@@ -135,7 +134,7 @@ async def remove(request: wire.Wire) -> Response[bytes]:
 async def read_events(request: wire.Wire) -> Response[bytes]:
     """The definitions of the events a webhook subscribes to."""
     context, account = context_of(request), await _manager(request)
-    endpoint = await _found(request, context, account)
+    _, kinds = await context.database.read(org_webhooks.definitions, account, _uuid(request))
     shown = [
         {
             "uuid": uuid,
@@ -144,9 +143,9 @@ async def read_events(request: wire.Wire) -> Response[bytes]:
             "reason": kind.reason.strip(" :") or None,
             "type": kind.notification,
             "severity": kind.severity,
-            "is_active": True,
+            "is_active": kind.is_active,
         }
-        for uuid, kind in definitions(endpoint.event_types).items()
+        for uuid, kind in kinds.items()
     ]
     return wire.ok({"events": shown})
 
@@ -167,15 +166,18 @@ async def test(request: wire.Wire) -> Response[bytes]:
     """Send a sample of one of a webhook's events now; the answer shows what was sent and what came of it."""
     context, account = context_of(request), await _manager(request)
     event_uuid = wire.Params(await wire.read_object(request)).text("event_uuid")
-    endpoint = await _found(request, context, account)
+    endpoint, kinds = await context.database.read(org_webhooks.definitions, account, _uuid(request))
     if not event_uuid:
         raise WebhookInvalid("event_uuid: field required")
-    kind = definitions(endpoint.event_types).get(event_uuid.lower())
+    kind = kinds.get(event_uuid.lower())
     if kind is None:
         raise WebhookInvalid(f"Event with uuid {event_uuid[:80]} not found")
     if not endpoint.is_active:
         raise WebhookInvalid(f"Webhook with uuid {endpoint.id} is not active")
-    body = sample_body(kind.name)
+    if not kind.is_active:
+        raise WebhookInvalid(f"Event with uuid {event_uuid} is not active")
+    body = sample_body(kind.name, Level.ORG)
+    assert body is not None
     probe = await send_probe(context, endpoint, body)
     # The envelope's own keys win over the payload's of the same name, which is `status` (contract C10).
     envelope = {"status": 200, "message": "OK", "response": {"uuid": probe.request_id, **probe.told()}}

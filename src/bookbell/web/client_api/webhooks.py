@@ -5,11 +5,12 @@ Source: contract 7 and 17.
 
 from litestar import Response, get, post, put
 
-from bookbell.actions import webhooks
+from bookbell.actions import event_types, webhooks
 from bookbell.core import limits, target
 from bookbell.core.errors import InvalidInput, MissingParameter, WebhookNotFound
 from bookbell.core.events import TEST_BODY
 from bookbell.core.guard import judge_url
+from bookbell.core.model import Level
 from bookbell.core.policy import policy_fields, policy_from
 from bookbell.store.endpoints import Endpoint
 from bookbell.web import wire
@@ -65,8 +66,9 @@ async def configure(request: wire.Wire) -> Response[bytes]:
     refused = judge_url(parsed, context.guard)
     if refused is not None:
         raise InvalidInput(details=refused.detail)
+    defined = await context.database.read(event_types.defined_names, account.organization_id, Level.ACCOUNT)
     wanted = webhooks.Wanted(
-        url=url, masked=parsed.masked(), event_types=webhooks.event_types_of(names), preset=context.preset
+        url=url, masked=parsed.masked(), event_types=webhooks.event_types_of(names, defined), preset=context.preset
     )
     endpoint = await context.perform(webhooks.configure, account, wanted, context.vault.seal, context.stamp())
     return wire.ok({"webhook_endpoint": url, "events": list(endpoint.event_types)})

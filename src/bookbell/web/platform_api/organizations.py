@@ -3,13 +3,13 @@
 from typing import Any
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Response, get, post, put
 
 from bookbell.actions import accounts as acting
 from bookbell.actions.accounts import NewAccount
 from bookbell.core import limits
 from bookbell.core.errors import AccountNotFound, InvalidRequest, OrganizationNotFound
-from bookbell.core.model import Account, Organization, Role
+from bookbell.core.model import Account, Organization, Role, Task
 from bookbell.store import accounts
 from bookbell.store.database import Tx
 from bookbell.vault import hash_of_secret
@@ -20,7 +20,9 @@ from bookbell.web.operation import Access, Operation, Tag, described, enveloped,
 from bookbell.web.shape import choice, exact_instant, listed, nullable, record, text, uuid
 
 BASE = "/platform/v1/organizations"
-ORGANIZATION = record({"id": uuid(), "name": text("Lender"), "created_at": exact_instant()})
+ORGANIZATION = record(
+    {"id": uuid(), "name": text("Lender"), "tasks": listed(choice(Task, "CAPTURE")), "created_at": exact_instant()}
+)
 ACCOUNT = {
     "id": uuid(),
     "organization_id": uuid(),
@@ -34,9 +36,17 @@ ACCOUNT = {
 
 
 class OrganizationBody(msgspec.Struct, forbid_unknown_fields=True):
-    """A new organization."""
+    """A new organization. tasks: what completes its books."""
 
     name: str
+    tasks: list[str] = msgspec.field(default_factory=lambda: [Task.CAPTURE.value])
+
+
+class OrganizationChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What is to change of an organization; null leaves it as it is."""
+
+    name: str | None = None
+    tasks: list[str] | None = None
 
 
 class AccountBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -65,7 +75,7 @@ async def create_organization(request: wire.Wire) -> Response[bytes]:
     require_operator(request)
     context = context_of(request)
     body: OrganizationBody = await wire.read_json(request, OrganizationBody)
-    made = await context.database.write(acting.create_organization, body.name, context.stamp())
+    made = await context.database.write(acting.create_organization, body.name, context.stamp(), tasks=body.tasks)
     return wire.ok(_organization(made))
 
 
@@ -88,6 +98,31 @@ async def list_organizations(request: wire.Wire) -> Response[bytes]:
         accounts.list_organizations, after=params.text("after") or "", count=limits.PAGE_COUNT_MAX
     )
     return wire.ok({"organizations": [_organization(each) for each in found]})
+
+
+@put(
+    BASE + "/{organization_id:str}",
+    opt=described(
+        Operation(
+            tag=Tag.OPERATOR,
+            access=Access.OPERATOR,
+            body=OrganizationChange,
+            example={"tasks": ["CAPTURE", "DETECT"]},
+            answer=enveloped(ORGANIZATION),
+            errors=(InvalidRequest, OrganizationNotFound),
+        )
+    ),
+)
+async def change_organization(request: wire.Wire) -> Response[bytes]:
+    """Change an organization's name, or the tasks that complete its books."""
+    require_operator(request)
+    context = context_of(request)
+    body: OrganizationChange = await wire.read_json(request, OrganizationChange)
+    organization_id = wire.path_text(request, "organization_id")
+    changed = await context.database.write(
+        acting.change_organization, organization_id, name=body.name, tasks=body.tasks
+    )
+    return wire.ok(_organization(changed))
 
 
 @post(
@@ -168,7 +203,12 @@ def _accounts_of(tx: Tx, organization_id: str, *, after: str) -> list[Account]:
 
 def _organization(organization: Organization) -> dict[str, Any]:
     created = wire.exact_instant(organization.created_at)
-    return {"id": organization.id, "name": organization.name, "created_at": created}
+    return {
+        "id": organization.id,
+        "name": organization.name,
+        "tasks": list(organization.tasks),
+        "created_at": created,
+    }
 
 
 def _account(account: Account) -> dict[str, Any]:
@@ -184,4 +224,4 @@ def _account(account: Account) -> dict[str, Any]:
     }
 
 
-routes = [create_organization, list_organizations, create_account, list_accounts, revoke_account]
+routes = [create_organization, list_organizations, change_organization, create_account, list_accounts, revoke_account]

@@ -4,9 +4,7 @@ With an Idempotency-Key a report is carried out once however often it is sent: i
 that made it. Source: docs/reporting-outcomes.md.
 """
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -23,14 +21,14 @@ from bookbell.core.errors import (
     IllegalTransition,
     NotFound,
     TooManyDocuments,
-    ValidationFailed,
 )
 from bookbell.core.model import AnalyticsStatus, DocumentStatus, MixedStatus
-from bookbell.store import analytics, documents, idempotency
+from bookbell.store import analytics, documents
 from bookbell.store.database import Tx
 from bookbell.web import wire
 from bookbell.web.auth import require_pipeline
 from bookbell.web.context import context_of
+from bookbell.web.idempotency import carried_out
 from bookbell.web.operation import Access, Operation, Tag, described, enveloped, may
 from bookbell.web.platform_api.report_shapes import KEY, REPORTED, WORK, reporting
 from bookbell.web.shape import listed, record, text, whole
@@ -197,7 +195,7 @@ async def report_batch(request: wire.Wire) -> Response[bytes]:
         published = reports.apply_all(tx, wanted, stamp)
         return Published({"reports": [_shown(each) for each in published.value]}, published.lanes)
 
-    return await _carried_out(request, raw, carry_out)
+    return await carried_out(request, raw, carry_out)
 
 
 @get(
@@ -258,57 +256,7 @@ async def _one(request: wire.Wire, kind: type[msgspec.Struct], to_report: Callab
         published = reports.apply(tx, report, stamp)
         return Published(_shown(published.value), published.lanes)
 
-    return await _carried_out(request, raw, carry_out)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    body: bytes
-    is_replay: bool = False
-
-
-async def _carried_out(
-    request: wire.Wire, raw: bytes, carry_out: Callable[[Tx, Stamp], Published[Any]]
-) -> Response[bytes]:
-    """Run it, once per Idempotency-Key, and answer."""
-    context, key = context_of(request), _idempotency_key(request)
-    scope = f"POST {request.scope['path']}"
-    digest = hashlib.sha256(raw).hexdigest()
-
-    def run(tx: Tx, stamp: Stamp) -> Published[_Answer]:
-        if key is None:
-            published = carry_out(tx, stamp)
-            return Published(_Answer(_envelope(published.value)), published.lanes)
-        # The key is taken before the work: a second request with it waits here for the first to commit.
-        if not idempotency.keep(tx, scope, key, idempotency.Kept(digest, 200, b""), at=stamp.at):
-            kept = idempotency.find(tx, scope, key)
-            assert kept is not None
-            if kept.request_hash != digest:
-                raise IdempotencyMismatch
-            return Published(_Answer(kept.response, is_replay=True))
-        published = carry_out(tx, stamp)
-        body = _envelope(published.value)
-        idempotency.fill(tx, scope, key, body)
-        return Published(_Answer(body), published.lanes)
-
-    answer = await context.perform(run, context.stamp())
-    headers = {"Idempotent-Replayed": "true"} if answer.is_replay else {}
-    return Response(answer.body, media_type="application/json", status_code=200, headers=headers)
-
-
-def _idempotency_key(request: wire.Wire) -> str | None:
-    key = request.headers.get("idempotency-key")
-    if key is None:
-        return None
-    if not 1 <= len(key) <= limits.IDEMPOTENCY_KEY_CHARS_MAX or not (key.isascii() and key.isprintable()):
-        raise ValidationFailed(
-            f"Idempotency-Key: 1 to {limits.IDEMPOTENCY_KEY_CHARS_MAX} printable ASCII characters are expected"
-        )
-    return key
-
-
-def _envelope(value: Any) -> bytes:
-    return msgspec.json.encode({"status": 200, "message": "OK", "response": value})
+    return await carried_out(request, raw, carry_out)
 
 
 def _of_item(item: Item) -> Report:

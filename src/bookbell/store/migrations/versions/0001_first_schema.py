@@ -37,7 +37,7 @@ def upgrade() -> None:
         "events",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("organization_id", sa.String(length=36), nullable=False),
-        sa.Column("account_id", sa.String(length=36), nullable=False),
+        sa.Column("account_id", sa.String(length=36), nullable=True),
         sa.Column("book_pk", sa.BigInteger(), nullable=True),
         sa.Column("type", sa.String(length=64), nullable=False),
         sa.Column("body_account", sa.LargeBinary(), nullable=True),
@@ -64,10 +64,25 @@ def upgrade() -> None:
         "organizations",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("tasks", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="organizations_pk"),
         sa.UniqueConstraint("name", name="organizations_name_unique"),
     )
+    op.create_table(
+        "event_types",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=True),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("levels", sa.String(length=16), nullable=False),
+        sa.Column("body_schema", sa.Text(), nullable=True),
+        sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="event_types_organization_id_fk"),
+        sa.PrimaryKeyConstraint("name", name="event_types_pk"),
+    )
+    op.create_index("event_types_organization_id", "event_types", ["organization_id"], unique=False)
     op.create_table(
         "accounts",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -94,6 +109,8 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("is_classified", sa.Boolean(), nullable=False),
+        sa.Column("tasks_done", sa.String(length=64), nullable=False),
+        sa.Column("is_completed", sa.Boolean(), nullable=False),
         sa.Column("book_class", sa.String(length=32), nullable=False),
         sa.Column("book_type", sa.String(length=32), nullable=False),
         sa.Column("is_public", sa.Boolean(), nullable=False),

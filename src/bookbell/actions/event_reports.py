@@ -1,0 +1,223 @@
+"""Events that nothing in the service fires by itself: those the pipeline reports, and those with a body of their own.
+
+A report about a book holds the book's row, as reports of outcomes do, so that `book.completed` follows exactly once.
+Source: docs/publishing-events.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bookbell.actions.publishing import Told, fan_out
+from bookbell.actions.reports import named
+from bookbell.actions.settling import settle_and_tell
+from bookbell.actions.stamp import Published, Stamp
+from bookbell.core.bounded_schema import problem_of
+from bookbell.core.catalogue import RETIRED, TYPES, EventType, Subject, names
+from bookbell.core.defined_types import DefinedType
+from bookbell.core.errors import (
+    AccountNotFound,
+    BookNotFound,
+    DocumentNotFound,
+    EventTypeNotFound,
+    IllegalTransition,
+    NotFound,
+    OrganizationNotFound,
+    ValidationFailed,
+)
+from bookbell.core.event_report import EventReport, check_report, draft_of, parsed_body
+from bookbell.core.events import body, needs_documents
+from bookbell.core.lifecycle import group_refused
+from bookbell.core.model import (
+    AccountId,
+    Book,
+    Document,
+    DocumentStatus,
+    Event,
+    EventId,
+    ImageGroup,
+    LaneId,
+    Level,
+    OrganizationId,
+)
+from bookbell.store import accounts, books, documents, event_types, images
+from bookbell.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What a report did. event None: the same was reported before, so nothing fired. book None: it has none."""
+
+    type: str
+    event: Event | None
+    book: Book | None
+
+
+def report_event(tx: Tx, report: EventReport, stamp: Stamp) -> Published[Happened]:
+    """Make the event of one report. Raises: ValidationFailed, EventTypeNotFound, NotFound of what it names."""
+    kind = TYPES.get(report.type)
+    if kind is None:
+        return _published(report, _tell_body(tx, report, stamp), None)
+    check_report(kind, report)
+    organization_id = _demand_organization(tx, report.organization_id) if report.organization_id else None
+    if kind.subject is Subject.ORGANIZATION:
+        assert organization_id is not None
+        return _published(report, _tell_organization(tx, kind, report, organization_id, stamp), None)
+    book = _lock_book_of(tx, report)
+    if organization_id is not None:
+        return _published(report, _tell_other(tx, kind, report, (organization_id, book), stamp), book)
+    if kind.subject is Subject.GROUP:
+        change = group_refused(_demand_group(tx, report), at=stamp.at)
+        images.save_group(tx, change.value)
+        book, told = settle_and_tell(tx, book, change.drafts, stamp)
+        return _published(report, told, book)
+    document = _demand_document(tx, report) if report.document_uuid else None
+    book, told = settle_and_tell(tx, book, [draft_of(kind, report, book, document)], stamp)
+    return _published(report, told, book)
+
+
+def report_events(tx: Tx, reports: Sequence[EventReport], stamp: Stamp) -> Published[list[Happened]]:
+    """Make the events of a batch, all of them or none. Raises: ReportRefused that names the report.
+
+    The books are locked in ascending order first, so that two batches cannot wait for each other.
+    """
+    found = [named("events", index, _book_of, tx, report) for index, report in enumerate(reports)]
+    for pk, organization_id in sorted({(book.pk, book.organization_id) for book in found if book is not None}):
+        books.lock_book(tx, organization_id, pk)
+    done, rung = [], frozenset[LaneId]()
+    for index, report in enumerate(reports):
+        published = named("events", index, report_event, tx, report, stamp)
+        done.append(published.value)
+        rung |= published.lanes
+    return Published(done, rung)
+
+
+def _published(report: EventReport, told: Told, book: Book | None) -> Published[Happened]:
+    event = next((event for event in told.events if event.type == report.type), None)
+    return Published(Happened(report.type, event, book), told.lanes)
+
+
+def _tell_body(tx: Tx, report: EventReport, stamp: Stamp) -> Told:
+    """An event of a defined type, with the publisher's own bytes."""
+    defined = _demand_type(tx, report)
+    check_report(defined.as_event_type(), report)
+    organization_id = _demand_organization(tx, report.organization_id)
+    account_id = None if report.account_id is None else _demand_account(tx, organization_id, report.account_id)
+    if account_id is None and Level.ORG not in defined.levels:
+        raise ValidationFailed(f"account_id: {defined.name} is told at account level only, so it needs an account")
+    assert report.body is not None
+    if problem := problem_of(defined.schema(), parsed_body(report.body)):
+        raise ValidationFailed(problem)
+    event = _event(report.type, organization_id, account_id, stamp)
+    told_account = report.body if Level.ACCOUNT in defined.levels and account_id is not None else None
+    told_org = report.body if Level.ORG in defined.levels else None
+    return fan_out(tx, [replace(event, body_account=told_account, body_org=told_org)], stamp)
+
+
+def _demand_type(tx: Tx, report: EventReport) -> DefinedType:
+    found = event_types.find_type(tx, report.type)
+    if found is None or found.organization_id not in (None, report.organization_id):
+        raise EventTypeNotFound(_unknown(report.type, tx))
+    if not found.is_active:
+        raise IllegalTransition(f"The event type {found.name} is not active, so nothing is published under it.")
+    return found
+
+
+def _unknown(name: str, tx: Tx) -> str:
+    if name in RETIRED:
+        return f"{name} is retired: it is known from an older edition, and never fires."
+    defined = [each.name for each in event_types.list_types(tx) if each.organization_id is None]
+    known = ", ".join([*names(), *defined[:50]])
+    return f"No event type is named {name[:80]}. Known are {known}."
+
+
+def _tell_organization(
+    tx: Tx, kind: EventType, report: EventReport, organization_id: OrganizationId, stamp: Stamp
+) -> Told:
+    told = body(draft_of(kind, report, None, None), Level.ORG, None, ())
+    return fan_out(tx, [replace(_event(kind.name, organization_id, None, stamp), body_org=told)], stamp)
+
+
+def _tell_other(tx: Tx, kind: EventType, report: EventReport, to: tuple[OrganizationId, Book], stamp: Stamp) -> Told:
+    """An event about a book that another organization is told of, too or instead: `book.copy.*`, org level only."""
+    organization_id, book = to
+    draft = draft_of(kind, report, book, None)
+    statuses = books.document_statuses(tx, book) if needs_documents(draft) else ()
+    account_id = book.account_id if organization_id == book.organization_id else None
+    event = _event(kind.name, organization_id, account_id, stamp, book_pk=book.pk)
+    return fan_out(tx, [replace(event, body_org=body(draft, Level.ORG, book, statuses))], stamp)
+
+
+def _event(
+    name: str,
+    organization_id: OrganizationId,
+    account_id: AccountId | None,
+    stamp: Stamp,
+    *,
+    book_pk: int | None = None,
+) -> Event:
+    return Event(
+        id=EventId(stamp.new_id()),
+        organization_id=organization_id,
+        account_id=account_id,
+        book_pk=book_pk,
+        type=name,
+        body_account=None,
+        body_org=None,
+        matched_count=0,
+        created_at=stamp.at,
+    )
+
+
+def _lock_book_of(tx: Tx, report: EventReport) -> Book:
+    found = _book_of(tx, report)
+    locked = None if found is None else books.lock_book(tx, found.organization_id, found.pk)
+    if locked is None:
+        raise BookNotFound
+    return locked
+
+
+def _book_of(tx: Tx, report: EventReport) -> Book | None:
+    """The book a report is about, None if it names none; the pipeline serves every organization."""
+    if report.book_uuid is not None:
+        found = books.find_book_anywhere(tx, report.book_uuid)
+        if found is None:
+            raise BookNotFound(f"Book {report.book_uuid[:80]} not found")
+        return found
+    subject: Document | ImageGroup
+    if report.document_uuid is not None:
+        subject = _demand_document(tx, report)
+    elif report.image_group_uuid is not None:
+        subject = _demand_group(tx, report)
+    else:
+        return None
+    return books.find_book(tx, subject.organization_id, pk=subject.book_pk)
+
+
+def _demand_document(tx: Tx, report: EventReport) -> Document:
+    assert report.document_uuid is not None
+    found = documents.find_document(tx, None, uuid=report.document_uuid)
+    if found is None or found.status in (DocumentStatus.DELETING, DocumentStatus.DELETED):
+        raise DocumentNotFound(f"Document {report.document_uuid[:80]} not found")
+    return found
+
+
+def _demand_group(tx: Tx, report: EventReport) -> ImageGroup:
+    assert report.image_group_uuid is not None
+    found = images.find_group(tx, None, uuid=report.image_group_uuid)
+    if found is None:
+        raise NotFound(f"Image group {report.image_group_uuid[:80]} not found")
+    return found
+
+
+def _demand_organization(tx: Tx, organization_id: str | None) -> OrganizationId:
+    found = None if organization_id is None else accounts.find_organization(tx, organization_id)
+    if found is None:
+        raise OrganizationNotFound
+    return found.id
+
+
+def _demand_account(tx: Tx, organization_id: OrganizationId, account_id: str) -> AccountId:
+    found = accounts.find_account(tx, account_id)
+    if found is None or found.organization_id != organization_id:
+        raise AccountNotFound
+    return found.id

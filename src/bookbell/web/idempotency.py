@@ -1,0 +1,70 @@
+"""Calls that are carried out once however often they are sent, by their Idempotency-Key.
+
+The answer is kept in the transaction that made it. Source: docs/reporting-outcomes.md.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from litestar import Response
+
+from bookbell.actions.stamp import Published, Stamp
+from bookbell.core import limits
+from bookbell.core.errors import IdempotencyMismatch, ValidationFailed
+from bookbell.store import idempotency
+from bookbell.store.database import Tx
+from bookbell.web import wire
+from bookbell.web.context import context_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    body: bytes
+    is_replay: bool = False
+
+
+async def carried_out(
+    request: wire.Wire, raw: bytes, carry_out: Callable[[Tx, Stamp], Published[Any]]
+) -> Response[bytes]:
+    """Run it, once per Idempotency-Key, and answer. raw: the request's body, which the key stands for."""
+    context, key = context_of(request), _idempotency_key(request)
+    scope = f"POST {request.url.path}"
+    digest = hashlib.sha256(raw).hexdigest()
+
+    def run(tx: Tx, stamp: Stamp) -> Published[_Answer]:
+        if key is None:
+            published = carry_out(tx, stamp)
+            return Published(_Answer(_envelope(published.value)), published.lanes)
+        # The key is taken before the work: a second request with it waits here for the first to commit.
+        if not idempotency.keep(tx, scope, key, idempotency.Kept(digest, 200, b""), at=stamp.at):
+            kept = idempotency.find(tx, scope, key)
+            assert kept is not None
+            if kept.request_hash != digest:
+                raise IdempotencyMismatch
+            return Published(_Answer(kept.response, is_replay=True))
+        published = carry_out(tx, stamp)
+        body = _envelope(published.value)
+        idempotency.fill(tx, scope, key, body)
+        return Published(_Answer(body), published.lanes)
+
+    answer = await context.perform(run, context.stamp())
+    headers = {"Idempotent-Replayed": "true"} if answer.is_replay else {}
+    return Response(answer.body, media_type="application/json", status_code=200, headers=headers)
+
+
+def _idempotency_key(request: wire.Wire) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= limits.IDEMPOTENCY_KEY_CHARS_MAX or not (key.isascii() and key.isprintable()):
+        raise ValidationFailed(
+            f"Idempotency-Key: 1 to {limits.IDEMPOTENCY_KEY_CHARS_MAX} printable ASCII characters are expected"
+        )
+    return key
+
+
+def _envelope(value: Any) -> bytes:
+    return msgspec.json.encode({"status": 200, "message": "OK", "response": value})
