@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from bookbell.cli import accounts, deliveries, operate, publishing, verify, webhooks
+from bookbell.cli import accounts, deliveries, operate, policy, publishing, verify, webhooks
 
 app = typer.Typer(
     name="bookbell",
@@ -14,7 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _module in (operate, accounts, webhooks, deliveries, publishing, verify):
+for _module in (operate, accounts, webhooks, policy, deliveries, publishing, verify):
     _module.add_to(app)
 
 
