@@ -113,6 +113,7 @@ class Simulation:
 
     def __init__(self, seed: int = 0) -> None:
         self.chance = random.Random(seed)
+        self.wall_offset = 0
         self.clock = Clock()
         self._ids = itertools.count(1)
 
@@ -131,7 +132,7 @@ class Simulation:
             runner.run(told())
 
     def now_ms(self) -> int:
-        return START + self.now
+        return START + self.now + self.wall_offset
 
     def monotonic_ms(self) -> int:
         return self.now
@@ -236,6 +237,8 @@ class Line:
 class Worker:
     """An engine that can be stopped, or die."""
 
+    name: str
+
     def __init__(
         self,
         simulation: Simulation,
@@ -246,6 +249,7 @@ class Worker:
         poll_ms: int = POLL_MS,
         presence_ms: int = SWEEP_MS,
     ) -> None:
+        self.name = name
         self._line = network.line_to(lambda: self.engine)
         self.engine = Engine(
             EngineParts(
@@ -291,6 +295,7 @@ class Scene:
         self.world = world
         self.simulation = Simulation(seed)
         self.network = Network(self.simulation)
+        self.workers: list[Worker] = []
         self.accounts: dict[str, Account] = {}
 
     def receiver(self, name: str, outcome: Outcome = OK, after_ms: int = 5, **policy: Any) -> str:

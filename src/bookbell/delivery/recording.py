@@ -1,7 +1,7 @@
 """Records what became of attempts, in batches: attempts and deliveries, circuits that moved, notices that are due."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bookbell import telemetry
 from bookbell.core import limits
@@ -34,6 +34,7 @@ class Recording:
     def __init__(self, hold: Hold) -> None:
         self._hold = hold
         self._ambient = hold.ambient
+        self._is_unsure = False  # a commit failed: of what waits, some may have been recorded all the same
 
     async def record_turn(self) -> None:
         """Record a batch of results once there are any. What cannot be recorded goes back to the queue."""
@@ -48,9 +49,12 @@ class Recording:
         dispatch.recording_count = len(finished)
         touched = list({id(each.lane): each.lane for each in finished}.values())
         batch = self._batch(finished, touched)
+        write = _write_again if self._is_unsure else _write
         try:
-            lost = await self._hold.database.write(_write, batch, at=self._ambient.now_ms())
+            lost = await self._hold.database.write(write, batch, at=self._ambient.now_ms())
+            self._is_unsure = bool(waiting) and self._is_unsure
         except BaseException:
+            self._is_unsure = True
             waiting.extendleft(reversed(finished))
             ready.set()
             raise
@@ -117,8 +121,14 @@ class Recording:
         )
 
 
+def _write_again(tx: Tx, batch: Batch, *, at: int) -> frozenset[LaneId]:
+    done = deliveries.recorded(tx, batch.results)
+    left = [result for result in batch.results if result.attempt.id not in done]
+    return _write(tx, replace(batch, results=left), at=at)
+
+
 def _write(tx: Tx, batch: Batch, *, at: int) -> frozenset[LaneId]:
-    lost = deliveries.record(tx, batch.results)
+    lost = deliveries.record(tx, batch.results) if batch.results else frozenset()
     circuits.save_circuits(tx, [moved for moved in batch.circuits if moved[0] not in lost])
     for lane_id, reason in batch.disabled.items():
         if lane_id not in lost:

@@ -210,6 +210,12 @@ _SETTLE = (
 )
 
 
+def recorded(tx: Tx, results: Sequence[Result]) -> set[AttemptId]:
+    """Which of these attempts have been recorded already: a commit may have succeeded although its answer got lost."""
+    asked = select(attempts.c.id).where(attempts.c.id.in_([result.attempt.id for result in results]))
+    return {AttemptId(row.id) for row in tx.execute(asked)}
+
+
 def record(tx: Tx, results: Sequence[Result]) -> frozenset[LaneId]:
     """Keep these attempts and settle their deliveries. Gives the lanes that have been lost to another owner.
 
