@@ -172,14 +172,14 @@ async def _sending() -> AsyncIterator[_Sending]:
         yield sending
     finally:
         if sending.sender is not None:
-            sending.sender.stop(5.0)
+            sending.sender.stop()
 
 
 def file_of(recipe: str) -> tuple[str, bytes]:
     """Name and content of a test file: a kind, then `name=` and `salt=` (another content of the same kind).
 
     Kinds: `pdf:3` (pages), `locked` (a PDF with a password), `png`, `jpeg`, `bmp`, `tiff`, `tiff:2` (pages), `gif`,
-    `text`, `empty`.
+    `text`, `empty`, `json` (an object), `jsonlist`.
     """
     kind, *options = shlex.split(recipe)
     given = dict(option.split("=", 1) for option in options)
@@ -191,6 +191,8 @@ def file_of(recipe: str) -> tuple[str, bytes]:
             return name, _pdf(int(count or 1), salt, password="secret" if kind == "locked" else None)
         case "text" | "empty":
             return name, f"just text {salt}".encode() if kind == "text" else b""
+        case "json" | "jsonlist":
+            return name, (f'{{"report": "{salt}"}}' if kind == "json" else "[]").encode()
         case _:
             return name, _image(kind, int(count or 1), salt)
 

@@ -9,7 +9,17 @@ from bookbell.actions.reports import ClassifiedPart, ClassifiedReport, DocumentR
 from bookbell.actions.stamp import Stamp
 from bookbell.actions.uploads import Upload
 from bookbell.ambient import uuid7_text
-from bookbell.core.model import Account, Book, DocumentStatus, LaneId, MixedDocument, Organization, Role
+from bookbell.core.model import (
+    Account,
+    Book,
+    Document,
+    DocumentSource,
+    DocumentStatus,
+    LaneId,
+    MixedDocument,
+    Organization,
+    Role,
+)
 from bookbell.store.database import Database
 from bookbell.store.endpoints import Endpoint
 
@@ -67,26 +77,57 @@ class World:
         wanted = webhooks.Wanted(url=url, masked=url, event_types=events, preset="standard")
         return self.db.write_now(webhooks.configure, account, wanted, seal, stamp()).value
 
-    def book(self, account: Account, name: str = "Loan") -> Book:
+    def book(self, account: Account, name: str = "Loan", *, book_class: str = "COMPLETE") -> Book:
         """Another book."""
         wanted = NewBook(
             name=f"{name} {next(_numbers)}",
             uuid=new_id(),
-            book_class="COMPLETE",
+            book_class=book_class,
             book_type="DEFAULT",
             is_public=False,
             xid=None,
         )
         return self.db.write_now(books.create_book, account, wanted, stamp())[0]
 
-    def documents(self, account: Account, book: Book, count: int) -> list[str]:
-        """Classified documents in a book, cut out of one mixed document. Gives their uuids."""
+    def document(
+        self,
+        account: Account,
+        book: Book,
+        *,
+        form_type: str | None = None,
+        source: DocumentSource = DocumentSource.FILE,
+    ) -> Document:
+        """An uploaded document, or one to be pulled, with content of its own."""
+        number, is_file = next(_numbers), source is not DocumentSource.PLAID_ASSET
+        upload = Upload(
+            book=BookKey(pk=book.pk, uuid=None),
+            name=f"{number}.pdf",
+            blob=f"blob-{number}" if is_file else None,
+            md5=f"{number:032x}",
+            page_count=1,
+            form_type=form_type,
+            source=source,
+            token_sealed=None if is_file else b"sealed",
+        )
+        made = self.db.write_now(uploads.upload_document, account, upload, stamp()).value
+        assert isinstance(made, Document)
+        return made
+
+    def mixed(self, account: Account, book: Book) -> MixedDocument:
+        """An uploaded mixed document with content of its own."""
         upload = Upload(book=BookKey(pk=book.pk, uuid=None), name="mixed.pdf", blob="b", md5=new_md5(), page_count=1)
         mixed = self.db.write_now(uploads.upload_mixed, account, upload, stamp()).value
         assert isinstance(mixed, MixedDocument)
+        return mixed
+
+    def cut(self, mixed: MixedDocument, count: int) -> list[str]:
+        """Report the mixed document as cut into so many documents. Gives their uuids."""
         report = ClassifiedReport(uuid=mixed.uuid, parts=tuple(ClassifiedPart() for _ in range(count)))
-        made = self.db.write_now(reports.apply, report, stamp()).value.documents
-        return [uuid for uuid, _ in made]
+        return [uuid for uuid, _ in self.db.write_now(reports.apply, report, stamp()).value.documents]
+
+    def documents(self, account: Account, book: Book, count: int) -> list[str]:
+        """Classified documents in a book, cut out of one mixed document. Gives their uuids."""
+        return self.cut(self.mixed(account, book), count)
 
     def verify(self, uuid: str, at: int = START) -> frozenset[LaneId]:
         """Report a document as verified. Gives the lanes to ring."""

@@ -61,6 +61,10 @@ class Settings:
         False, "Whether v1 answers errors with HTTP 200 and the status in the body only; 413, 429 and 5xx stay."
     )
     simulator_delay_ms: int = _setting(1_500, "How long the simulator takes for one step of a document.")
+    books_public: bool = _setting(False, "Whether a book is public when its client does not say so.")
+    books_paginated: bool = _setting(
+        False, "Whether GET /v1/books with a limit answers {limit, books, total_book_count, _links}, not an array."
+    )
     log_format: str = _setting("text", "text for people or json for machines.")
 
     def __post_init__(self) -> None:

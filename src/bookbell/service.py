@@ -10,7 +10,7 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -36,10 +36,11 @@ from bookbell.vault import Vault, kept_master_key
 from bookbell.web import files
 from bookbell.web.app import create_app
 from bookbell.web.context import Context
+from bookbell.web.discarding import remove_discarded
 from bookbell.web.routes import ROUTES
 from bookbell.web.throttle import Throttle
 
-SWITCH_INTERVAL_S = 0.001  # a saturated loop would otherwise starve the sender's and the store's threads
+SWITCH_INTERVAL_S = 0.001  # a saturated loop would otherwise starve the store's threads
 PRUNE_MS = 60_000
 
 
@@ -111,11 +112,20 @@ def _open_database(settings: Settings, *, is_checked: bool) -> Database:
 class Service:
     """One process of bookbell. Make it and run it on one event loop."""
 
-    def __init__(self, opened: Opened, *, role: Role, is_simulating: bool) -> None:
+    def __init__(
+        self,
+        opened: Opened,
+        *,
+        role: Role,
+        is_simulating: bool,
+        is_held: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """is_held: whether the simulator rests."""
         self._opened = opened
         self._settings = opened.settings
         self._role = role
         self._is_simulating = is_simulating
+        self._is_held = is_held
         self._stop = asyncio.Event()
         self._exchange = Exchange()
         guard = opened.guard
@@ -164,7 +174,7 @@ class Service:
             if self._engine and engine:
                 self._engine.stop(self._settings.shutdown_ms)
                 unfinished = await engine
-            await asyncio.to_thread(self._sender.stop, 1.0)
+            self._sender.stop()
             await asyncio.to_thread(self._opened.database.close)
             telemetry.log().info("service_stopped", unfinished=unfinished)
 
@@ -214,6 +224,8 @@ class Service:
             preset=self._settings.preset,
             blob_dir=self._settings.blob_dir,
             upload_bytes_max=self._settings.upload_bytes_max,
+            are_books_public=self._settings.books_public,
+            are_books_paginated=self._settings.books_paginated,
             send=self._exchange.send,
             ring=self._ring,
             throttle=Throttle(self._settings.rate_limit_per_s),
@@ -229,22 +241,34 @@ class Service:
     def _side_tasks(self) -> list[Coroutine[None, None, None]]:
         opened, tasks = self._opened, []
         if self._is_simulating:
-            simulator = Simulator(opened.database, opened.ambient, self._ring, self._settings.simulator_delay_ms)
+            simulator = Simulator(
+                opened.database, opened.ambient, self._ring, self._settings.simulator_delay_ms, self._is_held
+            )
             tasks.append(simulator.run())
         if self._role is not Role.API:
-            tasks.append(self._housekeeping())
+            tasks.append(self._housekeeping("housekeeping", self._forget_answers))
+        if self._role is not Role.WORKER:
+            tasks.append(self._housekeeping("files", self._remove_files))
         return tasks
 
-    async def _housekeeping(self) -> None:
-        """Forget answers kept for idempotency once they are old, in bounded steps."""
+    async def _housekeeping(self, name: str, step: Callable[[], Awaitable[object]]) -> None:
+        """Take a bounded step now and then, for ever."""
         while True:
             await self._opened.ambient.sleep_ms(PRUNE_MS)
             try:
-                await self._opened.database.write(
-                    idempotency.prune, before=self._opened.ambient.now_ms() - limits.IDEMPOTENCY_KEPT_MS
-                )
+                await step()
             except Exception:  # noqa: BLE001 - the border of a loop's turn
-                telemetry.log().error("loop_failed", loop="housekeeping", exc_info=True)
+                telemetry.log().error("loop_failed", loop=name, exc_info=True)
+
+    async def _forget_answers(self) -> None:
+        """Answers kept for idempotency, once they are old."""
+        before = self._opened.ambient.now_ms() - limits.IDEMPOTENCY_KEPT_MS
+        await self._opened.database.write(idempotency.prune, before=before)
+
+    async def _remove_files(self) -> None:
+        """Files that removed books and documents have left: where requests are answered, there the files are."""
+        now = self._opened.ambient.now_ms()
+        await remove_discarded(self._opened.database, self._settings.blob_dir, at=now)
 
 
 class _Server(uvicorn.Server):

@@ -74,8 +74,8 @@ def log() -> Any:
     return structlog.get_logger("bookbell")
 
 
-def set_up_logging(log_format: str) -> None:
-    """Send the log to standard error, as `text` for people or `json` for machines."""
+def set_up_logging(log_format: str, *, is_quiet: bool = False) -> None:
+    """Send the log to standard error, as `text` for people or `json` for machines; only warnings if quiet."""
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
@@ -88,7 +88,7 @@ def set_up_logging(log_format: str) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if is_quiet else logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

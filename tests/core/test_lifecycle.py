@@ -12,6 +12,7 @@ from bookbell.core.events import Draft
 from bookbell.core.lifecycle import BookTally, GroupTally, Part
 from bookbell.core.model import AnalyticsStatus as A
 from bookbell.core.model import BookStatus
+from bookbell.core.model import DocumentSource as S
 from bookbell.core.model import DocumentStatus as D
 from bookbell.core.model import ImageGroupStatus as G
 from bookbell.core.model import MixedStatus as M
@@ -87,7 +88,27 @@ def test_a_rejection_has_a_reason_and_nothing_else_has() -> None:
 
 
 def test_a_new_document_fires_its_upload() -> None:
-    assert types((lifecycle.document_accepted(DOCUMENT),)) == ["document.upload_succeeded"]
+    assert types(lifecycle.document_accepted(DOCUMENT)) == ["document.upload_succeeded"]
+    for source in (S.PLAID, S.FINICITY):
+        document = replace(DOCUMENT, source=source)
+        assert types(lifecycle.document_accepted(document)) == ["plaid.upload_succeeded"]
+
+
+@pytest.mark.parametrize(
+    ("to", "fired"),
+    [
+        (D.PROCESSING, ["plaid.upload_succeeded"]),
+        (D.FAILED, ["plaid.upload_failed"]),
+        (D.REJECTED, ["DOC_VERIFIED", "document.verification_failed"]),
+    ],
+)
+def test_data_that_is_pulled_has_arrived_once_the_pipeline_works_on_it(to: D, fired: list[str]) -> None:
+    awaited = replace(DOCUMENT, source=S.PLAID_ASSET)
+    assert lifecycle.document_accepted(awaited) == ()
+    change = lifecycle.document_moved(awaited, to, reason=None, at=7)
+    assert types(change.drafts) == fired
+    failed_later = lifecycle.document_moved(replace(awaited, status=D.VERIFYING), D.FAILED, reason=None, at=8)
+    assert types(failed_later.drafts) == ["document.verification_failed"]
 
 
 def test_what_could_not_be_taken_in_fires_its_failure() -> None:
@@ -104,14 +125,6 @@ def test_an_open_image_group_that_cannot_be_taken_in_fails_once() -> None:
     assert lifecycle.group_refused(change.value, at=8) == lifecycle.Change(change.value)
     with pytest.raises(IllegalTransition, match="is QUEUED; only one that is UPLOADING"):
         lifecycle.group_refused(replace(GROUP, status=G.QUEUED), at=7)
-
-
-def test_cancelling_rejects_with_the_documented_reason() -> None:
-    change = lifecycle.document_cancelled(DOCUMENT, at=7)
-    assert change.value.rejection_reason == "Customer Requested Cancellation (not billable)"
-    for status in (D.REJECTED, D.VERIFICATION_COMPLETE):
-        with pytest.raises(IllegalTransition):
-            lifecycle.document_cancelled(replace(DOCUMENT, status=status), at=7)
 
 
 @pytest.mark.parametrize(

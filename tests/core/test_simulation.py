@@ -2,6 +2,7 @@
 
 import pytest
 
+from bookbell.core.model import DocumentSource
 from bookbell.core.model import DocumentStatus as D
 from bookbell.core.model import MixedStatus as M
 from bookbell.core.simulation import Step, document_step, mixed_step, step_ms
@@ -44,6 +45,12 @@ def test_the_name_chooses_the_number_of_parts(name: str, parts: int) -> None:
     assert mixed_step(name, M.PROCESSING) == Step(M.COMPLETED, None, parts)
     assert mixed_step("fail.pdf", M.PROCESSING) == Step(M.FAILED)
     assert mixed_step(name, M.COMPLETED) is None
+
+
+def test_a_pull_fails_before_work_begins() -> None:
+    assert document_step("fail", D.QUEUED, DocumentSource.PLAID_ASSET) == Step(D.FAILED)
+    assert document_step("fail", D.QUEUED) == Step(D.PROCESSING)
+    assert document_step("token", D.QUEUED, DocumentSource.PLAID_ASSET) == Step(D.PROCESSING)
 
 
 def test_slow_names_take_ten_times_as_long() -> None:

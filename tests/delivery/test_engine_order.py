@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from bookbell.core import limits
 from bookbell.core.attempt import Answered, TimedOut
-from bookbell.core.model import Delivery, DeliveryId, EndpointId, LaneId
+from bookbell.core.model import Delivery, DeliveryId, DeliveryState, EndpointId, LaneId
 from bookbell.store import deliveries, lanes
 from bookbell.store.database import Tx
 from bookbell.store.schema import deliveries as table
@@ -154,7 +154,7 @@ def crowd(scene: Scene, url: str, count: int) -> LaneId:
                 endpoint_id=row.endpoint_id,
                 lane_id=row.lane_id,
                 event_id=row.event_id,
-                state=row.state,
+                state=DeliveryState(row.state),
                 attempt_count=0,
                 due_at=START,
                 created_at=START,

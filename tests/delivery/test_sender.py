@@ -18,9 +18,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from bookbell.core import limits
-from bookbell.core.attempt import Answered, Oversized, Refused, Report, Request, TimedOut, Unreachable, kind_of
+from bookbell.core.attempt import (
+    Answered,
+    Oversized,
+    Refused,
+    Report,
+    Request,
+    TimedOut,
+    Unreachable,
+    header_pairs,
+    kind_of,
+)
 from bookbell.core.guard import GuardRules, judge_address
-from bookbell.delivery.sender import Sender
+from bookbell.delivery.sender_thread import SenderThread
 from receivers import Behaviour, RawReceiver, Receiver, early_answer, endless_body, endless_headers, hang, reset
 
 WAIT_S = 30.0
@@ -34,7 +44,7 @@ class Post:
 
     def __init__(self, rules: GuardRules = LOOPBACK, *, proxy: str | None = None, ca_file: str | None = None) -> None:
         self._reports: queue.Queue[tuple[str, Report]] = queue.Queue()
-        self.sender = Sender(
+        self.sender = SenderThread(
             lambda address: judge_address(address, rules), deliver=self._take, proxy=proxy, ca_file=ca_file
         )
         self.sender.start()
@@ -218,7 +228,7 @@ def test_a_kept_connection_is_not_used_for_another_host() -> None:
         return None if len(judged) == 1 else Refused("loopback", "No more.")
 
     with Receiver() as receiver:
-        sender = Sender(judge, deliver=lambda found: reports.put(found[0]))
+        sender = SenderThread(judge, deliver=lambda found: reports.put(found[0]))
         sender.start()
         outcomes = []
         for host in ("127.0.0.1", "127.0.0.1", "127.0.0.2"):
@@ -250,7 +260,7 @@ def test_head_and_body_of_the_answer_are_kept(post: Post) -> None:
     with RawReceiver(says(answer)) as receiver:
         report = post.send(to(receiver.url))
         assert report.outcome == Answered(400, "7")
-        assert report.headers == (("X-Reason", "caf\u00e9"), ("rEtry-aFter", "7"), ("Content-Length", "4"))
+        assert header_pairs(report.head) == [("X-Reason", "caf\u00e9"), ("rEtry-aFter", "7"), ("Content-Length", "4")]
         assert report.body == b"no: "
 
 
@@ -263,7 +273,7 @@ def test_informational_answers_come_before_the_one_that_counts(post: Post) -> No
     with RawReceiver(says(answer)) as receiver:
         report = post.send(to(receiver.url))
         assert report.outcome == Answered(503, "Wed, 21 Oct 2026 07:28:00 GMT")
-        assert [name for name, _ in report.headers] == ["Retry-After", "Content-Length"]
+        assert [name for name, _ in header_pairs(report.head)] == ["Retry-After", "Content-Length"]
 
 
 def test_a_body_is_kept_up_to_a_bound_and_cut_beyond_another(post: Post) -> None:

@@ -1,6 +1,6 @@
 """Due deliveries are read lane by lane, and recording demands the lane's epoch."""
 
-from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -30,7 +30,7 @@ def look(world: World, lane_id: LaneId, count: int = 100, now: int = START) -> l
     return world.db.read_now(deliveries.due, {lane_id: (Level.ACCOUNT, count)}, now=now)[lane_id]
 
 
-def result(due: Due, epoch: int, state: DeliveryState = DeliveryState.DELIVERED, **changes: object) -> Result:
+def result(due: Due, epoch: int, state: DeliveryState = DeliveryState.DELIVERED, **changes: Any) -> Result:
     attempt = AttemptRow(
         id=AttemptId(new_id()),
         organization_id=OrganizationId("o"),
@@ -47,13 +47,13 @@ def result(due: Due, epoch: int, state: DeliveryState = DeliveryState.DELIVERED,
         first_byte_us=4,
         total_us=10,
         remote_address="127.0.0.1",
-        response_headers="[]",
+        response_head=b"HTTP/1.1 200 OK\r\n\r\n",
         response_body=b"ok",
     )
     base = Result(
         lane_id=due.lane_id, epoch=epoch, attempt=attempt, state=state, due_at=START, finished_at=START, reason=None
     )
-    return replace(base, **changes)  # type: ignore[arg-type] # the fields of a Result
+    return base._replace(**changes)
 
 
 def states(world: World) -> dict[str, str]:

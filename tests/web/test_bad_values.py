@@ -243,6 +243,7 @@ NO_BOOK: Attempts = [
     [
         "GET /v1/book/status",
         "GET /v1/book/info",
+        "POST /v1/book/remove",
         "POST /v1/book/analytics/async/request",
         "POST /v1/book/upload/image/done",
     ],

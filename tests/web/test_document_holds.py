@@ -19,7 +19,7 @@ from schemathesis.specs.openapi import checks
 from bookbell.cli.api_client import ApiClient
 from bookbell.web.openapi import document
 from bookbell.web.routes import ROUTES
-from processes import OPERATOR, PIPELINE, Service, fill_book, pdf, running, sign_up
+from processes import OPERATOR, PIPELINE, Client, Service, fill_book, pdf, running, sign_up
 
 EXAMPLES_MAX = 4  # drawn at random for each call, beside those that the bounds of its fields give
 schema = schemathesis.openapi.from_dict(document(ROUTES))
@@ -44,7 +44,7 @@ class Stage:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     service = Service(tmp_path_factory.mktemp("fuzzed"), allow_short_hosts="1")
     with running(service), requests.Session() as session:
-        client = sign_up(service.url, "Fuzzed", "one")[0]
+        client = manager(service.url, sign_up(service.url, "Fuzzed", "one")[0].organization_id)
         client.register(f"{service.url}/nowhere", "document.upload_succeeded")
         book = client.add_book("Loan 2210")
         client.api.upload("/v1/book/upload", {"pk": str(book["pk"])}, "one.pdf", pdf(1, "one"))
@@ -56,6 +56,14 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         account = (client.client_id, client.client_secret)
         token = session.post(f"{service.url}/oauth/token", auth=account).json()["access_token"]
         yield Stage(service.url, session, token, known)
+
+
+def manager(url: str, organization_id: str) -> Client:
+    """An account that may do everything, so that calls get past its permissions."""
+    wanted = {"name": "all", "role": "manager"}
+    made = ApiClient(url, OPERATOR).post(f"/platform/v1/organizations/{organization_id}/accounts", wanted)
+    api = ApiClient(url).signed_in(made["client_id"], made["client_secret"])
+    return Client(api, made["client_id"], made["client_secret"], organization_id)
 
 
 @pytest.fixture(autouse=True)

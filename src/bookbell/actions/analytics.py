@@ -3,15 +3,25 @@
 from bookbell.actions import books as visible
 from bookbell.actions.books import BookKey
 from bookbell.actions.stamp import Published, Stamp
-from bookbell.core.errors import NotFound
+from bookbell.core.errors import AnalyticsNotSupported, BankStatementsOnly, NotFound
 from bookbell.core.model import Account, AnalyticsRequest, AnalyticsStatus
-from bookbell.store import analytics
+from bookbell.store import analytics, documents
 from bookbell.store.database import Tx
+
+CLASSIFY_ONLY = ("INSTANT_CLASSIFY_ONLY",)
 
 
 def request_analytics(tx: Tx, account: Account, key: BookKey, stamp: Stamp) -> Published[AnalyticsRequest]:
-    """Ask the pipeline for the analytics of a book. Raises: BookNotFound, NotPermittedBook."""
+    """Ask the pipeline for the analytics of a book.
+
+    Raises: BookNotFound, NotPermittedBook, AnalyticsNotSupported for a book whose documents are classified only,
+    BankStatementsOnly for one that holds documents but no bank statement.
+    """
     book = visible.lock_book(tx, account, key)
+    if book.book_class in CLASSIFY_ONLY:
+        raise AnalyticsNotSupported
+    if documents.sizes(tx, book.pk)[0] and not documents.has_bank_statements(tx, book.organization_id, book.pk):
+        raise BankStatementsOnly
     new = AnalyticsRequest(
         id=stamp.new_id(),
         organization_id=book.organization_id,

@@ -17,6 +17,7 @@ from bookbell.core.model import (
     Account,
     Book,
     Document,
+    DocumentSource,
     DocumentStatus,
     ImageGroup,
     ImageGroupStatus,
@@ -31,14 +32,19 @@ from bookbell.store.images import Image
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A file that has been received and inspected. blob: its name in the blob folder; md5: lower-case hex."""
+    """A file that has been received and inspected. blob: its name in the blob folder; md5: lower-case hex.
+
+    Of a PLAID_ASSET there is no file, but the sealed token to pull it with.
+    """
 
     book: BookKey
     name: str
-    blob: str
+    blob: str | None
     md5: str
     page_count: int = 0
     form_type: str | None = None
+    source: DocumentSource = DocumentSource.FILE
+    token_sealed: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,10 @@ class Finalized:
 
 
 def upload_document(tx: Tx, account: Account, upload: Upload, stamp: Stamp) -> Published[Document | Duplicate]:
-    """Add a PDF of one form. Raises: BookNotFound, NotPermittedBook, TooManyDocuments, TooManyPages."""
+    """Add a PDF of one form, or an aggregator's data.
+
+    Raises: BookNotFound, NotPermittedBook, TooManyDocuments, TooManyPages.
+    """
     book = visible.lock_book(tx, account, upload.book)
     if earlier := documents.duplicates(tx, book.organization_id, book.pk, upload.md5):
         return Published(Duplicate(earlier))
@@ -89,8 +98,10 @@ def upload_image(tx: Tx, account: Account, upload: Upload, stamp: Stamp) -> Publ
     book = visible.lock_book(tx, account, upload.book)
     if earlier := images.image_duplicates(tx, book.organization_id, book.pk, upload.md5):
         return Published(DuplicateImage(earlier))
-    _check_sizes(tx, book, 1)
-    group = images.find_open_group(tx, book.organization_id, book.pk) or _add_group(tx, book, stamp)
+    group = images.find_open_group(tx, book.organization_id, book.pk)
+    _check_sizes(tx, book, 1 + (images.count_images(tx, group) if group else 0))
+    group = group or _add_group(tx, book, stamp)
+    assert upload.blob is not None
     image = Image(
         pk=0,
         uuid=stamp.new_id(),
@@ -158,9 +169,12 @@ def _add_document(
         image_group_uuid=group.uuid if group else None,
         created_at=stamp.at,
         updated_at=stamp.at,
+        document_class=book.book_class,
+        source=upload.source,
+        token_sealed=upload.token_sealed,
     )
     new = replace(new, pk=documents.insert_document(tx, new))
-    _, lanes = settle(tx, book, [*drafts, document_accepted(new)], stamp)
+    _, lanes = settle(tx, book, [*drafts, *document_accepted(new)], stamp)
     return new, lanes
 
 
@@ -180,6 +194,7 @@ def _add_mixed(tx: Tx, book: Book, upload: Upload, group: ImageGroup | None, sta
         image_group_uuid=group.uuid if group else None,
         created_at=stamp.at,
         updated_at=stamp.at,
+        document_class=book.book_class,
     )
     return replace(new, pk=documents.insert_mixed(tx, new))
 

@@ -82,6 +82,7 @@ class Timings:
 class Report:
     """All that is known of one finished attempt.
 
+    head: status line and headers as they came, at most limits.RESPONSE_HEADERS_BYTES_MAX; `header_pairs` reads them.
     body: the first bytes of the response, at most limits.RESPONSE_KEPT_BYTES_MAX.
     remote_address: the IP that was connected to, None when no connection was made.
     """
@@ -89,8 +90,19 @@ class Report:
     outcome: Outcome
     timings: Timings
     remote_address: str | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    head: bytes = b""
     body: bytes = b""
+
+
+def header_pairs(head: bytes) -> list[tuple[str, str]]:
+    """Names and values of a response's header lines, in order; a line without a colon is left out.
+
+    >>> header_pairs(b"HTTP/1.1 200 OK\\r\\nRetry-After: 5\\r\\nX:\\r\\n\\r\\n")
+    [('Retry-After', '5'), ('X', '')]
+    """
+    lines = head.decode("latin-1").split("\r\n")[1:]
+    parts = (line.partition(":") for line in lines)
+    return [(name.strip(), value.strip()) for name, colon, value in parts if colon]
 
 
 def kind_of(outcome: Outcome) -> str:

@@ -64,8 +64,8 @@ def check_name(name: str) -> None:
 
 def check_description(text: str) -> None:
     """Raises: ValidationFailed."""
-    if not text.strip() or len(text) > limits.DESCRIPTION_CHARS_MAX:
-        raise ValidationFailed(f"description: 1 to {limits.DESCRIPTION_CHARS_MAX} characters are expected")
+    if not text.strip() or len(text) > limits.TYPE_DESCRIPTION_CHARS_MAX:
+        raise ValidationFailed(f"description: 1 to {limits.TYPE_DESCRIPTION_CHARS_MAX} characters are expected")
 
 
 def schema_text(schema: dict[str, Any] | None) -> str | None:

@@ -15,10 +15,13 @@ BookbellError
 │   ├── TooLarge (413), UnsupportedMediaType (415), MethodNotAllowed (405), RequestTimeout (408)
 │   ├── TooManyRequests (429)
 │   ├── IllegalTransition (1100, HTTP 409)
+│   ├── NotAcceptable (1100, HTTP 406)
+│   ├── BookPending (1404) · MixedPending (1511)
+│   ├── AnalyticsNotSupported (9002) · BankStatementsOnly (9003)
 │   └── IdempotencyMismatch (1003, HTTP 422)
 ├── NotAuthenticated (1200)
 ├── AccountInactive (1307)
-├── NotPermitted              2102 book, 2111 create, 1316 manager
+├── NotPermitted              2102 book, 2104 document, 1316 manager
 ├── InternalError (500)
 └── NotFound                  1401 book, 1501 document, 7002 image group, 1399 account, 1101 path, 1000 webhook, …
 """
@@ -41,6 +44,8 @@ class BookbellError(Exception):
     status_v1: int | None = None
     status_v2: int | None = None
     code: int = 1100
+    is_terse: bool = False
+    """Whether the body has neither `response` nor `meta` (contract 17 on 10.9)."""
 
     def __init__(self, message: str | None = None, *, details: str | None = None) -> None:
         """details: what is wrong and what to do, where the contract fixes the message."""
@@ -163,6 +168,38 @@ class IllegalTransition(InvalidRequest):
     status = 409
 
 
+class NotAcceptable(InvalidRequest):
+    """The document cannot be changed this way in its present state"""
+
+    status = 406
+
+
+class BookPending(InvalidRequest):
+    """Book has documents pending verification"""
+
+    code = 1404
+
+
+class MixedPending(InvalidRequest):
+    """Mixed document is pending classification"""
+
+    code = 1511
+
+
+class AnalyticsNotSupported(InvalidRequest):
+    """Analytics are not supported for this book"""
+
+    code = 9002
+    is_terse = True
+
+
+class BankStatementsOnly(InvalidRequest):
+    """Analytics are supported for bank statements only"""
+
+    code = 9003
+    is_terse = True
+
+
 class IdempotencyMismatch(InvalidRequest):
     """The Idempotency-Key was used before with another request"""
 
@@ -197,6 +234,13 @@ class NotPermittedBook(NotPermitted):
 
     status = 400
     code = 2102
+
+
+class NotPermittedDocument(NotPermitted):
+    """No permission to access this document"""
+
+    status = 400
+    code = 2104
 
 
 class NotPermittedManager(NotPermitted):

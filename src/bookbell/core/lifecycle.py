@@ -5,17 +5,18 @@ nothing, so that reports can be repeated; a move the table does not know is refu
 
     Document        QUEUED > PROCESSING > CLASSIFIED > GROOMING > VERIFYING > VERIFICATION_COMPLETE
                        \\__________ any of these __________/ \\--> REJECTED | FAILED     final > DELETING > DELETED
-    Mixed document  QUEUED > PROCESSING > CLASSIFIED > COMPLETED | REJECTED | FAILED    final > DELETED
+    Mixed document  QUEUED > PROCESSING > CLASSIFIED > COMPLETED | REJECTED | FAILED    final > DELETING > DELETED
     Image group     UPLOADING > QUEUED > VERIFICATION_COMPLETE | REJECTED | FAILED
     Book            CREATED > UPLOAD > VERIFYING > VERIFIED (> VERIFYING again on a new upload) > DELETED
 
-A pipeline may skip forward. Source: contract 9.2–9.4, 14.
+A pipeline may skip forward. What clients do (cancel, remove, upgrade) is in core.client_moves.
+Source: contract 9.2–9.4, 14.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, assert_never
 
 from bookbell.core.errors import IllegalTransition, ValidationFailed
 from bookbell.core.events import Draft
@@ -25,6 +26,7 @@ from bookbell.core.model import (
     Book,
     BookStatus,
     Document,
+    DocumentSource,
     DocumentStatus,
     ImageGroup,
     ImageGroupStatus,
@@ -52,7 +54,8 @@ DOCUMENT_MOVES: dict[DocumentStatus, tuple[DocumentStatus, ...]] = {
 }
 MIXED_MOVES: dict[MixedStatus, tuple[MixedStatus, ...]] = {
     **{each: (*MIXED_IN_WORK[index + 1 :], *MIXED_FINAL) for index, each in enumerate(MIXED_IN_WORK)},
-    **dict.fromkeys(MIXED_FINAL, (M.DELETED,)),
+    **dict.fromkeys(MIXED_FINAL, (M.DELETING, M.DELETED)),
+    M.DELETING: (M.DELETED,),
     M.DELETED: (),
 }
 GROUP_MOVES: dict[ImageGroupStatus, tuple[ImageGroupStatus, ...]] = {
@@ -126,9 +129,17 @@ class GroupTally:
     failed: int = 0
 
 
-def document_accepted(document: Document) -> Draft:
-    """What a new document fires."""
-    return Draft(type="document.upload_succeeded", status=document.status, document=document)
+def document_accepted(document: Document) -> tuple[Draft, ...]:
+    """What a new document fires: nothing yet, if its data has still to be pulled."""
+    match document.source:
+        case DocumentSource.FILE:
+            return (Draft(type="document.upload_succeeded", status=document.status, document=document),)
+        case DocumentSource.PLAID | DocumentSource.FINICITY:
+            return (aggregator_accepted(document),)
+        case DocumentSource.PLAID_ASSET:
+            return ()
+        case _:
+            assert_never(document.source)
 
 
 def document_refused(name: str, document: Document | None = None) -> Draft:
@@ -153,14 +164,12 @@ def document_moved(document: Document, to: DocumentStatus, *, reason: str | None
     _demand(f"Document {document.uuid}", document.status, to, DOCUMENT_MOVES)
     why = _rejection(reason, is_rejected=to is D.REJECTED)
     moved = replace(document, status=to, rejection_reason=why or document.rejection_reason, updated_at=at)
-    return Change(moved, (*_classification(document, moved), *_verification(moved)))
-
-
-def document_cancelled(document: Document, *, at: int) -> Change[Document]:
-    """The document as the client's cancellation leaves it. Raises: IllegalTransition from a final state."""
-    if document.status not in DOCUMENT_IN_WORK:
-        _demand(f"Document {document.uuid}", document.status, D.REJECTED, DOCUMENT_MOVES)
-    return document_moved(document, D.REJECTED, reason=CANCELLATION_REASON, at=at)
+    is_pull = document.source is DocumentSource.PLAID_ASSET and document.status is D.QUEUED
+    if is_pull and to is D.FAILED:
+        return Change(moved, (aggregator_refused(moved.name, moved),))
+    pulled = (aggregator_accepted(moved),)
+    is_pulled = is_pull and to is not D.REJECTED
+    return Change(moved, (*(pulled if is_pulled else ()), *_classification(document, moved), *_verification(moved)))
 
 
 def mixed_moved(mixed: MixedDocument, to: MixedStatus, *, reason: str | None, at: int) -> Change[MixedDocument]:
@@ -206,6 +215,7 @@ def mixed_classified(
             image_group_uuid=mixed.image_group_uuid,
             created_at=at,
             updated_at=at,
+            document_class=mixed.document_class,
         )
         for index, part in enumerate(parts)
     )

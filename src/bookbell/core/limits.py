@@ -7,6 +7,7 @@ Sizes end in _bytes, counts in _count, durations in _ms; _MAX marks an upper bou
 RESPONSE_HEADERS_BYTES_MAX = 64 * 1024
 RESPONSE_BODY_BYTES_MAX = 64 * 1024  # more is cut off: only the status matters (contract 2)
 RESPONSE_KEPT_BYTES_MAX = 4 * 1024
+RESPONSE_HEAD_KEPT_BYTES_MAX = 8 * 1024
 URL_CHARS_MAX = 2_048
 REQUESTS_IN_FLIGHT_MAX = 4_096  # of one worker process, all lanes together
 
@@ -41,7 +42,7 @@ PRUNE_BATCH_COUNT_MAX = 500
 # Event types an operator defines, and the bodies published under them.
 EVENT_TYPE_CHARS_MAX = 64
 DEFINED_TYPES_MAX = 500
-DESCRIPTION_CHARS_MAX = 1_000
+TYPE_DESCRIPTION_CHARS_MAX = 1_000
 EVENT_BODY_BYTES_MAX = 256 * 1024
 SCHEMA_BYTES_MAX = 64 * 1024
 SCHEMA_STEPS_MAX = 50_000  # keywords evaluated for one body; about half a second
@@ -53,6 +54,10 @@ DOCUMENTS_PER_BOOK_MAX = 2_000
 PAGES_PER_DOCUMENT_MAX = 3_000
 PAGES_PER_BOOK_MAX = 40_000
 DOCUMENTS_PER_MIXED_MAX = 500
+AGGREGATOR_BYTES_MAX = 32 * 1024 * 1024  # of one request; JSON is read whole
+AUDIT_COPY_TOKEN_CHARS_MAX = 255
+EXTRA_FIELDS_COUNT_MAX = 100
+BLOBS_REMOVED_COUNT_MAX = 500  # files that one housekeeping step removes
 
 # Engine.
 LANES_PER_WORKER_MAX = 2_048

@@ -64,6 +64,15 @@ class DocumentStatus(StrEnum):
     DELETED = "DELETED"
 
 
+class DocumentSource(StrEnum):
+    """Where a Document's data comes from; that of PLAID_ASSET the pipeline pulls with a token."""
+
+    FILE = "FILE"
+    PLAID = "PLAID"
+    FINICITY = "FINICITY"
+    PLAID_ASSET = "PLAID_ASSET"
+
+
 class MixedStatus(StrEnum):
     """States of a Mixed Document."""
 
@@ -73,6 +82,7 @@ class MixedStatus(StrEnum):
     COMPLETED = "COMPLETED"
     REJECTED = "REJECTED"
     FAILED = "FAILED"
+    DELETING = "DELETING"
     DELETED = "DELETED"
 
 
@@ -149,7 +159,10 @@ class Book:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """`blob` names the stored file within the blob folder; `md5` is lower-case hex; `page_count` 0 if unknown."""
+    """`blob` names the stored file within the blob folder; `md5` is lower-case hex; `page_count` 0 if unknown.
+
+    document_class: how it is processed, COMPLETE or INSTANT…; token_sealed: the audit copy token of a PLAID_ASSET.
+    """
 
     pk: int
     uuid: str
@@ -168,6 +181,9 @@ class Document:
     image_group_uuid: str | None
     created_at: int
     updated_at: int
+    document_class: str = "COMPLETE"
+    source: DocumentSource = DocumentSource.FILE
+    token_sealed: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +202,7 @@ class MixedDocument:
     image_group_uuid: str | None
     created_at: int
     updated_at: int
+    document_class: str = "COMPLETE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

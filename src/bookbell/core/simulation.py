@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from bookbell.core.lifecycle import REJECTION_DEFAULT, REJECTION_REASONS
-from bookbell.core.model import DocumentStatus, MixedStatus
+from bookbell.core.model import DocumentSource, DocumentStatus, MixedStatus
 
 SLOW_FACTOR = 10
 PARTS_DEFAULT = 2
@@ -46,12 +46,16 @@ def step_ms(name: str, delay_ms: int) -> int:
     return delay_ms * SLOW_FACTOR if _SLOW.search(name) else delay_ms
 
 
-def document_step(name: str, status: DocumentStatus) -> Step | None:
-    """The next report on a document of this name, None when it is final. Rejections come after verifying began."""
+def document_step(name: str, status: DocumentStatus, source: DocumentSource = DocumentSource.FILE) -> Step | None:
+    """The next report on a document of this name, None when it is final. Rejections come after verifying began.
+
+    One whose data has to be pulled fails at once, because the pull does.
+    """
     following = _DOCUMENT_NEXT.get(status)
     if following is None:
         return None
-    if status is DocumentStatus.PROCESSING and _FAIL.search(name):
+    fails_at = DocumentStatus.QUEUED if source is DocumentSource.PLAID_ASSET else DocumentStatus.PROCESSING
+    if status is fails_at and _FAIL.search(name):
         return Step(DocumentStatus.FAILED)
     if status is DocumentStatus.VERIFYING and (found := _REJECT.search(name)):
         return Step(DocumentStatus.REJECTED, _reason(found.group(1)))

@@ -6,6 +6,7 @@ Handles are reused for request after request. Whatever must hold for every reque
 import os
 import socket
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any
 
 import pycurl
@@ -62,6 +63,8 @@ class Transfer:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self.key = ""
+        self._url = ""
+        self._timeouts_ms = (0, 0)
         self._refused: Refused | None = None
         self._reached = False
         self._is_tls = False
@@ -109,64 +112,72 @@ class Transfer:
         headers = [*(f"{name}: {value}" for name, value in request.headers), "Expect:", "Accept:"]
         curl = self.curl
         try:
-            curl.setopt(pycurl.URL, request.url)
+            if request.url != self._url:
+                curl.setopt(pycurl.URL, request.url)
+                self._url = request.url
             curl.setopt(pycurl.HTTPHEADER, headers)
             curl.setopt(pycurl.POSTFIELDS, request.body)
-            curl.setopt(pycurl.TIMEOUT_MS, request.timeout_ms_total)
-            curl.setopt(pycurl.CONNECTTIMEOUT_MS, min(request.timeout_ms_connect, request.timeout_ms_total))
+            timeouts_ms = (request.timeout_ms_total, min(request.timeout_ms_connect, request.timeout_ms_total))
+            if timeouts_ms != self._timeouts_ms:
+                curl.setopt(pycurl.TIMEOUT_MS, timeouts_ms[0])
+                curl.setopt(pycurl.CONNECTTIMEOUT_MS, timeouts_ms[1])
+                self._timeouts_ms = timeouts_ms
         except (pycurl.error, ValueError) as error:  # ValueError: a character that is not ASCII, or NUL
             return Unreachable("internal", f"The request cannot be sent as it is: {error}.")
         return None
 
     def report(self, code: int, text: str) -> Report:
         """What came of it; code: libcurl's, 0 for a complete answer."""
-        timings, phase = self._timings()
         return Report(
-            self._outcome(code, text, phase),
-            timings,
+            self._outcome(code, text),
+            self._timings(),
             self.curl.getinfo(pycurl.PRIMARY_IP) or None,
-            _pairs(self._head),
+            b"".join(self._head),
             bytes(self._body),
         )
 
-    def _outcome(self, code: int, text: str, phase: str) -> Outcome:
+    def _outcome(self, code: int, text: str) -> Outcome:
         if code == 0 or self._is_cut:
-            return Answered(int(self.curl.getinfo(pycurl.RESPONSE_CODE)), _value_of(self._head, b"retry-after"))
+            status_code = int(self.curl.getinfo(pycurl.RESPONSE_CODE))
+            retry_after = None if status_code == HTTPStatus.OK else _value_of(self._head, b"retry-after")
+            return Answered(status_code, retry_after)
         if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX or code == _TOO_LARGE:
             return Oversized("headers")
         if self._refused is not None and not self._reached:
             return self._refused
         if code == pycurl.E_OPERATION_TIMEDOUT:
-            return TimedOut(phase)
+            return TimedOut(self._phase())
         sentence = text.strip().rstrip(".") or "libcurl gave no reason"
         kind = _KINDS.get(code, "internal")
         return Unreachable(kind, f"{sentence[:300]}.")
 
-    def _timings(self) -> tuple[Timings, str]:
-        """Phases in microseconds, and the phase that was under way at the end."""
+    def _timings(self) -> Timings:
+        """Phases in microseconds; libcurl gives each as the time from the start to its end."""
         info = self.curl.getinfo
-        resolved, connected = info(pycurl.NAMELOOKUP_TIME), info(pycurl.CONNECT_TIME)
-        secured, first = info(pycurl.APPCONNECT_TIME), info(pycurl.STARTTRANSFER_TIME)
-        total = info(pycurl.TOTAL_TIME)
-        began = max(connected, secured)
-        timings = Timings(
+        resolved, connected, secured = (
+            info(pycurl.NAMELOOKUP_TIME),
+            info(pycurl.CONNECT_TIME),
+            info(pycurl.APPCONNECT_TIME),
+        )
+        began = secured or connected
+        return Timings(
             dns_us=_us(resolved),
             connect_us=_us(connected - resolved) if connected else 0,
             tls_us=_us(secured - connected) if secured else 0,
-            first_byte_us=_us(first - began) if self._head_bytes else 0,
-            total_us=_us(total),
+            first_byte_us=_us(info(pycurl.STARTTRANSFER_TIME) - began) if self._head_bytes else 0,
+            total_us=_us(info(pycurl.TOTAL_TIME)),
         )
-        return timings, self._phase(is_connected=bool(connected), is_secured=bool(secured))
 
-    def _phase(self, *, is_connected: bool, is_secured: bool) -> str:
+    def _phase(self) -> str:
         """What was being waited for. A kept connection has no socket opened for it, and no times of its own."""
         if self._head_bytes:
             return "body"
+        info = self.curl.getinfo
         if not self._reached:
-            return "first_byte" if self.curl.getinfo(pycurl.PRIMARY_IP) else "dns"
-        if not is_connected:
+            return "first_byte" if info(pycurl.PRIMARY_IP) else "dns"
+        if not info(pycurl.CONNECT_TIME):
             return "connect"
-        return "tls" if self._is_tls and not is_secured else "first_byte"
+        return "tls" if self._is_tls and not info(pycurl.APPCONNECT_TIME) else "first_byte"
 
     def _open_socket(self, _purpose: int, address: Any) -> Any:
         host = str(address.addr[0])
@@ -212,15 +223,6 @@ class _Handed:
         os.close(self._descriptor)
 
 
-def _pairs(head: Sequence[bytes]) -> tuple[tuple[str, str], ...]:
-    found = []
-    for line in head[1:]:
-        name, colon, value = line.decode("latin-1").partition(":")
-        if colon:
-            found.append((name.strip(), value.strip()))
-    return tuple(found)
-
-
 def _value_of(head: Sequence[bytes], name: bytes) -> str | None:
     for line in head[1:]:
         if line[: len(name) + 1].lower() == name + b":":
@@ -229,4 +231,4 @@ def _value_of(head: Sequence[bytes], name: bytes) -> str | None:
 
 
 def _us(seconds: float) -> int:
-    return max(0, round(seconds * 1_000_000))
+    return max(0, int(seconds * 1_000_000))

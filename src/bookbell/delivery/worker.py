@@ -145,6 +145,6 @@ def _attempt_row(sent: Sent, report: Report, by: Settling) -> AttemptRow:
         first_byte_us=timings.first_byte_us,
         total_us=timings.total_us,
         remote_address=report.remote_address,
-        response_headers=json.dumps(report.headers) if report.headers else None,
+        response_head=report.head[: limits.RESPONSE_HEAD_KEPT_BYTES_MAX] or None,
         response_body=report.body[: limits.RESPONSE_KEPT_BYTES_MAX] or None,
     )

@@ -44,19 +44,27 @@ class Simulator:
     """Plays the pipeline until it is cancelled."""
 
     def __init__(
-        self, database: Database, ambient: Ambient, ring: Callable[[Iterable[LaneId]], None], delay_ms: int
+        self,
+        database: Database,
+        ambient: Ambient,
+        ring: Callable[[Iterable[LaneId]], None],
+        delay_ms: int,
+        is_held: Callable[[], bool] = lambda: False,
     ) -> None:
+        """is_held: while it is true nothing is reported, so that a story can put a book together first."""
         self._database = database
         self._ambient = ambient
         self._ring = ring
         self._delay_ms = delay_ms
+        self._is_held = is_held
 
     async def run(self) -> None:
         """Look for work and do it, for ever."""
         pause_ms = max(20, min(self._delay_ms // 4, 500))
         while True:
             try:
-                await self.turn()
+                if not self._is_held():
+                    await self.turn()
                 await self._ambient.sleep_ms(pause_ms)
             except Exception:  # noqa: BLE001 - the border of a loop's turn
                 telemetry.log().error("loop_failed", loop="simulator", exc_info=True)
@@ -107,7 +115,7 @@ def _due(found: Waiting, now: int, delay_ms: int) -> Iterable[Report]:
         if step is not None and mixed.updated_at + step_ms(mixed.name, delay_ms) <= now:
             yield _mixed_report(mixed, step)
     for document in waiting_documents:
-        step = document_step(document.name, document.status)
+        step = document_step(document.name, document.status, document.source)
         if step is not None and document.updated_at + step_ms(document.name, delay_ms) <= now:
             yield DocumentReport(uuid=document.uuid, status=DocumentStatus(step.status), reason=step.reason)
     for request in waiting_requests:

@@ -55,6 +55,8 @@ def save_book(tx: Tx, book: Book) -> None:
             name=book.name,
             status=book.status.value,
             is_classified=book.is_classified,
+            book_class=book.book_class,
+            book_type=book.book_type,
             tasks_done=_joined(book.tasks_done),
             is_completed=book.is_completed,
             is_public=book.is_public,
@@ -62,6 +64,15 @@ def save_book(tx: Tx, book: Book) -> None:
             updated_at=book.updated_at,
         )
     )
+
+
+def rename_book(tx: Tx, book: Book) -> None:
+    """Write a book that may have got another name. Raises: BookExists when its account has one of this name."""
+    try:
+        with tx.begin_nested():
+            save_book(tx, book)
+    except IntegrityError as error:
+        raise BookExists from error
 
 
 def find_book(
@@ -95,19 +106,29 @@ _ORDERS = {"pk": books.c.pk, "name": books.c.name, "created": books.c.created_at
 def list_books(tx: Tx, account: Account, query: BookQuery) -> list[Book]:
     """The account's books and the public ones of its organization."""
     direction = desc if query.is_descending else asc
-    wanted = select(books).where(
+    wanted = select(books).where(*_listed(account, query))
+    ordered = wanted.order_by(direction(_ORDERS[query.order_by]), direction(books.c.pk))
+    return [_book(row) for row in tx.execute(ordered.limit(query.count).offset(query.offset))]
+
+
+def count_books(tx: Tx, account: Account, query: BookQuery) -> int:
+    """How many books all pages of the list hold."""
+    return int(tx.execute(select(func.count()).select_from(books).where(*_listed(account, query))).scalar_one())
+
+
+def _listed(account: Account, query: BookQuery) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = [
         books.c.organization_id == account.organization_id,
         or_(books.c.account_id == account.id, books.c.is_public),
         books.c.status != BookStatus.DELETED.value,
-    )
+    ]
     if query.name is not None:
-        wanted = wanted.where(books.c.name == query.name)
+        wanted.append(books.c.name == query.name)
     if query.search is not None:
-        wanted = wanted.where(books.c.name.icontains(query.search, autoescape=True))
+        wanted.append(books.c.name.icontains(query.search, autoescape=True))
     if query.xid is not None:
-        wanted = wanted.where(books.c.xid == query.xid)
-    ordered = wanted.order_by(direction(_ORDERS[query.order_by]), direction(books.c.pk))
-    return [_book(row) for row in tx.execute(ordered.limit(query.count).offset(query.offset))]
+        wanted.append(books.c.xid == query.xid)
+    return wanted
 
 
 def owner_email(tx: Tx, account_id: AccountId) -> str:

@@ -117,6 +117,7 @@ def _is_worth_retrying(error: DBAPIError) -> bool:
 def _sqlite(url: str, *, is_reader: bool) -> Engine:
     engine = create_engine(
         url,
+        hide_parameters=True,  # they are clients' data and do not belong in a log
         poolclass=QueuePool,
         pool_size=READERS,
         max_overflow=READERS,
@@ -149,6 +150,7 @@ def _postgresql(url: str, size: int, *, is_reader: bool) -> Engine:
         options += " -c default_transaction_read_only=on"
     return create_engine(
         url,
+        hide_parameters=True,
         poolclass=QueuePool,
         pool_size=size,
         max_overflow=size,

@@ -5,11 +5,11 @@ delivery: its lane has one owner, and recording demands the lane's epoch.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Executable, bindparam, case, exists, insert, literal, select, union_all, update
+from sqlalchemy import ColumnElement, Executable, bindparam, case, exists, literal, select, union_all, update
 
 from bookbell.core.model import (
     AttemptId,
@@ -21,6 +21,7 @@ from bookbell.core.model import (
     Level,
     OrganizationId,
 )
+from bookbell.store.bulk import Row, insert_rows, update_rows
 from bookbell.store.database import Tx
 from bookbell.store.lanes import PENDING, lock, lock_epochs
 from bookbell.store.schema import NEVER_AT, attempts, deliveries, endpoints, events, lanes
@@ -53,9 +54,8 @@ class Due:
     is_head: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptRow:
-    """One attempt as it is kept. Durations in microseconds; response_headers is JSON text."""
+class AttemptRow(NamedTuple):
+    """One attempt as it is kept, in the order of its columns. Durations in microseconds."""
 
     id: AttemptId
     organization_id: OrganizationId
@@ -72,13 +72,12 @@ class AttemptRow:
     first_byte_us: int
     total_us: int
     remote_address: str | None
-    response_headers: str | None
+    response_head: bytes | None
     response_body: bytes | None
     is_stale: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(NamedTuple):
     """An attempt and what becomes of its delivery, by the owner of a lane at an epoch."""
 
     lane_id: LaneId
@@ -92,32 +91,18 @@ class Result:
     queue_pk: int | None = None
 
 
-_INSERT = insert(deliveries)
+_COLUMNS = tuple(each.name for each in fields(Delivery))
 
 
 def insert_deliveries(tx: Tx, new: Sequence[Delivery]) -> None:
     """Add these deliveries. Wake their lanes after it, in the same transaction."""
-    tx.execute(
-        _INSERT,
-        [
-            {
-                "id": each.id,
-                "organization_id": each.organization_id,
-                "endpoint_id": each.endpoint_id,
-                "lane_id": each.lane_id,
-                "event_id": each.event_id,
-                "state": each.state,
-                "attempt_count": each.attempt_count,
-                "due_at": each.due_at,
-                "created_at": each.created_at,
-                "finished_at": each.finished_at,
-                "reason": each.reason,
-                "queue_pk": each.queue_pk,
-                "subject_pk": each.subject_pk,
-            }
-            for each in new
-        ],
-    )
+    insert_rows(tx, deliveries, _COLUMNS, [_values(each) for each in new])
+
+
+def _values(new: Delivery) -> Row:
+    head = new.id, new.organization_id, new.endpoint_id, new.lane_id, new.event_id, new.state.value
+    ended = new.finished_at, new.reason
+    return *head, new.attempt_count, new.due_at, new.created_at, *ended, new.queue_pk, new.subject_pk
 
 
 def due(tx: Tx, wanted: Mapping[LaneId, tuple[Level, int]], *, now: int) -> dict[LaneId, list[Due]]:
@@ -195,19 +180,7 @@ def _has_earlier(row: Any) -> ColumnElement[bool]:
     )
 
 
-_INSERT_ATTEMPT = insert(attempts)
-_SETTLE = (
-    update(deliveries)
-    .where(deliveries.c.id == bindparam("delivery"), deliveries.c.state == PENDING)
-    .values(
-        state=bindparam("to_state"),
-        attempt_count=bindparam("made"),
-        due_at=bindparam("next_at"),
-        finished_at=bindparam("ended_at"),
-        reason=bindparam("why"),
-        probe_count=bindparam("probes"),
-    )
-)
+_SETTLED = ("id", "state", "attempt_count", "due_at", "finished_at", "reason", "probe_count")
 
 
 def recorded(tx: Tx, results: Sequence[Result]) -> set[AttemptId]:
@@ -223,33 +196,26 @@ def record(tx: Tx, results: Sequence[Result]) -> frozenset[LaneId]:
     been cancelled meanwhile.
     """
     epochs = lock_epochs(tx, list({result.lane_id for result in results}))
-    rows, settled, lost = [], [], set()
+    rows: list[AttemptRow] = []
+    settled: list[Row] = []
+    lost = set()
     for result in results:
-        is_stale = epochs.get(result.lane_id) != result.epoch
-        rows.append({**_columns(result.attempt), "is_stale": is_stale})
-        if is_stale:
-            lost.add(result.lane_id)
+        attempt = result.attempt
+        if epochs.get(result.lane_id) == result.epoch:
+            rows.append(attempt)
+            ended = result.finished_at, result.reason, result.probe_count
+            settled.append((attempt.delivery_id, result.state.value, attempt.number, result.due_at, *ended))
         else:
-            settled.append(
-                {
-                    "delivery": result.attempt.delivery_id,
-                    "to_state": result.state.value,
-                    "made": result.attempt.number,
-                    "next_at": result.due_at,
-                    "ended_at": result.finished_at,
-                    "why": result.reason,
-                    "probes": result.probe_count,
-                }
-            )
-    tx.execute(_INSERT_ATTEMPT, rows)
-    if settled:
-        tx.execute(_SETTLE, settled)
-    ended = {
+            rows.append(attempt._replace(is_stale=True))
+            lost.add(result.lane_id)
+    insert_rows(tx, attempts, AttemptRow._fields, rows)
+    update_rows(tx, deliveries, _SETTLED, settled, where="state = 'pending'")
+    queues = {
         (result.lane_id, result.queue_pk)
         for result in results
         if result.queue_pk is not None and result.finished_at is not None and result.lane_id not in lost
     }
-    promote(tx, ended)
+    promote(tx, queues)
     return frozenset(lost)
 
 
@@ -295,10 +261,6 @@ def defer(tx: Tx, waiting: Sequence[Due]) -> None:
     """
     lock_epochs(tx, [waiting[0].lane_id])
     tx.execute(_DEFER, {"ids": [due.id for due in waiting]})
-
-
-def _columns(row: AttemptRow) -> dict[str, object]:
-    return {name: getattr(row, name) for name in AttemptRow.__slots__}
 
 
 _CANCEL = (

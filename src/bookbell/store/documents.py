@@ -1,10 +1,20 @@
 """Documents and mixed documents: rows that look alike and are kept alike."""
 
+from collections.abc import Collection
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, Table, func, insert, select, update
+from sqlalchemy import Row, Table, func, insert, or_, select, update
 
-from bookbell.core.model import Document, DocumentStatus, ImageGroup, MixedDocument, MixedStatus, OrganizationId
+from bookbell.core.model import (
+    Document,
+    DocumentSource,
+    DocumentStatus,
+    ImageGroup,
+    MixedDocument,
+    MixedStatus,
+    OrganizationId,
+)
 from bookbell.store.database import Tx
 from bookbell.store.schema import DOCUMENT_WAITS, MIXED_WAITS, documents, mixed_documents
 
@@ -70,24 +80,29 @@ def in_work_of_group(tx: Tx, group: ImageGroup) -> list[Document]:
 
 
 def duplicates(tx: Tx, organization_id: OrganizationId, book_pk: int, md5: str) -> list[tuple[int, str]]:
-    """pk and uuid of uploaded documents of this book with the same content; those cut out of others do not count."""
+    """pk and uuid of uploaded documents of this book with the same content; those cut out of others do not count.
+
+    Nor do those that were cancelled: their content is gone.
+    """
     query = select(documents.c.pk, documents.c.uuid).where(
         documents.c.organization_id == organization_id,
         documents.c.book_pk == book_pk,
         documents.c.md5 == md5,
         documents.c.mixed_pk.is_(None),
         documents.c.status.not_in(_GONE),
+        or_(documents.c.blob.is_not(None), documents.c.token_sealed.is_not(None)),
     )
     return [(row.pk, row.uuid) for row in tx.execute(query.order_by(documents.c.pk))]
 
 
 def mixed_duplicates(tx: Tx, organization_id: OrganizationId, book_pk: int, md5: str) -> list[tuple[int, str]]:
-    """pk and uuid of mixed documents of this book with the same content."""
+    """pk and uuid of mixed documents of this book with the same content, unless they were cancelled."""
     query = select(mixed_documents.c.pk, mixed_documents.c.uuid).where(
         mixed_documents.c.organization_id == organization_id,
         mixed_documents.c.book_pk == book_pk,
         mixed_documents.c.md5 == md5,
         mixed_documents.c.status.not_in(_GONE),
+        mixed_documents.c.blob.is_not(None),
     )
     return [(row.pk, row.uuid) for row in tx.execute(query.order_by(mixed_documents.c.pk))]
 
@@ -102,6 +117,45 @@ def sizes(tx: Tx, book_pk: int) -> tuple[int, int]:
         row = tx.execute(query).one()
         count, pages = count + row[0], pages + row[1]
     return count, pages
+
+
+def blobs_in_use(tx: Tx, organization_id: OrganizationId, book_pk: int, blobs: Collection[str]) -> set[str]:
+    """Those of the blobs that something in the book which is not being deleted still needs."""
+    found: set[str] = set()
+    for table in (documents, mixed_documents):
+        query = select(table.c.blob).where(
+            table.c.organization_id == organization_id,
+            table.c.book_pk == book_pk,
+            table.c.blob.in_(blobs),
+            table.c.status.not_in(_GONE),
+        )
+        found |= {row.blob for row in tx.execute(query)}
+    return found
+
+
+def has_group_data(tx: Tx, organization_id: OrganizationId, group_pk: int) -> bool:
+    """Whether a document or mixed document that is not given up was made of this image group."""
+    for table in (documents, mixed_documents):
+        query = select(table.c.pk).where(
+            table.c.organization_id == organization_id,
+            table.c.image_group_pk == group_pk,
+            table.c.blob.is_not(None),
+            table.c.status.not_in(_GONE),
+        )
+        if tx.execute(query.limit(1)).first() is not None:
+            return True
+    return False
+
+
+def has_bank_statements(tx: Tx, organization_id: OrganizationId, book_pk: int) -> bool:
+    """Whether the book has a bank statement: a document without a form type, or of one that says so."""
+    query = select(documents.c.pk).where(
+        documents.c.organization_id == organization_id,
+        documents.c.book_pk == book_pk,
+        documents.c.status.not_in(_GONE),
+        or_(documents.c.form_type.is_(None), documents.c.form_type.contains("BANK_STATEMENT", autoescape=True)),
+    )
+    return tx.execute(query.limit(1)).first() is not None
 
 
 def waiting_documents(tx: Tx, *, before: int, after_pk: int, count: int) -> list[Document]:
@@ -136,7 +190,8 @@ def waiting_mixed(tx: Tx, *, before: int, after_pk: int, count: int) -> list[Mix
 
 def document_of(row: Row[Any]) -> Document:
     """A row of the documents table as a value."""
-    return Document(**{**row._mapping, "status": DocumentStatus(row.status)})
+    values = {"status": DocumentStatus(row.status), "source": DocumentSource(row.source)}
+    return Document(**{**row._mapping, **values})
 
 
 def mixed_of(row: Row[Any]) -> MixedDocument:
@@ -146,19 +201,24 @@ def mixed_of(row: Row[Any]) -> MixedDocument:
 
 def _insert(tx: Tx, table: Table, new: Document | MixedDocument) -> int:
     values = {name: getattr(new, name) for name in type(new).__slots__ if name != "pk"}
-    values["status"] = new.status.value
+    values = {name: value.value if isinstance(value, StrEnum) else value for name, value in values.items()}
     return int(tx.execute(insert(table).values(values).returning(table.c.pk)).scalar_one())
 
 
 def _save(tx: Tx, table: Table, changed: Document | MixedDocument) -> None:
+    values: dict[str, Any] = {
+        "status": changed.status.value,
+        "rejection_reason": changed.rejection_reason,
+        "blob": changed.blob,
+        "document_class": changed.document_class,
+        "updated_at": changed.updated_at,
+    }
+    if isinstance(changed, Document):
+        values["token_sealed"] = changed.token_sealed
     tx.execute(
         update(table)
         .where(table.c.organization_id == changed.organization_id, table.c.pk == changed.pk)
-        .values(
-            status=changed.status.value,
-            rejection_reason=changed.rejection_reason,
-            updated_at=changed.updated_at,
-        )
+        .values(values)
     )
 
 

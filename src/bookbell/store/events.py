@@ -1,36 +1,24 @@
 """Events and who listens for them."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import bindparam, insert, or_, select
+from sqlalchemy import bindparam, or_, select
 
 from bookbell.core.model import AccountId, EndpointId, Event, EventId, LaneId, Level, Listener, OrganizationId
+from bookbell.store.bulk import insert_rows
 from bookbell.store.database import Tx
 from bookbell.store.schema import endpoints, events, lanes, subscriptions
 
-_INSERT = insert(events)
+_COLUMNS = tuple(each.name for each in fields(Event))
+_values_of = attrgetter(*_COLUMNS)
 
 
 def insert_events(tx: Tx, new: Sequence[Event]) -> None:
     """Add these events, in order."""
-    tx.execute(
-        _INSERT,
-        [
-            {
-                "id": event.id,
-                "organization_id": event.organization_id,
-                "account_id": event.account_id,
-                "book_pk": event.book_pk,
-                "type": event.type,
-                "body_account": event.body_account,
-                "body_org": event.body_org,
-                "matched_count": event.matched_count,
-                "created_at": event.created_at,
-            }
-            for event in new
-        ],
-    )
+    insert_rows(tx, events, _COLUMNS, [_values_of(event) for event in new])
 
 
 _LISTENERS = (

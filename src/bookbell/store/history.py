@@ -73,7 +73,7 @@ class AttemptView:
     first_byte_us: int
     total_us: int
     remote_address: str | None
-    response_headers: str | None
+    response_head: bytes | None
     response_body: bytes | None
 
 

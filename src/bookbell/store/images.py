@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from bookbell.core.lifecycle import DOCUMENT_IN_WORK, MIXED_IN_WORK, GroupTally
 from bookbell.core.model import ImageGroup, ImageGroupStatus, OrganizationId
@@ -82,6 +82,17 @@ def list_images(tx: Tx, group: ImageGroup) -> list[Image]:
     """The images of a group, in the order they came."""
     query = select(images).where(images.c.image_group_pk == group.pk).order_by(images.c.pk)
     return [Image(**row._mapping) for row in tx.execute(query)]
+
+
+def take_out(tx: Tx, organization_id: OrganizationId, group_pk: int) -> set[str]:
+    """Remove the images of a group. Gives their blobs."""
+    taken = delete(images).where(images.c.organization_id == organization_id, images.c.image_group_pk == group_pk)
+    return {row.blob for row in tx.execute(taken.returning(images.c.blob))}
+
+
+def count_images(tx: Tx, group: ImageGroup) -> int:
+    """How many images a group holds."""
+    return int(tx.execute(select(func.count()).where(images.c.image_group_pk == group.pk)).scalar_one())
 
 
 def tally(tx: Tx, group: ImageGroup) -> GroupTally:

@@ -29,7 +29,8 @@ MIXED_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED')")
 ANALYTICS_WAITS = text("status = 'PROCESSING'")
 QUEUES = text("state = 'pending' AND queue_pk IS NOT NULL")
 SUBJECTS = text("state = 'pending' AND subject_pk IS NOT NULL")
-"""What the pipeline still has to do, or lanes to send, spelled out so that the indexes over it can be used."""
+IS_DELETING = text("status = 'DELETING'")
+"""What the pipeline, lanes and housekeeping still have to do, spelled out so that the indexes over it can be used."""
 
 metadata = MetaData(
     naming_convention={
@@ -225,6 +226,7 @@ mixed_documents = Table(
     Column("page_count", Integer, nullable=False),
     Column("md5", String(32), nullable=False),
     Column("blob", Text),
+    Column("document_class", String(32), nullable=False),
     Column("image_group_pk", BigInteger, ForeignKey("image_groups.pk")),
     Column("image_group_uuid", Id),
     Column("created_at", BigInteger, nullable=False),
@@ -232,6 +234,7 @@ mixed_documents = Table(
     Index("mixed_documents_book_status", "book_pk", "status"),
     Index("mixed_documents_book_md5", "book_pk", "md5"),
     Index("mixed_documents_waiting", "pk", sqlite_where=MIXED_WAITS, postgresql_where=MIXED_WAITS),
+    Index("mixed_documents_deleting", "pk", sqlite_where=IS_DELETING, postgresql_where=IS_DELETING),
     Index("mixed_documents_image_group", "image_group_pk"),
     sqlite_autoincrement=True,
 )
@@ -250,6 +253,9 @@ documents = Table(
     Column("page_count", Integer, nullable=False),
     Column("md5", String(32), nullable=False),
     Column("blob", Text),
+    Column("document_class", String(32), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("token_sealed", LargeBinary),
     Column("mixed_pk", BigInteger, ForeignKey("mixed_documents.pk"), index=True),
     Column("mixed_uuid", Id),
     Column("image_group_pk", BigInteger, ForeignKey("image_groups.pk"), index=True),
@@ -259,7 +265,17 @@ documents = Table(
     Index("documents_book_status", "book_pk", "status"),
     Index("documents_book_md5", "book_pk", "md5"),
     Index("documents_waiting", "pk", sqlite_where=DOCUMENT_WAITS, postgresql_where=DOCUMENT_WAITS),
+    Index("documents_deleting", "pk", sqlite_where=IS_DELETING, postgresql_where=IS_DELETING),
     sqlite_autoincrement=True,
+)
+
+# Files that nothing needs any more, taken down in the transaction that gave them up; housekeeping removes them.
+discarded_blobs = Table(
+    "discarded_blobs",
+    metadata,
+    Column("blob", Text, primary_key=True),
+    Column("organization_id", Id, nullable=False),
+    Column("discarded_at", BigInteger, nullable=False, index=True),
 )
 
 analytics_requests = Table(
@@ -358,7 +374,7 @@ attempts = Table(
     Column("first_byte_us", Integer, nullable=False),
     Column("total_us", Integer, nullable=False),
     Column("remote_address", Text),
-    Column("response_headers", Text),
+    Column("response_head", LargeBinary),
     Column("response_body", LargeBinary),
     Index("attempts_delivery", "delivery_id", "number"),
 )

@@ -48,6 +48,7 @@ def create_app(context: Context, routes: Sequence[ControllerRouterHandler]) -> L
         route_handlers=list(routes),
         state=State({"context": context, "routes": tuple(routes)}),
         openapi_config=None,
+        logging_config=None,  # the framework would set up the root logger for the whole process
         request_max_body_size=None,
         before_send=[finish],
         exception_handlers={

@@ -103,11 +103,13 @@ async def token(request: wire.Wire) -> Response[bytes]:
     except BookbellError as error:
         return _token_error("invalid_request", error.message)
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "basic" and not login:
+    if scheme.lower() == "basic" and secret is None:
         try:
-            login, secret = _basic(credentials)
+            named, (login, secret) = login, _basic(credentials)
         except NotAuthenticated:
             return _token_error("invalid_request", "The Authorization header is not valid Basic.")
+        if named not in (None, "", login):  # OAuth libraries repeat the client id in the body
+            return _token_error("access_denied", "Unauthorized")
         grant = grant or "client_credentials"
     if grant is None or not login or secret is None:
         return _token_error("invalid_request", "grant_type, client_id and client_secret are required.")

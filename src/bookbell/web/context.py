@@ -34,6 +34,8 @@ class Context:
     upload_bytes_max: int
     send: Callable[[Request], Awaitable[Report]]
     ring: Callable[[Iterable[LaneId]], None]
+    are_books_public: bool = False
+    are_books_paginated: bool = False
     throttle: Throttle = field(default_factory=lambda: Throttle(0))
     is_always_200: bool = False
     is_stopping: Callable[[], bool] = lambda: False

@@ -61,8 +61,7 @@ async def received(
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != "multipart/form-data":
         raise UnsupportedMediaType("An upload is sent as multipart/form-data, with the file in the field upload.")
-    blob = f"{blob_id[-2:]}/{blob_id}"
-    path = blob_dir / blob
+    blob, path = _placed(blob_dir, blob_id)
     form = _Form(path.with_name(path.name + TEMPORARY_SUFFIX), bytes_max)
     try:
         await form.read(request, options.get("boundary", ""))
@@ -75,6 +74,18 @@ async def received(
         yield params, Received(name, blob, path, writing.md5.hexdigest(), writing.size_bytes)
     except BaseException:
         await asyncio.shield(asyncio.to_thread(_remove, form.writing, path))
+        raise
+
+
+@contextlib.asynccontextmanager
+async def written(blob_dir: Path, blob_id: str, content: bytes) -> AsyncIterator[str]:
+    """A file with this content, kept if the block ends well. Gives its path within the blob folder."""
+    blob, path = _placed(blob_dir, blob_id)
+    try:
+        await asyncio.to_thread(_write_whole, path, content)
+        yield blob
+    except BaseException:
+        await asyncio.shield(asyncio.to_thread(path.unlink, missing_ok=True))
         raise
 
 
@@ -149,7 +160,9 @@ class _Form:
                 raise TooLarge(f"A form field exceeds {limits.FORM_FIELD_BYTES_MAX} bytes")
 
     def _is_file(self) -> bool:
-        return self._segment is not None and self._segment.name in FILE_FIELDS
+        """Whether it is the file: clients also send it in a field named after the file."""
+        segment = self._segment
+        return segment is not None and (segment.name in FILE_FIELDS or segment.filename is not None)
 
     def _open(self, name: str) -> None:
         if self.writing is not None:
@@ -167,6 +180,21 @@ class _Form:
         if writing is not None and len(writing.gathered) >= at_least:
             gathered, writing.gathered = writing.gathered, bytearray()
             await asyncio.to_thread(_write, writing, gathered)
+
+
+def _placed(blob_dir: Path, blob_id: str) -> tuple[str, Path]:
+    blob = f"{blob_id[-2:]}/{blob_id}"
+    return blob, blob_dir / blob
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+    with temporary.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
 
 
 def _write(writing: _Writing, gathered: bytearray) -> None:

@@ -3,7 +3,17 @@
 from litestar.handlers import HTTPRouteHandler
 
 from bookbell.web import auth, health, reference
-from bookbell.web.client_api import analytics, books, event_types, history, org_webhooks, uploads, webhooks
+from bookbell.web.client_api import (
+    aggregator,
+    analytics,
+    books,
+    documents,
+    event_types,
+    history,
+    org_webhooks,
+    uploads,
+    webhooks,
+)
 from bookbell.web.client_api import health as webhook_health
 from bookbell.web.platform_api import endpoints as endpoint_health
 from bookbell.web.platform_api import event_types as defined_types
@@ -15,7 +25,9 @@ ROUTES: list[HTTPRouteHandler] = [
     *webhook_health.routes,
     *org_webhooks.routes,
     *books.routes,
+    *documents.routes,
     *uploads.routes,
+    *aggregator.routes,
     *analytics.routes,
     *history.routes,
     *event_types.routes,

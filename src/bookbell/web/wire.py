@@ -7,6 +7,7 @@ Source: contract sections 7.1, 10, 12, 17.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -161,6 +162,8 @@ def failure(error: BookbellError, *, api: Api = Api.OURS, headers: Mapping[str, 
         "message": error.message,
         "meta": meta,
     }
+    if error.is_terse:
+        del body["response"], body["meta"]
     if error.details is not None:
         body["details"] = error.details
     return answer(body, status=status, headers=headers)
@@ -183,10 +186,10 @@ def exact_instant(at: int) -> str:
     return f"{instant(at)[:-1]}.{at % 1000:03d}Z"
 
 
-async def read_body(request: Wire) -> bytes:
+async def read_body(request: Wire, bytes_max: int = limits.JSON_BODY_BYTES_MAX) -> bytes:
     """The body, bounded. Raises: TooLarge, RequestTimeout."""
     body = bytearray()
-    async for chunk in read_chunks(request, limits.JSON_BODY_BYTES_MAX, limits.BODY_MS_MAX):
+    async for chunk in read_chunks(request, bytes_max, limits.BODY_MS_MAX):
         body += chunk
     return bytes(body)
 
@@ -227,7 +230,8 @@ def _body_values(kind: str, options: Mapping[str, str], body: bytes) -> dict[str
         case "application/json":
             return json_object(body)
         case "multipart/form-data":
-            return _gathered(_multipart_fields(options.get("boundary", ""), body))
+            parts = multipart_parts(options.get("boundary", ""), body)
+            return _gathered([(part.name, part.text) for part in parts if part.filename is None])
         case "application/x-www-form-urlencoded":
             return _gathered(_urlencoded(body))
         case "":
@@ -264,25 +268,43 @@ def _urlencoded(text: bytes) -> list[tuple[str, str]]:
         raise ValidationFailed("The form or query is not valid UTF-8 or has too many fields") from error
 
 
-def _multipart_fields(boundary: str, body: bytes) -> list[tuple[str, str]]:
+@dataclass(frozen=True, slots=True)
+class FormPart:
+    """One part of a multipart form. filename: None where the part is a plain field."""
+
+    name: str
+    filename: str | None
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        """Raises: ValidationFailed."""
+        try:
+            return self.data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ValidationFailed("The multipart form cannot be read") from error
+
+
+def multipart_parts(boundary: str, body: bytes) -> list[FormPart]:
+    """The parts of a form that is in memory, in order. Raises: ValidationFailed."""
     try:
         with PushMultipartParser(boundary, max_segment_count=limits.FORM_PART_COUNT_MAX) as parser:
-            return _fields_of([*parser.parse(body), *parser.parse(b"")])
+            return _parts_of([*parser.parse(body), *parser.parse(b"")])
     except (MultipartError, UnicodeDecodeError, ValueError) as error:
         raise ValidationFailed("The multipart form cannot be read") from error
 
 
-def _fields_of(parts: Sequence[MultipartSegment | bytes | None]) -> list[tuple[str, str]]:
-    """Names and values of a form's segments; each is its head, its data in pieces, and None. Files are left out."""
-    found: list[tuple[str, str]] = []
-    segment, data = None, bytearray()
-    for part in parts:
-        if isinstance(part, MultipartSegment):
-            segment, data = part, bytearray()
-        elif part:
-            data += part
-        elif segment is not None and segment.filename is None:
-            found.append((segment.name or "", data.decode("utf-8")))
+def _parts_of(pieces: Sequence[MultipartSegment | bytes | None]) -> list[FormPart]:
+    """Each part comes as its head, its data in pieces, and None."""
+    found: list[FormPart] = []
+    head, data = None, bytearray()
+    for piece in pieces:
+        if isinstance(piece, MultipartSegment):
+            head, data = piece, bytearray()
+        elif piece:
+            data += piece
+        elif head is not None:
+            found.append(FormPart(head.name or "", head.filename, bytes(data)))
     return found
 
 

@@ -39,8 +39,22 @@ BOOK = record(
         "xid": nullable(text("L-2210")),
     }
 )
+UPDATED_BOOK = record(
+    {
+        **BOOK["properties"],
+        "book_context": record({"uuid": uuid(), "book_uuid": uuid(), "book_class": CLASS, "created_ts": instant()}),
+    }
+)
 LISTED_BOOK = record(
     {**_HEAD, **_OWNED, "book_uuid": uuid(), "xid": nullable(text("L-2210")), "book_type": text("DEFAULT")}
+)
+BOOK_PAGE = record(
+    {
+        "limit": whole(50),
+        "books": listed(LISTED_BOOK),
+        "total_book_count": whole(1),
+        "_links": record({"next": nullable(text("/v1/books?limit=50&offset=50")), "prev": nullable(text(""))}),
+    }
 )
 
 _DOCUMENT = {
@@ -85,7 +99,7 @@ BOOK_INFO = record(
         "xid": nullable(text("L-2210")),
         "book_type": text("DEFAULT"),
         "is_shared_or_public_book": flag(),
-        "docs": listed(record(_DOCUMENT, _REJECTION)),
+        "docs": listed(record(_DOCUMENT)),
         "mixed_docs": listed(record(_MIXED)),
         "bank_accounts": anything({}),
         "custom_filters": anything({}),
@@ -121,6 +135,16 @@ MIXED_STATUS = record(
         "pages": listed(record({"page_idx": whole(0), "doc_type": nullable(text("PAYSTUB"))})),
     },
 )
+
+_ITEM = {
+    "pk": DOC_PK,
+    "uuid": DOC_UUID,
+    "name": text("statement-03.pdf"),
+    "document_status": either(choice(DocumentStatus, "REJECTED"), choice(MixedStatus, "REJECTED")),
+}
+CANCELLED = record(_ITEM)
+REMOVED = record({**_ITEM, "document_status": {"const": "Deleting"}})
+UPGRADED = record({**_ITEM, "book_pk": PK, "processing_type": CLASS})
 
 _UPLOADED = record(
     {
@@ -171,6 +195,19 @@ UPLOADED_IMAGE = either(
         }
     ),
 )
+UPLOADED_V2 = either(record({"doc_uuid": DOC_UUID}), record(_REFUSED, {"original_existing_doc_uuid": DOC_UUID}))
+UPLOADED_MIXED_V2 = either(
+    record({"mixed_doc_uuid": MIXED_UUID}), record(_REFUSED, {"original_existing_doc_uuid": MIXED_UUID})
+)
+_PULLED = {"pk": DOC_PK, "uuid": DOC_UUID, "name": text("asset-report.json"), "checksum": MD5}
+UPLOADED_JSON = either(
+    record(
+        {"uploaded_docs": listed(record({**_PULLED, "id": DOC_PK, "created_ts": text("2026-01-21T12:47:34.947000")}))}
+    ),
+    record(_REFUSED),
+)
+IMPORTED = either(record({"uploaded_docs": listed(record({**_PULLED, "created_ts": instant()}))}), record(_REFUSED))
+BARE_ERROR = record({"status": {"const": 400}, "msg": text("Required pk or book uuid")})
 FINALIZED = record(
     {"image_group_pk": GROUP_PK, "image_bucket_uuid": uuid("0e7c4a1d-52b8-4f6a-b6c1-2d3e4f5a6b7c")},
     {"mixed_doc_uuid": MIXED_UUID},
@@ -178,4 +215,7 @@ FINALIZED = record(
 ANALYTICS = mapped(
     record({"analytics_status": choice(AnalyticsStatus, "COMPLETED")}, {"analytics": anything({"score": 1})}),
     "5b8f9a10-3c2d-4e1f-8a7b-9c0d1e2f3a4b",
+)
+NO_ANALYTICS = record(
+    {"status": {"const": 400}, "code": whole(9002), "message": text("Analytics are not supported for this book")}
 )

@@ -1,31 +1,31 @@
-"""Books over the wire. Source: contract 10.1–10.3, 10.8, 17."""
+"""Books over the wire. Source: contract 10.1–10.3, 14 (C14, C15, C22), 17."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from litestar import Response, get, post
 
 from bookbell.actions import books
-from bookbell.actions.books import BOOK_CLASSES, BOOK_TYPES, BookKey, NewBook, OpenedBook
+from bookbell.actions.books import BookChanges, BookKey, NewBook, OpenedBook
 from bookbell.core import limits
+from bookbell.core.client_moves import BOOK_CLASSES, BOOK_TYPES, UPGRADES
 from bookbell.core.errors import (
     BookExists,
     BookNotFound,
-    DocumentNotFound,
+    BookPending,
     MissingParameter,
     NotPermittedBook,
     ValidationFailed,
 )
 from bookbell.core.lifecycle import REJECTION_DEFAULT
-from bookbell.core.model import Account, Book, Document, MixedDocument, MixedStatus
-from bookbell.store import documents
+from bookbell.core.model import Book, Document, MixedDocument
 from bookbell.store.books import BookQuery
-from bookbell.store.database import Tx
 from bookbell.web import wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api import book_shapes as shapes
 from bookbell.web.context import context_of
-from bookbell.web.operation import BOOK_KEY, Operation, Tag, described, enveloped, may, need
-from bookbell.web.shape import choice, flag, listed, text, whole
+from bookbell.web.operation import BOOK_KEY, PK, Operation, Tag, described, enveloped, may, need
+from bookbell.web.shape import choice, either, flag, listed, record, text, uuid, whole
 
 
 def book_key(params: wire.Params) -> BookKey:
@@ -63,21 +63,70 @@ async def add(request: wire.Wire) -> Response[bytes]:
         uuid=context.ambient.new_id(),
         book_class=params.text("book_class") or "COMPLETE",
         book_type=params.text("book_type") or "DEFAULT",
-        is_public=params.flag("is_public") or False,
+        is_public=context.are_books_public if (given := params.flag("is_public")) is None else given,
         xid=params.text("xid"),
     )
     book, email = await context.database.write(books.create_book, account, wanted, context.stamp())
-    return wire.ok(
-        {
-            **_head(book),
-            "uuid": book.uuid,
-            "owner_email": email,
-            "is_public": book.is_public,
-            "book_type": book.book_type,
-            "book_class": book.book_class,
-            "xid": book.xid,
-        }
+    return wire.ok(_created(book, email))
+
+
+@post(
+    "/v1/book/update",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            fields=(
+                *BOOK_KEY,
+                may("name", text("Loan 2211"), "Its new name."),
+                may("book_class", choice(UPGRADES), "Its new class; only a machine-only book can change it."),
+                may("book_type", choice(BOOK_TYPES), "Its new type."),
+                may("is_public", flag(), "Whether all accounts of the organization see it."),
+                may("xid", text("L-2211"), "Your own id for it; an empty text forgets it."),
+            ),
+            answer=enveloped(shapes.UPDATED_BOOK),
+            errors=(BookExists, BookNotFound, MissingParameter, NotPermittedBook),
+        )
+    ),
+)
+async def update(request: wire.Wire) -> Response[bytes]:
+    """Change a book."""
+    context, account = context_of(request), await account_of(request)
+    params = await wire.read_params(request)
+    changes = BookChanges(
+        name=params.text("name"),
+        book_class=params.text("book_class"),
+        book_type=params.text("book_type"),
+        is_public=params.flag("is_public"),
+        xid=params.text("xid"),
     )
+    if changes == BookChanges():
+        raise MissingParameter("Required parameter not found: name, book_class, book_type, is_public or xid")
+    book, email = await context.database.write(books.update_book, account, book_key(params), changes, context.stamp())
+    created = wire.instant(book.created_at)
+    about = {"uuid": book.uuid, "book_uuid": book.uuid, "book_class": book.book_class, "created_ts": created}
+    return wire.ok({**_created(book, email), "book_context": about})
+
+
+@post(
+    "/v1/book/remove",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            fields=(
+                may("book_id", PK, "The book, by its number. Give this or `book_uuid`."),
+                may("book_uuid", uuid(), "The book, by its uuid."),
+            ),
+            answer=enveloped(record({})),
+            errors=(BookNotFound, BookPending, MissingParameter, NotPermittedBook),
+        )
+    ),
+)
+async def remove(request: wire.Wire) -> Response[bytes]:
+    """Delete a book that has nothing left in work."""
+    context, account = context_of(request), await account_of(request)
+    key = book_key(await wire.read_params(request))
+    await context.database.write(books.remove_book, account, key, context.stamp())
+    return wire.ok({})
 
 
 @get(
@@ -100,10 +149,10 @@ async def status(request: wire.Wire) -> Response[bytes]:
         "owner_email": opened.owner_email,
         "is_public": opened.book.is_public,
         "is_shared_or_public_book": opened.book.is_public,
-        "docs": [_document(each) for each in opened.documents],
+        "docs": [shown_document(each) for each in opened.documents],
     }
     if opened.mixed:
-        shown["mixed_docs"] = [_mixed(each) for each in opened.mixed]
+        shown["mixed_docs"] = [shown_mixed(each) for each in opened.mixed]
     return wire.ok({**shown, "book_status": opened.book.status, "book_class": opened.book.book_class})
 
 
@@ -131,8 +180,8 @@ async def info(request: wire.Wire) -> Response[bytes]:
             "xid": book.xid,
             "book_type": book.book_type,
             "is_shared_or_public_book": book.is_public,
-            "docs": [_without(_document(each), "uuid") for each in opened.documents],
-            "mixed_docs": [_without(_mixed(each), "uuid", "id") for each in opened.mixed],
+            "docs": [_only(shown_document(each), _INFO_FIELDS) for each in opened.documents],
+            "mixed_docs": [_only(shown_mixed(each), (*_INFO_FIELDS, "rejection_reason")) for each in opened.mixed],
             "bank_accounts": {},
             "custom_filters": {},
             "status_tags": {},
@@ -147,7 +196,7 @@ async def info(request: wire.Wire) -> Response[bytes]:
         Operation(
             tag=Tag.BOOKS,
             fields=(
-                may("limit", whole(50, least=1, most=limits.PAGE_COUNT_MAX), "How many; 50 if not given."),
+                may("limit", whole(50, least=1, most=limits.PAGE_COUNT_MAX), "How many; 500 if not given."),
                 may("offset", whole(0, most=limits.OFFSET_MAX), "How many to skip."),
                 may("order", choice(["DESC", "ASC"]), "DESC if not given."),
                 may("order_by", choice(["pk", "name", "created"]), "pk if not given."),
@@ -155,80 +204,25 @@ async def info(request: wire.Wire) -> Response[bytes]:
                 may("search", text("Loan"), "Only books whose name contains this."),
                 may("xid", text("L-2210"), "Only the books with this id of yours."),
             ),
-            answer=enveloped(listed(shapes.LISTED_BOOK)),
+            answer=enveloped(either(listed(shapes.LISTED_BOOK), shapes.BOOK_PAGE)),
         )
     ),
 )
 async def list_books(request: wire.Wire) -> Response[bytes]:
-    """The books the account may see."""
-    context, account = context_of(request), await account_of(request)
-    query = _query(await wire.read_params(request))
-    found = await context.database.read(books.list_books, account, query)
-    return wire.ok(
-        [
-            {
-                **_head(book),
-                "owner_email": email,
-                "is_public": book.is_public,
-                "book_uuid": book.uuid,
-                "xid": book.xid,
-                "book_type": book.book_type,
-            }
-            for book, email in found
-        ]
-    )
-
-
-@get(
-    "/v1/document/mixed/status",
-    opt=described(
-        Operation(
-            tag=Tag.DOCUMENTS,
-            fields=(
-                may("pk", whole(12200450), "The mixed document, by its number."),
-                may("mixed_doc_uuid", shapes.MIXED_UUID, "Or by its uuid."),
-                may("doc_uuid", shapes.MIXED_UUID, "The same."),
-            ),
-            answer=enveloped(shapes.MIXED_STATUS),
-            errors=(BookNotFound, DocumentNotFound, MissingParameter, NotPermittedBook),
-        )
-    ),
-)
-async def mixed_status(request: wire.Wire) -> Response[bytes]:
-    """The state of a mixed document and, once it is cut up, of its documents."""
+    """The books the account may see: an array, or a page if the setting wants pages and the client gives a limit."""
     context, account = context_of(request), await account_of(request)
     params = await wire.read_params(request)
-    pk, uuid = params.integer("pk"), params.text("mixed_doc_uuid") or params.text("doc_uuid")
-    if pk is None and uuid is None:
-        raise MissingParameter("Required pk, doc_uuid or mixed_doc_uuid")
-    book, mixed, parts = await context.database.read(_read_mixed, account, pk, uuid or "")
-    shown: dict[str, Any] = {
-        "pk": mixed.pk,
-        "uuid": mixed.uuid,
-        "name": mixed.name,
-        "page_count": mixed.page_count,
-        "checksum": mixed.md5,
-        "document_status": mixed.status,
-        "book_pk": book.pk,
-        "book_uuid": book.uuid,
+    query = _query(params)
+    page = await context.database.read(books.list_books, account, query)
+    shown = [_listed(book, email) for book, email in page.books]
+    if not (context.are_books_paginated and "limit" in params):
+        return wire.ok(shown)
+    before, after = query.offset - query.count, query.offset + query.count
+    links = {
+        "next": _link(params, query, after) if after < page.total_count else None,
+        "prev": _link(params, query, max(0, before)) if query.offset else None,
     }
-    if mixed.status is MixedStatus.COMPLETED:
-        names = ("pk", "uuid", "name", "pages", "md5", "status")
-        shown["docs"] = [
-            {name: _document(part)[name] for name in names} | {"rejection_reason": part.rejection_reason}
-            for part in parts
-        ]
-        types = [part.form_type for part in parts for _ in range(part.page_count)]
-        shown["pages"] = [{"page_idx": index, "doc_type": kind} for index, kind in enumerate(types)]
-    return wire.ok(shown)
-
-
-def _read_mixed(tx: Tx, account: Account, pk: int | None, uuid: str) -> tuple[Book, MixedDocument, list[Document]]:
-    mixed = documents.find_mixed(tx, account.organization_id, pk=pk, uuid=uuid)
-    if mixed is None:
-        raise DocumentNotFound
-    book = books.find_book(tx, account, BookKey(pk=mixed.book_pk, uuid=None))
-    return book, mixed, documents.documents_of_mixed(tx, mixed)
+    return wire.ok({"limit": query.count, "books": shown, "total_book_count": page.total_count, "_links": links})
 
 
 async def _open(request: wire.Wire) -> OpenedBook:
@@ -243,7 +237,7 @@ def _query(params: wire.Params) -> BookQuery:
         raise ValidationFailed("order: ASC or DESC, order_by: created, name or pk is expected")
     if "name" in params and "search" in params:
         raise ValidationFailed("Give either name or search, not both.")
-    count = limits.PAGE_COUNT_DEFAULT if count is None else count
+    count = limits.PAGE_COUNT_MAX if count is None else count
     if not 1 <= count <= limits.PAGE_COUNT_MAX or not 0 <= (offset or 0) <= limits.OFFSET_MAX:
         raise ValidationFailed(f"limit: 1 to {limits.PAGE_COUNT_MAX}, offset: 0 to {limits.OFFSET_MAX} is expected")
     return BookQuery(
@@ -262,7 +256,49 @@ def _head(book: Book) -> dict[str, Any]:
     return {"name": book.name, "created": created, "created_ts": created, "pk": book.pk, "id": book.pk}
 
 
-def _document(document: Document) -> dict[str, Any]:
+def _created(book: Book, email: str) -> dict[str, Any]:
+    return {
+        **_head(book),
+        "uuid": book.uuid,
+        "owner_email": email,
+        "is_public": book.is_public,
+        "book_type": book.book_type,
+        "book_class": book.book_class,
+        "xid": book.xid,
+    }
+
+
+def _listed(book: Book, email: str) -> dict[str, Any]:
+    return {
+        **_head(book),
+        "owner_email": email,
+        "is_public": book.is_public,
+        "book_uuid": book.uuid,
+        "xid": book.xid,
+        "book_type": book.book_type,
+    }
+
+
+def _link(params: wire.Params, query: BookQuery, offset: int) -> str:
+    kept = {name: text for name in _KEPT if (text := params.text(name))}
+    return "/v1/books?" + urlencode({**kept, "limit": query.count, "offset": offset})
+
+
+_KEPT = ("name", "search", "xid", "order", "order_by")
+_INFO_FIELDS = (
+    "pk",
+    "status",
+    "name",
+    "pages",
+    "md5",
+    "image_group_pk",
+    "mixed_uploaded_doc_pk",
+    "document_class",
+)
+
+
+def shown_document(document: Document) -> dict[str, Any]:
+    """A document as the book's status lists it."""
     shown = {
         "pk": document.pk,
         "name": document.name,
@@ -272,7 +308,7 @@ def _document(document: Document) -> dict[str, Any]:
         "status": document.status,
         "image_group_pk": document.image_group_pk,
         "mixed_uploaded_doc_pk": document.mixed_pk,
-        "document_class": "COMPLETE",
+        "document_class": document.document_class,
     }
     if document.rejection_reason is not None:
         reason = document.rejection_reason
@@ -280,7 +316,8 @@ def _document(document: Document) -> dict[str, Any]:
     return shown
 
 
-def _mixed(mixed: MixedDocument) -> dict[str, Any]:
+def shown_mixed(mixed: MixedDocument) -> dict[str, Any]:
+    """A mixed document as the book's status lists it."""
     return {
         "pk": mixed.pk,
         "id": mixed.pk,
@@ -291,7 +328,7 @@ def _mixed(mixed: MixedDocument) -> dict[str, Any]:
         "status": mixed.status,
         "image_group_pk": mixed.image_group_pk,
         "rejection_reason": mixed.rejection_reason,
-        "document_class": "COMPLETE",
+        "document_class": mixed.document_class,
     }
 
 
@@ -299,8 +336,8 @@ def _explained(reason: str) -> str:
     return "The document is not valid." if reason == REJECTION_DEFAULT else reason.replace("_", " ").capitalize() + "."
 
 
-def _without(shown: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in shown.items() if name not in names}
+def _only(shown: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: shown[name] for name in names if name in shown}
 
 
-routes = [add, status, info, list_books, mixed_status]
+routes = [add, update, remove, status, info, list_books]

@@ -9,6 +9,7 @@ from litestar import Response, get, post
 from bookbell.actions import history
 from bookbell.actions.history import Inspected
 from bookbell.core import limits
+from bookbell.core.attempt import header_pairs
 from bookbell.core.errors import IllegalTransition, NotFound, NotPermittedManager, OrgWebhookNotFound, ValidationFailed
 from bookbell.core.model import DeliveryState, Event, Level
 from bookbell.store.history import AttemptView, DeliveryQuery, DeliveryView
@@ -177,7 +178,7 @@ def _attempt(attempt: AttemptView) -> dict[str, Any]:
             "total": attempt.total_us,
         },
         "remote_address": attempt.remote_address,
-        "response_headers": json.loads(attempt.response_headers or "[]"),
+        "response_headers": header_pairs(attempt.response_head or b""),
         "response_body": body,
         "worker": attempt.worker,
         "is_stale": attempt.is_stale,

@@ -40,7 +40,7 @@ WEBHOOK = record(
 )
 DEFINITION = record(
     {
-        "uuid": uuid("a20d5b03-d8ea-5c27-92c5-5383f7affb7c"),
+        "uuid": uuid("27fca0f1-b3a1-5f79-82c7-27caa577e781"),
         "name": text("book.verified"),
         "description": text("Fires when every document of a book is verified or rejected."),
         "reason": nullable(text("Book is verified")),

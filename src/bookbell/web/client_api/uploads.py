@@ -1,14 +1,19 @@
 """Uploads over the wire. A file that is refused for what it is arrives as HTTP 200 with an inner status 400.
 
-Source: contract 10.4–10.7, 17.
+Source: contract 10.4–10.7, 10.11, 17. The calls of v1 and v2 do the same and differ in how they name the book and
+in what they answer.
 """
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from litestar import Response, post
 
-from bookbell.actions import uploads
+from bookbell.actions import books, uploads
+from bookbell.actions.books import BookKey
 from bookbell.actions.uploads import Duplicate, DuplicateImage, Upload
 from bookbell.core.errors import (
     BookNotFound,
@@ -20,7 +25,7 @@ from bookbell.core.errors import (
     TooManyDocuments,
     TooManyPages,
 )
-from bookbell.core.model import Document, MixedDocument
+from bookbell.core.model import Account, Document, MixedDocument
 from bookbell.web import files, inspection, wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api import book_shapes as shapes
@@ -31,6 +36,38 @@ from bookbell.web.operation import BOOK_KEY, FILE, UPLOAD_BODY, Operation, Tag, 
 from bookbell.web.shape import flag, text
 
 FORM_TYPE_CHARS_MAX = 64
+PAYSTUB = "PAYSTUB"
+
+_PDF = need("upload", FILE, "The PDF.")
+_NAME = may("doc_name", text("statement-03.pdf"), "Its name; the file's own if not given.")
+_ERRORS = (BookNotFound, MissingParameter, NotPermittedBook, OneFileOnly, TooManyDocuments, TooManyPages)
+
+Earlier = list[tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """A file that is here, for a book that the account may upload to."""
+
+    context: Context
+    account: Account
+    params: wire.Params
+    file: Received
+    key: BookKey
+
+    def upload(self, page_count: int, form_type: str | None = None) -> Upload:
+        return Upload(
+            book=self.key,
+            name=self.file.name,
+            blob=self.file.blob,
+            md5=self.file.md5,
+            page_count=page_count,
+            form_type=form_type,
+        )
+
+    async def refuse(self, body: dict[str, Any]) -> Response[bytes]:
+        await asyncio.to_thread(files.remove, self.file)
+        return wire.ok(body)
 
 
 @post(
@@ -41,42 +78,23 @@ FORM_TYPE_CHARS_MAX = 64
             media=UPLOAD_BODY,
             fields=(
                 *BOOK_KEY,
-                need("upload", FILE, "The PDF."),
-                may("doc_name", text("statement-03.pdf"), "Its name; the file's own if not given."),
+                _PDF,
+                _NAME,
                 may("form_type", text("W2"), "What kind of form it is."),
             ),
             answer=enveloped(shapes.UPLOADED),
-            errors=(
-                BookNotFound,
-                MissingParameter,
-                NotPermittedBook,
-                OneFileOnly,
-                TooManyDocuments,
-                TooManyPages,
-                FormTypeNotFound,
-            ),
+            errors=(*_ERRORS, FormTypeNotFound),
         )
     ),
 )
 async def upload_pdf(request: wire.Wire) -> Response[bytes]:
     """Add a PDF of one form to a book."""
-    context, account = context_of(request), await account_of(request)
-    async with _receiving(request, context) as (params, file):
-        count = await inspection.page_count(file.path)
-        if count is None:
-            return await _refuse(file, _failure(f"{file.name} is not a valid pdf\n", [], _PLURAL))
-        upload = Upload(
-            book=book_key(params),
-            name=file.name,
-            blob=file.blob,
-            md5=file.md5,
-            page_count=count,
-            form_type=_form_type(params),
-        )
-        made = await context.perform(uploads.upload_document, account, upload, context.stamp())
-        if isinstance(made, Duplicate):
-            return await _refuse(file, _failure(f"{file.name} already exists\n", made.earlier, _PLURAL))
-    return wire.ok({"uploaded_docs": [_item(made)]})
+    async with _arriving(request, book_key) as arrived:
+        form_type = _form_type(arrived.params.text("form_type"))
+        taken = await _take_document(arrived, form_type)
+        if isinstance(taken, Document):
+            return wire.ok({"uploaded_docs": [_item(taken)]})
+        return await arrived.refuse(_failure(arrived.file.name, taken, "pdf", _PLURAL))
 
 
 @post(
@@ -87,33 +105,21 @@ async def upload_pdf(request: wire.Wire) -> Response[bytes]:
             media=UPLOAD_BODY,
             fields=(
                 *BOOK_KEY,
-                need("upload", FILE, "The PDF."),
-                may("doc_name", text("statement-03.pdf"), "Its name; the file's own if not given."),
+                _PDF,
+                _NAME,
             ),
             answer=enveloped(shapes.UPLOADED_MIXED),
-            errors=(
-                BookNotFound,
-                MissingParameter,
-                NotPermittedBook,
-                OneFileOnly,
-                TooManyDocuments,
-                TooManyPages,
-            ),
+            errors=(*_ERRORS,),
         )
     ),
 )
 async def upload_mixed(request: wire.Wire) -> Response[bytes]:
     """Add a PDF of several forms to a book."""
-    context, account = context_of(request), await account_of(request)
-    async with _receiving(request, context) as (params, file):
-        count = await inspection.page_count(file.path)
-        if count is None:
-            return await _refuse(file, _failure(f"{file.name} is not a valid pdf\n", [], _BOTH))
-        upload = Upload(book=book_key(params), name=file.name, blob=file.blob, md5=file.md5, page_count=count)
-        made = await context.perform(uploads.upload_mixed, account, upload, context.stamp())
-        if isinstance(made, Duplicate):
-            return await _refuse(file, _failure(f"{file.name} already exists\n", made.earlier, _BOTH))
-    return wire.ok({"mixed_uploaded_docs": [_item(made)]})
+    async with _arriving(request, book_key) as arrived:
+        taken = await _take_mixed(arrived)
+        if isinstance(taken, MixedDocument):
+            return wire.ok({"mixed_uploaded_docs": [_item(taken)]})
+        return await arrived.refuse(_failure(arrived.file.name, taken, "pdf", _BOTH))
 
 
 @post(
@@ -125,35 +131,26 @@ async def upload_mixed(request: wire.Wire) -> Response[bytes]:
             fields=(
                 *BOOK_KEY,
                 need("upload", FILE, "A JPEG, PNG, BMP or TIFF of one image."),
-                may("doc_name", text("statement-03.pdf"), "Its name; the file's own if not given."),
+                _NAME,
                 may("return_image_pk", flag(), "Whether to answer with the image's number."),
             ),
             answer=enveloped(shapes.UPLOADED_IMAGE),
-            errors=(
-                BookNotFound,
-                MissingParameter,
-                NotPermittedBook,
-                OneFileOnly,
-                TooManyDocuments,
-                TooManyPages,
-            ),
+            errors=(*_ERRORS,),
         )
     ),
 )
 async def upload_image(request: wire.Wire) -> Response[bytes]:
     """Add an image to the book's open image group."""
-    context, account = context_of(request), await account_of(request)
-    async with _receiving(request, context) as (params, file):
+    async with _arriving(request, book_key) as arrived:
+        context, file = arrived.context, arrived.file
+        wants_pk = arrived.params.flag("return_image_pk")
         if not await inspection.is_image(file.path):
-            return await _refuse(file, _image_failure(f"{file.name} is not a valid Image", []))
-        upload = Upload(book=book_key(params), name=file.name, blob=file.blob, md5=file.md5)
-        made = await context.perform(uploads.upload_image, account, upload, context.stamp())
+            return await arrived.refuse(_image_failure(f"{file.name} is not a valid Image", []))
+        made = await context.perform(uploads.upload_image, arrived.account, arrived.upload(1), context.stamp())
         if isinstance(made, DuplicateImage):
-            return await _refuse(file, _image_failure(f"{file.name} already exists", made.earlier))
-        shown: dict[str, Any] = {"image_group_pk": made.image_group_pk}
-        if params.flag("return_image_pk"):
-            shown["image_pk"] = made.pk
-    return wire.ok(shown)
+            return await arrived.refuse(_image_failure(f"{file.name} already exists", made.earlier))
+        shown = {"image_group_pk": made.image_group_pk}
+        return wire.ok({**shown, "image_pk": made.pk} if wants_pk else shown)
 
 
 @post(
@@ -161,10 +158,7 @@ async def upload_image(request: wire.Wire) -> Response[bytes]:
     opt=described(
         Operation(
             tag=Tag.BOOKS,
-            fields=(
-                *BOOK_KEY,
-                may("form_type", text("W2"), "What kind of form it is."),
-            ),
+            fields=(*BOOK_KEY, may("form_type", text("W2"), "What kind of form it is.")),
             answer=enveloped(shapes.FINALIZED),
             errors=(
                 BookNotFound,
@@ -181,27 +175,125 @@ async def finalize_images(request: wire.Wire) -> Response[bytes]:
     """Close the open image group: its images become a document, or a mixed one to be classified."""
     context, account = context_of(request), await account_of(request)
     params = await wire.read_params(request)
-    done = await context.perform(
-        uploads.finalize_group, account, book_key(params), _form_type(params), context.stamp()
-    )
+    key, form_type = book_key(params), _form_type(params.text("form_type"))
+    done = await context.perform(uploads.finalize_group, account, key, form_type, context.stamp())
     shown: dict[str, Any] = {"image_group_pk": done.group.pk, "image_bucket_uuid": done.group.uuid}
     if done.mixed is not None:
         shown["mixed_doc_uuid"] = done.mixed.uuid
     return wire.ok(shown)
 
 
-def _receiving(request: wire.Wire, context: Context) -> Any:
-    return files.received(request, context.blob_dir, context.ambient.new_id(), context.upload_bytes_max)
+@post(
+    "/v2/book/{book_uuid:str}/document/paystub",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            media=UPLOAD_BODY,
+            fields=(
+                _PDF,
+                _NAME,
+            ),
+            answer=enveloped(shapes.UPLOADED_V2),
+            errors=(*_ERRORS,),
+        )
+    ),
+)
+async def upload_paystub(request: wire.Wire) -> Response[bytes]:
+    """Add a pay stub to a book."""
+    return await _upload_v2(request, PAYSTUB)
 
 
-async def _refuse(file: Received, body: dict[str, Any]) -> Response[bytes]:
-    await asyncio.to_thread(files.remove, file)
-    return wire.ok(body)
+@post(
+    "/v2/book/{book_uuid:str}/document/{form_type:str}",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            media=UPLOAD_BODY,
+            fields=(
+                _PDF,
+                _NAME,
+            ),
+            answer=enveloped(shapes.UPLOADED_V2),
+            errors=(*_ERRORS, FormTypeNotFound),
+        )
+    ),
+)
+async def upload_form(request: wire.Wire) -> Response[bytes]:
+    """Add a PDF of the form that the path names to a book."""
+    return await _upload_v2(request, wire.path_text(request, "form_type"))
 
 
-def _form_type(params: wire.Params) -> str | None:
+@post(
+    "/v2/book/{book_uuid:str}/mixed-document",
+    opt=described(
+        Operation(
+            tag=Tag.BOOKS,
+            media=UPLOAD_BODY,
+            fields=(
+                _PDF,
+                _NAME,
+            ),
+            answer=enveloped(shapes.UPLOADED_MIXED_V2),
+            errors=(*_ERRORS,),
+        )
+    ),
+)
+async def upload_mixed_v2(request: wire.Wire) -> Response[bytes]:
+    """Add a PDF of several forms to a book."""
+    async with _arriving(request, _path_key(request)) as arrived:
+        taken = await _take_mixed(arrived)
+        if isinstance(taken, MixedDocument):
+            return wire.ok({"mixed_doc_uuid": taken.uuid})
+        return await arrived.refuse(_failure_v2(arrived.file.name, taken))
+
+
+async def _upload_v2(request: wire.Wire, form_type: str) -> Response[bytes]:
+    async with _arriving(request, _path_key(request)) as arrived:
+        taken = await _take_document(arrived, _form_type(form_type))
+        if isinstance(taken, Document):
+            return wire.ok({"doc_uuid": taken.uuid})
+        return await arrived.refuse(_failure_v2(arrived.file.name, taken))
+
+
+def _path_key(request: wire.Wire) -> Callable[[wire.Params], BookKey]:
+    return lambda _params: BookKey(pk=None, uuid=wire.path_text(request, "book_uuid"))
+
+
+@contextlib.asynccontextmanager
+async def _arriving(request: wire.Wire, to_key: Callable[[wire.Params], BookKey]) -> AsyncIterator[_Arrived]:
+    """The file of the request. The book is looked at before the file, so that strangers' files are not inspected."""
+    context, account = context_of(request), await account_of(request)
+    async with files.received(request, context.blob_dir, context.ambient.new_id(), context.upload_bytes_max) as (
+        params,
+        file,
+    ):
+        key = to_key(params)
+        await context.database.read(books.find_book, account, key)
+        yield _Arrived(context, account, params, file, key)
+
+
+async def _take_document(arrived: _Arrived, form_type: str | None) -> Document | Earlier:
+    """The new document; else the earlier ones with its content, none if it is no PDF."""
+    count = await inspection.page_count(arrived.file.path)
+    if count is None:
+        return []
+    context, upload = arrived.context, arrived.upload(count, form_type)
+    made = await context.perform(uploads.upload_document, arrived.account, upload, context.stamp())
+    return made.earlier if isinstance(made, Duplicate) else made
+
+
+async def _take_mixed(arrived: _Arrived) -> MixedDocument | Earlier:
+    """The new mixed document; else as _take_document."""
+    count = await inspection.page_count(arrived.file.path)
+    if count is None:
+        return []
+    context, upload = arrived.context, arrived.upload(count)
+    made = await context.perform(uploads.upload_mixed, arrived.account, upload, context.stamp())
+    return made.earlier if isinstance(made, Duplicate) else made
+
+
+def _form_type(given: str | None) -> str | None:
     """The form type, upper case. Raises: FormTypeNotFound for what cannot be one."""
-    given = params.text("form_type")
     if not given:
         return None
     if len(given) > FORM_TYPE_CHARS_MAX or not all(char.isalnum() or char in "_-" for char in given):
@@ -213,17 +305,27 @@ _PLURAL = ("original_existing_doc_pks", "original_existing_doc_uuids", "uploaded
 _BOTH = (*_PLURAL, "original_existing_doc_pk", "original_existing_doc_uuid", "mixed_uploaded_docs")
 
 
-def _failure(message: str, earlier: list[tuple[int, str]], names: tuple[str, ...]) -> dict[str, Any]:
-    """The inner answer of a refused PDF. names: the keys this call sends."""
-    shown: dict[str, Any] = {"status": 400, "message": message}
-    for name in names:
-        if "_doc_pk" in name:
-            shown[name] = [pk for pk, _ in earlier]
-        elif "_doc_uuid" in name:
-            shown[name] = [uuid for _, uuid in earlier]
+def _refusal(name: str, earlier: Earlier, kind: str) -> dict[str, Any]:
+    message = f"{name} already exists\n" if earlier else f"{name} is not a valid {kind}\n"
+    return {"status": 400, "message": message}
+
+
+def _failure(name: str, earlier: Earlier, kind: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    """The inner answer of a refused PDF. keys: what this call sends."""
+    shown = _refusal(name, earlier, kind)
+    for key in keys:
+        if "_doc_pk" in key:
+            shown[key] = [pk for pk, _ in earlier]
+        elif "_doc_uuid" in key:
+            shown[key] = [uuid for _, uuid in earlier]
         else:
-            shown[name] = []
+            shown[key] = []
     return shown
+
+
+def _failure_v2(name: str, earlier: Earlier) -> dict[str, Any]:
+    shown = _refusal(name, earlier, "PDF")
+    return {**shown, "original_existing_doc_uuid": earlier[0][1]} if earlier else shown
 
 
 def _image_failure(message: str, earlier: list[tuple[int, int, str]]) -> dict[str, Any]:
@@ -246,4 +348,12 @@ def _item(made: Document | MixedDocument) -> dict[str, Any]:
     }
 
 
-routes = [upload_pdf, upload_mixed, upload_image, finalize_images]
+routes = [
+    upload_pdf,
+    upload_mixed,
+    upload_image,
+    finalize_images,
+    upload_paystub,
+    upload_form,
+    upload_mixed_v2,
+]

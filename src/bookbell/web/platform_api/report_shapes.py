@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from bookbell.core.errors import BookbellError, BookNotFound, IdempotencyMismatch, IllegalTransition
-from bookbell.core.model import AnalyticsStatus, DocumentStatus, MixedStatus
+from bookbell.core.model import AnalyticsStatus, DocumentSource, DocumentStatus, MixedStatus
 from bookbell.web.operation import PK, Access, Operation, Tag, described, enveloped, header
 from bookbell.web.shape import Schema, choice, listed, record, text, uuid, whole
 
@@ -42,18 +42,26 @@ def reporting(body: type[msgspec.Struct], example: Any, *errors: type[BookbellEr
     )
 
 
-def _waiting(status: Schema) -> Schema:
-    return listed(
-        record(
-            {"pk": whole(88100231), "uuid": _DOCUMENT_UUID, "name": text("stubs.pdf"), "status": status, "book_pk": PK}
-        )
-    )
+def _waiting(status: Schema) -> dict[str, Schema]:
+    return {
+        "pk": whole(88100231),
+        "uuid": _DOCUMENT_UUID,
+        "name": text("stubs.pdf"),
+        "status": status,
+        "book_pk": PK,
+        "document_class": text("COMPLETE"),
+    }
 
 
 WORK = record(
     {
-        "documents": _waiting(choice(DocumentStatus)),
-        "mixed_documents": _waiting(choice(MixedStatus)),
+        "documents": listed(
+            record(
+                {**_waiting(choice(DocumentStatus)), "source": choice(DocumentSource)},
+                {"audit_copy_token": text("a-production-3TAU2CWVYBDVRHUCAAAI27ULU4")},
+            )
+        ),
+        "mixed_documents": listed(record(_waiting(choice(MixedStatus)))),
         "analytics_requests": listed(record({"id": uuid(), "status": choice(AnalyticsStatus), "book_pk": PK})),
     }
 )

@@ -22,9 +22,10 @@ from bookbell.core.errors import (
     NotFound,
     TooManyDocuments,
 )
-from bookbell.core.model import AnalyticsStatus, DocumentStatus, MixedStatus
+from bookbell.core.model import AnalyticsStatus, Document, DocumentStatus, MixedDocument, MixedStatus
 from bookbell.store import analytics, documents
 from bookbell.store.database import Tx
+from bookbell.vault import Vault
 from bookbell.web import wire
 from bookbell.web.auth import require_pipeline
 from bookbell.web.context import context_of
@@ -224,26 +225,48 @@ async def list_work(request: wire.Wire) -> Response[bytes]:
     after = params.integer("after_document") or 0, params.integer("after_mixed_document") or 0
     return wire.ok(
         await context.database.read(
-            _work, context.ambient.now_ms(), after=after, after_request=params.text("after_analytics_request") or ""
+            _work,
+            context.vault,
+            context.ambient.now_ms(),
+            after=after,
+            after_request=params.text("after_analytics_request") or "",
         )
     )
 
 
-def _work(tx: Tx, now: int, *, after: tuple[int, int], after_request: str) -> dict[str, Any]:
+def _work(tx: Tx, vault: Vault, now: int, *, after: tuple[int, int], after_request: str) -> dict[str, Any]:
     count = limits.PAGE_COUNT_MAX
     return {
         "documents": [
-            {"pk": each.pk, "uuid": each.uuid, "name": each.name, "status": each.status, "book_pk": each.book_pk}
+            _document_in_work(each, vault)
             for each in documents.waiting_documents(tx, before=now, after_pk=after[0], count=count)
         ],
         "mixed_documents": [
-            {"pk": each.pk, "uuid": each.uuid, "name": each.name, "status": each.status, "book_pk": each.book_pk}
-            for each in documents.waiting_mixed(tx, before=now, after_pk=after[1], count=count)
+            _in_work(each) for each in documents.waiting_mixed(tx, before=now, after_pk=after[1], count=count)
         ],
         "analytics_requests": [
             {"id": each.id, "status": each.status, "book_pk": each.book_pk}
             for each in analytics.waiting_requests(tx, before=now, after=after_request, count=count)
         ],
+    }
+
+
+def _document_in_work(document: Document, vault: Vault) -> dict[str, Any]:
+    """With the token to pull the data with, where there is one."""
+    shown = {**_in_work(document), "source": document.source}
+    if document.token_sealed is not None:
+        shown["audit_copy_token"] = vault.open(document.token_sealed, f"audit-copy-token:{document.md5}")
+    return shown
+
+
+def _in_work(item: Document | MixedDocument) -> dict[str, Any]:
+    return {
+        "pk": item.pk,
+        "uuid": item.uuid,
+        "name": item.name,
+        "status": item.status,
+        "book_pk": item.book_pk,
+        "document_class": item.document_class,
     }
 
 

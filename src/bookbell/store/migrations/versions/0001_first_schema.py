@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("first_byte_us", sa.Integer(), nullable=False),
         sa.Column("total_us", sa.Integer(), nullable=False),
         sa.Column("remote_address", sa.Text(), nullable=True),
-        sa.Column("response_headers", sa.Text(), nullable=True),
+        sa.Column("response_head", sa.LargeBinary(), nullable=True),
         sa.Column("response_body", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="attempts_pk"),
     )
@@ -321,6 +321,7 @@ def upgrade() -> None:
         sa.Column("page_count", sa.Integer(), nullable=False),
         sa.Column("md5", sa.String(length=32), nullable=False),
         sa.Column("blob", sa.Text(), nullable=True),
+        sa.Column("document_class", sa.String(length=32), nullable=False),
         sa.Column("image_group_pk", sa.BigInteger(), nullable=True),
         sa.Column("image_group_uuid", sa.String(length=36), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -335,6 +336,14 @@ def upgrade() -> None:
     op.create_index("mixed_documents_book_status", "mixed_documents", ["book_pk", "status"], unique=False)
     op.create_index("mixed_documents_image_group", "mixed_documents", ["image_group_pk"], unique=False)
     op.create_index(
+        "mixed_documents_deleting",
+        "mixed_documents",
+        ["pk"],
+        unique=False,
+        sqlite_where=sa.text("status = 'DELETING'"),
+        postgresql_where=sa.text("status = 'DELETING'"),
+    )
+    op.create_index(
         "mixed_documents_waiting",
         "mixed_documents",
         ["pk"],
@@ -342,6 +351,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED')"),
         postgresql_where=sa.text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED')"),
     )
+    op.create_table(
+        "discarded_blobs",
+        sa.Column("blob", sa.Text(), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("discarded_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("blob", name="discarded_blobs_pk"),
+    )
+    op.create_index("discarded_blobs_discarded_at", "discarded_blobs", ["discarded_at"], unique=False)
     op.create_table(
         "documents",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -355,6 +372,9 @@ def upgrade() -> None:
         sa.Column("page_count", sa.Integer(), nullable=False),
         sa.Column("md5", sa.String(length=32), nullable=False),
         sa.Column("blob", sa.Text(), nullable=True),
+        sa.Column("document_class", sa.String(length=32), nullable=False),
+        sa.Column("source", sa.String(length=16), nullable=False),
+        sa.Column("token_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("mixed_pk", sa.BigInteger(), nullable=True),
         sa.Column("mixed_uuid", sa.String(length=36), nullable=True),
         sa.Column("image_group_pk", sa.BigInteger(), nullable=True),
@@ -372,6 +392,14 @@ def upgrade() -> None:
     op.create_index("documents_book_status", "documents", ["book_pk", "status"], unique=False)
     op.create_index("documents_image_group_pk", "documents", ["image_group_pk"], unique=False)
     op.create_index("documents_mixed_pk", "documents", ["mixed_pk"], unique=False)
+    op.create_index(
+        "documents_deleting",
+        "documents",
+        ["pk"],
+        unique=False,
+        sqlite_where=sa.text("status = 'DELETING'"),
+        postgresql_where=sa.text("status = 'DELETING'"),
+    )
     op.create_index(
         "documents_waiting",
         "documents",

@@ -1,0 +1,150 @@
+"""Scenarios that empty a database full of due deliveries: what one delivery costs, and what is in its way."""
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bookbell.bench.certificate import make_certificate
+from bookbell.bench.figures import Figures
+from bookbell.bench.processes import BenchError, Pinned, Service, Sink, cores, cpu_s
+from bookbell.bench.seeding import Seeder
+from bookbell.store.database import Database
+from bookbell.store.upgrade import upgrade
+
+LIMIT_S = 600.0
+RECORDED_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drain:
+    """count deliveries in endpoint_count webhooks, sent by worker_count processes.
+
+    database_url: None is SQLite; path: what the URLs' paths begin with (slow, h); connection: plain, tls (kept) or
+    tls_new (one request each); delay_ms: of the answers on slow paths; spread_ms: how far back due instants are
+    spread.
+    """
+
+    count: int
+    endpoint_count: int = 1
+    worker_count: int = 1
+    database_url: str | None = None
+    path: str = "h"
+    connection: str = "plain"
+    delay_ms: int = 0
+    spread_ms: int = 0
+
+
+def run_drain(scenario: Drain) -> Figures:
+    """Fill a database, start the workers, and wait until the sink has seen every delivery and the rows say so."""
+    measured, other = cores()
+    with tempfile.TemporaryDirectory(prefix="bookbell-bench-") as name, _sink(scenario, Path(name), other) as sink:
+        folder = Path(name)
+        (folder / "data").mkdir()
+        url = scenario.database_url or f"sqlite:///{folder / 'data' / 'bookbell.db'}"
+        _fill(url, scenario, _urls(scenario, sink.port))
+        settings = {"database_url": scenario.database_url} if scenario.database_url else {}
+        with _workers(folder, measured, scenario.worker_count, settings) as workers:
+            sink.wait_for(scenario.count, LIMIT_S)
+            _await_recorded(url, workers)
+            used = sum(worker.counted_s() for worker in workers)
+            memory = max(worker.memory_mb() for worker in workers)
+            for worker in workers:
+                worker.stop()
+        seen = sink.mark()
+        return Figures(
+            count=scenario.count,
+            per_s=seen["count"] / ((seen["last_us"] - seen["first_us"]) / 1e6),
+            cpu_us=used / scenario.count * 1e6,
+            memory_mb=memory,
+            database_bytes=_size(folder) / scenario.count if not scenario.database_url else None,
+            lost=scenario.count - seen["count"],
+            repeated=seen["repeated"],
+            extra={"connections": seen["connections"]},
+        )
+
+
+def run_bare(count: int) -> Figures:
+    """The same requests from a bare loop around libcurl."""
+    import sys
+
+    measured, other = cores()
+    with Sink(other) as sink:
+        command = [sys.executable, "-m", "bookbell.bench.bare", f"http://127.0.0.1:{sink.port}/h0", str(count)]
+        with Pinned(command, measured, environment={}) as loop:
+            loop.line()
+            before = cpu_s(loop.process.pid)
+            loop.tell("go")
+            loop.line()
+            used = cpu_s(loop.process.pid) - before
+        seen = sink.mark()
+        return Figures(
+            count=count,
+            per_s=seen["count"] / ((seen["last_us"] - seen["first_us"]) / 1e6),
+            cpu_us=used / count * 1e6,
+            lost=count - seen["count"],
+            repeated=seen["repeated"],
+        )
+
+
+@contextmanager
+def _workers(folder: Path, core: int, count: int, settings: dict[str, str]) -> Iterator[list[Service]]:
+    workers: list[Service] = []
+    try:
+        for number in range(count):
+            own = folder / f"worker-{number}"
+            own.mkdir()
+            data = {"data_dir": str(folder / "data"), **settings}
+            workers.append(Service(own, core, "--role", "worker", **data))
+        yield workers
+    finally:
+        for worker in workers:
+            worker.__exit__(None, None, None)
+
+
+def _fill(url: str, scenario: Drain, urls: Sequence[str]) -> None:
+    database = Database(url)
+    try:
+        upgrade(database)
+        seeder = Seeder(database)
+        seeder.fill(seeder.hooks(urls), scenario.count, spread_ms=scenario.spread_ms)
+    finally:
+        database.close()
+
+
+def _urls(scenario: Drain, port: int) -> list[str]:
+    scheme = "http" if scenario.connection == "plain" else "https"
+    return [f"{scheme}://127.0.0.1:{port}/{scenario.path}{number}" for number in range(scenario.endpoint_count)]
+
+
+def _sink(scenario: Drain, folder: Path, core: int) -> Sink:
+    if scenario.connection == "plain":
+        return Sink(core, delay_ms=scenario.delay_ms)
+    certificate, key = make_certificate(folder)
+    return Sink(core, tls=[str(certificate), str(key)], is_closing=scenario.connection == "tls_new")
+
+
+def _await_recorded(url: str, workers: Sequence[Service]) -> None:
+    from bookbell.ambient import RealAmbient
+
+    clock, database = RealAmbient(), Database(url)
+    deadline = clock.monotonic_ms() + RECORDED_S * 1000
+    try:
+        while waiting := database.read_now(_pending):
+            if clock.monotonic_ms() > deadline or any(each.process.poll() is not None for each in workers):
+                raise BenchError(f"{waiting} deliveries were sent and not recorded.")
+    finally:
+        database.close()
+
+
+def _pending(tx: object) -> int:
+    return int(tx.exec_driver_sql("SELECT count(*) FROM deliveries WHERE state = 'pending'").scalar_one())  # type: ignore[attr-defined]
+
+
+def _size(folder: Path) -> int:
+    path = folder / "data" / "bookbell.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path.stat().st_size

@@ -1,0 +1,54 @@
+"""What a measurement came to, as values: figures, medians over runs, ratios to references, and how they are shown."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """One run of one scenario. None where a figure has no meaning there.
+
+    per_s: deliveries (or answers) a second; cpu_us: processor time of the measured processes for each; latencies in
+    milliseconds from publishing to the first byte at the receiver; lost, repeated: deliveries, must be 0.
+    """
+
+    count: int
+    per_s: float | None = None
+    cpu_us: float | None = None
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    max_ms: float | None = None
+    memory_mb: float | None = None
+    database_bytes: float | None = None
+    lost: int = 0
+    repeated: int = 0
+    extra: dict[str, float] = field(default_factory=dict)
+
+    def fields(self) -> dict[str, Any]:
+        """As JSON-ready fields, without those that have no meaning."""
+        found = {name: getattr(self, name) for name in self.__slots__ if name != "extra"}
+        return {name: value for name, value in {**found, **self.extra}.items() if value is not None}
+
+
+def latency_fields(sorted_ms: Sequence[float]) -> dict[str, float | None]:
+    """p50_ms, p99_ms and max_ms of latencies in ascending order."""
+    if not sorted_ms:
+        return {"p50_ms": None, "p99_ms": None, "max_ms": None}
+    return {
+        "p50_ms": sorted_ms[len(sorted_ms) // 2],
+        "p99_ms": sorted_ms[min(len(sorted_ms) - 1, len(sorted_ms) * 99 // 100)],
+        "max_ms": sorted_ms[-1],
+    }
+
+
+def summarized(runs: Sequence[Figures]) -> dict[str, dict[str, float]]:
+    """Median, minimum and maximum of each figure over the runs; lost and repeated are added up."""
+    rows = [each.fields() for each in runs]
+    shown: dict[str, dict[str, float]] = {}
+    for name in rows[0]:
+        values = [float(row[name]) for row in rows if name in row]
+        middle = sum(values) if name in {"lost", "repeated"} else statistics.median(values)
+        shown[name] = {"median": round(middle, 2), "min": round(min(values), 2), "max": round(max(values), 2)}
+    return shown

@@ -1,0 +1,60 @@
+"""Sends single requests for commands, through the service's own sender: the same guard, deadlines and caps."""
+
+import queue
+import threading
+from types import TracebackType
+from typing import Self
+
+from bookbell.core import target
+from bookbell.core.attempt import Report, Request
+from bookbell.core.errors import InvalidInput
+from bookbell.core.guard import GuardRules, judge_address, judge_url
+from bookbell.delivery.sender_thread import SenderThread
+
+STOP_S = 5.0
+MARGIN_S = 5.0
+
+
+class Outgoing:
+    """A sender that can be waited for, from any thread."""
+
+    def __init__(self, rules: GuardRules) -> None:
+        self._rules = rules
+        self._lock = threading.Lock()
+        self._waiting: dict[str, queue.SimpleQueue[Report]] = {}
+        self._sender = SenderThread(lambda address: judge_address(address, rules), deliver=self._deliver)
+
+    def __enter__(self) -> Self:
+        self._sender.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._sender.stop(STOP_S)
+
+    def target_of(self, url: str) -> target.Target:
+        """The URL taken apart. Raises: InvalidInput when it cannot be read or the guard refuses it."""
+        parsed = target.parse(url)
+        refused = judge_url(parsed, self._rules)
+        if refused is not None:
+            raise InvalidInput(refused.detail)
+        return parsed
+
+    def send(self, request: Request) -> Report:
+        """Send it and wait for what comes of it."""
+        reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        with self._lock:
+            self._waiting[request.key] = reports
+        try:
+            self._sender.submit([request])
+            return reports.get(timeout=request.timeout_ms_total / 1000 + MARGIN_S)
+        finally:
+            with self._lock:
+                del self._waiting[request.key]
+
+    def _deliver(self, reports: list[tuple[str, Report]]) -> None:
+        with self._lock:
+            for key, report in reports:
+                if key in self._waiting:
+                    self._waiting[key].put(report)

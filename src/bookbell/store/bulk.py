@@ -1,0 +1,76 @@
+"""Many rows at once, below the SQL toolkit: for the few statements that every delivery pays for.
+
+SQLite takes one prepared statement for all rows; PostgreSQL takes a COPY for new rows, and for changed ones a single
+UPDATE from arrays. What comes out is the same. Measured: a third of what the toolkit's executemany costs a row.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql
+
+from bookbell.store.database import Tx
+
+_POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+Row = Sequence[Any]
+"""Values in the order of the columns that are named beside them; an enumeration's member by its value."""
+
+
+def insert_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+    """Add these rows; columns that are not named get NULL."""
+    if not rows:
+        return
+    if _is_sqlite(tx):
+        tx.exec_driver_sql(_insert_sql(table.name, columns), [tuple(row) for row in rows])
+        return
+    with _cursor(tx).copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:  # names are ours
+        for row in rows:
+            copy.write_row(row)
+
+
+def update_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[Row], *, where: str) -> None:
+    """Set columns of the rows with these ids. columns: `id` first; where: what must hold of a row besides, as SQL."""
+    if not rows:
+        return
+    if _is_sqlite(tx):
+        tx.exec_driver_sql(_update_sql(table.name, columns, where), [(*row[1:], row[0]) for row in rows])
+        return
+    statement = _update_from_arrays_sql(table, columns, where)
+    _cursor(tx).execute(statement, [list(values) for values in zip(*rows, strict=True)])
+
+
+def _is_sqlite(tx: Tx) -> bool:
+    return tx.dialect.name == "sqlite"
+
+
+def _cursor(tx: Tx) -> Any:
+    return tx.connection.cursor()
+
+
+@lru_cache(64)
+def _insert_sql(table: str, columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - our names
+
+
+@lru_cache(64)
+def _update_sql(table: str, columns: tuple[str, ...], where: str) -> str:
+    changes = ", ".join(f"{column} = ?" for column in columns[1:])
+    return f"UPDATE {table} SET {changes} WHERE id = ? AND {where}"  # noqa: S608 - our names
+
+
+@lru_cache(64)
+def _update_from_arrays_sql(table: Table, columns: tuple[str, ...], where: str) -> str:
+    changes = ", ".join(f"{column} = new.{column}" for column in columns[1:])
+    arrays = ", ".join(f"%s::{_type_of(table, column)}[]" for column in columns)
+    named = ", ".join(columns)
+    return (
+        f"UPDATE {table.name} SET {changes} FROM unnest({arrays}) AS new({named}) "  # noqa: S608 - our names
+        f"WHERE {table.name}.id = new.id AND {table.name}.{where}"
+    )
+
+
+def _type_of(table: Table, column: str) -> str:
+    return table.c[column].type.compile(_POSTGRESQL)

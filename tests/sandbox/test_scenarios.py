@@ -1,0 +1,97 @@
+"""The shipped scenarios: what they cover, and that they tell a careful receiver from a sloppy one."""
+
+import json
+from typing import Any, get_args
+
+import pytest
+
+from bookbell.cli.sandbox.scenario import Expect, PlayFault, Send, shipped
+from bookbell.core import catalogue
+from example_receivers import NEXT_SECRET, SECRET, CarefulWork, ExampleReceiver, SloppyWork, Work
+from sandboxes import bookbell, invoked
+
+PLAY_S = 400.0
+
+
+def play(work: Work, *names: str) -> tuple[int, dict[str, dict[str, Any]]]:
+    """Exit status, and what was told of each scenario by name."""
+    with ExampleReceiver(work) as receiver:
+        chosen = [part for name in names for part in ("--scenario", name)]
+        secrets = ["--secret", SECRET, "--next-secret", NEXT_SECRET]
+        done = bookbell("sandbox", *chosen, "--url", receiver.url, *secrets, "--json", within_s=PLAY_S)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert told, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, {each["scenario"]: each for each in told}
+
+
+def failures(told: dict[str, Any]) -> list[str]:
+    return [f"{step['step']}: {step['message']}" for step in told["steps"] if not step["ok"]]
+
+
+def test_a_careful_receiver_passes_every_shipped_scenario() -> None:
+    status, told = play(CarefulWork(), "all")
+    assert {name: failures(each) for name, each in told.items() if not each["passed"]} == {}
+    assert status == 0
+    assert set(told) == {each.file.stem for each in shipped()}
+
+
+def test_a_sloppy_receiver_fails_just_where_it_is_sloppy() -> None:
+    status, told = play(SloppyWork(), "forgeries", "duplicates", "newer-service")
+    assert status == 1
+    forged = ["wrong secret", "altered body", "unsigned", "no timestamp", "late", "early", "wrong credentials"]
+    expected = [f"send: DOC_VERIFIED, {mistake}: The receiver answered 200" for mistake in forged]
+    assert [each.partition(".")[0] for each in failures(told["forgeries"])] == [
+        *expected,
+        "send: BOOK_VERIFIED, not json: The receiver answered 500",
+    ]
+    assert any("BOOK_VERIFIED, duplicate" in each for each in failures(told["duplicates"]))
+    assert len(failures(told["newer-service"])) == 3
+
+
+def test_a_receiver_that_needs_an_order_fails_out_of_order() -> None:
+    status, told = play(SloppyWork(), "out-of-order")
+    assert status == 1
+    assert [each.partition(":")[0] for each in failures(told["out-of-order"])] == ["expect_order"]
+
+
+def test_a_receiver_that_is_not_there_is_told_and_ends_in_time() -> None:
+    done = bookbell(
+        "sandbox", "--scenario", "newer-service", "--url", "http://127.0.0.1:9/", "--secret", SECRET, within_s=PLAY_S
+    )
+    assert done.returncode == 1
+    assert "FAILED" in done.stdout
+    assert "200 was expected" in done.stdout
+
+
+def test_the_shipped_scenarios_cover_every_fault_and_mistake() -> None:
+    steps = [line.step for scenario in shipped() for line in scenario.lines]
+    faults = {step.kind for step in steps if isinstance(step, PlayFault)}
+    assert faults == set(get_args(PlayFault.__annotations__["kind"]))
+    mistakes = {step.mistake for step in steps if isinstance(step, Send)}
+    assert mistakes == set(get_args(Send.__annotations__["mistake"]))
+
+
+def test_the_shipped_scenarios_cover_every_event() -> None:
+    steps = [line.step for scenario in shipped() for line in scenario.lines]
+    expected = {step.event for step in steps if isinstance(step, Expect) and step.count}
+    missing = set(catalogue.names()) - expected
+    assert missing == set()
+
+
+def test_scenarios_are_listed_by_name() -> None:
+    listed = invoked("sandbox", "--scenarios")
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == [each.file.stem for each in shipped()]
+
+
+def test_a_url_that_the_guard_refuses_is_refused() -> None:
+    refused = invoked("sandbox", "--scenario", "forgeries", "--url", "http://10.0.0.1/", "--secret", SECRET)
+    assert refused.exit_code == 2
+    assert "private" in refused.stderr
+
+
+@pytest.mark.parametrize("secret", ["short", "s" * 129])
+def test_a_secret_that_no_webhook_can_have_is_refused(secret: str) -> None:
+    refused = invoked("sandbox", "--scenario", "forgeries", "--url", "http://localhost:9/", "--secret", secret)
+    assert refused.exit_code == 2
+    assert "length of value" in refused.stderr
