@@ -20,7 +20,7 @@ def share_of(own: int, others: Sequence[int]) -> int:
 def surplus(own: int, others: Sequence[int]) -> int:
     """How many lanes a worker should give back, down to an even share.
 
-    >>> surplus(10, [0, 2]), surplus(5, [0, 2]), surplus(10, [])
+    >>> surplus(10, [0, 2]), surplus(3, [0, 2]), surplus(10, [])
     (6, 0, 0)
     """
     if own <= share_of(own, others):
