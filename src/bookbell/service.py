@@ -23,8 +23,9 @@ from bookbell.config import Settings, StartError
 from bookbell.core import limits
 from bookbell.core.guard import GuardRules, judge_address
 from bookbell.core.model import LaneId
-from bookbell.delivery.engine import Engine, EngineParts
+from bookbell.delivery.engine import Engine
 from bookbell.delivery.exchange import Exchange
+from bookbell.delivery.parts import EngineParts
 from bookbell.delivery.sender import Sender
 from bookbell.delivery.worker import open_destination
 from bookbell.pipeline.simulator import Simulator
