@@ -1,8 +1,8 @@
 """Runs the whole benchmark and writes what came of it: `python -m bench.run [--full]`, from the project's folder.
 
-Beside the scenarios of `bookbell bench` it measures, in the same interleaved runs, PostgreSQL (the wheel's server), several
-workers, and what others would use: wrk (C), Celery on Redis, procrastinate on PostgreSQL, where their servers are installed.
-Writes bench/results/<name>.json, bench/README.md between its marks, and the plots.
+Beside the scenarios of `bookbell bench` it measures, in the same interleaved runs, PostgreSQL (the wheel's server),
+several workers, and what others would use: wrk (C), Celery on Redis, procrastinate on PostgreSQL, where their servers
+are installed. Writes bench/results/<name>.json, bench/README.md between its marks, and the plots.
 """
 
 import argparse
