@@ -1,4 +1,4 @@
-"""What deliveries and events may cost, counted instead of timed: statements, commits and Python calls for each thousand.
+"""What deliveries and events may cost, counted instead of timed: statements, commits and calls for each thousand.
 
 The counts come from a simulated run and are the same on every machine. When a change makes one smaller, lower its
 budget; raise one only with a reason, and a line in bench/FINDINGS.md.
