@@ -27,6 +27,7 @@ DOCUMENT_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED', 'GROOMIN
 MIXED_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED')")
 ANALYTICS_WAITS = text("status = 'PROCESSING'")
 IS_DELETING = text("status = 'DELETING'")
+IS_DELETED = text("status = 'DELETED'")
 """What the pipeline and housekeeping still have to do, spelled out so that the indexes over it can be used."""
 
 metadata = MetaData(
@@ -137,6 +138,7 @@ books = Table(
         sqlite_where=text("status <> 'DELETED'"),
         postgresql_where=text("status <> 'DELETED'"),
     ),
+    Index("books_deleted", "updated_at", sqlite_where=IS_DELETED, postgresql_where=IS_DELETED),
     sqlite_autoincrement=True,
 )
 
@@ -334,6 +336,37 @@ attempts = Table(
     Column("response_head", LargeBinary),
     Column("response_body", LargeBinary),
     Index("attempts_delivery", "delivery_id", "number"),
+)
+
+# What the ledger counts for deliveries that retention has removed, by the day (UTC) of their events.
+ledger_totals = Table(
+    "ledger_totals",
+    metadata,
+    Column("organization_id", Id, primary_key=True),
+    Column("endpoint_id", Id, primary_key=True),
+    Column("day_at", BigInteger, primary_key=True, autoincrement=False),
+    Column("matched", BigInteger, nullable=False),
+    Column("delivered", BigInteger, nullable=False),
+    Column("exhausted", BigInteger, nullable=False),
+    Column("cancelled", BigInteger, nullable=False),
+)
+
+# How many bytes of bodies are kept, by the hour they are from: of events and of the answers to attempts.
+kept_bytes = Table(
+    "kept_bytes",
+    metadata,
+    Column("hour_at", BigInteger, primary_key=True, autoincrement=False),
+    Column("byte_count", BigInteger, nullable=False),
+)
+
+# Work in the background that one worker at a time does, under a lease, and how far it has come (an id).
+chores = Table(
+    "chores",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("owner", Text),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("position", String(36), nullable=False),
 )
 
 idempotency_keys = Table(
