@@ -117,7 +117,7 @@ class Database:
             free = int(cursor.execute("PRAGMA freelist_count").fetchone()[0])
             if free < SQLITE_FREE_PAGES_MIN or free * 4 < total:
                 return 0
-            cursor.execute(f"PRAGMA incremental_vacuum({page_count})").fetchall()
+            cursor.executescript(f"PRAGMA incremental_vacuum({page_count})")  # a page a step; `execute` takes one step
             left = int(cursor.execute("PRAGMA freelist_count").fetchone()[0])
             cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             cursor.close()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, String, bindparam, delete, select, update
+from sqlalchemy import Select, String, bindparam, case, delete, func, select, update
 
 from bookbell.core import limits
 from bookbell.core.model import DeliveryState
@@ -69,10 +69,13 @@ def old_events(tx: Tx, *, after: str, until: str, count: int) -> list[OldEvent]:
     return [OldEvent(**row._mapping) for row in rows]
 
 
+# Not as a condition on rows: the index over pending deliveries would be used and read from end to end.
+IS_ANY_PENDING = func.sum(case((deliveries.c.state == PENDING, 1), else_=0)) > 0
 _WAITING = (
     select(deliveries.c.event_id)
-    .where(deliveries.c.event_id.in_(bindparam("ids", expanding=True)), deliveries.c.state == PENDING)
-    .distinct()
+    .where(deliveries.c.event_id.in_(bindparam("ids", expanding=True)))
+    .group_by(deliveries.c.event_id)
+    .having(IS_ANY_PENDING)
 )
 
 

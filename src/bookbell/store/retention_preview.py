@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, String, and_, bindparam, false, func, not_, select
 
-from bookbell.core.model import DeliveryState
 from bookbell.store import kept
 from bookbell.store.database import Tx
-from bookbell.store.retention import Removed
+from bookbell.store.retention import IS_ANY_PENDING, Removed
 from bookbell.store.schema import attempts, deliveries, events
 
 
@@ -15,14 +14,9 @@ def _between(table: Any) -> ColumnElement[bool]:
     return and_(table.c.id > bindparam("after", type_=String), table.c.id <= bindparam("until", type_=String))
 
 
-def _of_event(*conditions: ColumnElement[bool]) -> Any:
-    return (
-        select(func.count())
-        .select_from(deliveries)
-        .where(deliveries.c.event_id == events.c.id, *conditions)
-        .correlate(events)
-        .scalar_subquery()
-    )
+def _of_event(value: ColumnElement[Any]) -> Any:
+    its = select(value).select_from(deliveries).where(deliveries.c.event_id == events.c.id)
+    return its.correlate(events).scalar_subquery()
 
 
 _ATTEMPTS = (
@@ -32,14 +26,14 @@ _ATTEMPTS = (
     .correlate(events)
     .scalar_subquery()
 )
-_WAITING = _of_event(deliveries.c.state == DeliveryState.PENDING.value)
+_IS_SETTLED = not_(_of_event(func.coalesce(IS_ANY_PENDING, false())))
 _EVENTS = (
     select(
         kept.EVENT_BYTES.label("bytes"),
-        _of_event().label("deliveries"),
+        _of_event(func.count()).label("deliveries"),
         _ATTEMPTS.label("attempts"),
     )
-    .where(_between(events), _WAITING == 0)
+    .where(_between(events), _IS_SETTLED)
     .subquery()
 )
 _WHOLE = select(
@@ -62,7 +56,7 @@ def _bodies(table: Any, size: ColumnElement[int], *conditions: ColumnElement[boo
 
 
 _BODIES = {
-    "events": _bodies(events, kept.EVENT_BYTES, _WAITING == 0),
+    "events": _bodies(events, kept.EVENT_BYTES, _IS_SETTLED),
     "attempts": _bodies(attempts, kept.ATTEMPT_BYTES),
 }
 
