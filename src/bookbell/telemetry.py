@@ -18,6 +18,8 @@ LOG_EVENTS = {
     "attempt_failed": "An attempt did not succeed; says what happened and when the next is due.",
     "delivery_exhausted": "The last attempt of a delivery failed, or it was refused for good.",
     "endpoint_disabled": "A receiver answered 410 Gone; nothing is sent to it until it is configured again.",
+    "circuit_changed": "The circuit of an endpoint's lane opened, began to recover or closed.",
+    "endpoint_notice": "An endpoint has been failing for long, or was disabled; the same is kept as a notice.",
     "lanes_lost": "Leases of this worker passed to another; their attempts are kept as history.",
     "lanes_overslept": "Lanes slept although work was due. Should never happen; they were woken.",
     "ledger_problem": "The audit found a row that does not balance; says which and why. Should never happen.",
@@ -37,6 +39,12 @@ LATENCY = Histogram(
     "bookbell_first_attempt_latency_seconds",
     "From the commit of an event to the start of its first attempt.",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300),
+    registry=REGISTRY,
+)
+CIRCUIT_CHANGES = Counter(
+    "bookbell_circuit_changes",
+    "Circuits of lanes that changed, by the state they came to.",
+    ["state"],
     registry=REGISTRY,
 )
 LANES_OWNED = Gauge("bookbell_lanes_owned", "Lanes this worker owns now.", registry=REGISTRY)
@@ -73,6 +81,7 @@ METRICS = {
     "bookbell_pruned_rows_total",
     "bookbell_attempts_total",
     "bookbell_attempts_stale_total",
+    "bookbell_circuit_changes_total",
     "bookbell_deliveries_settled_total",
     "bookbell_first_attempt_latency_seconds",
     "bookbell_lanes_overslept_total",
