@@ -17,7 +17,7 @@ from processes import Service, running, sign_up, until
 from receivers import Receiver
 from world import START
 
-EVENTS, KILLS = 4_500, 2
+EVENTS, KILLS = 3_000, 2
 
 
 def left(database: Database) -> int:
