@@ -29,8 +29,10 @@ from bookbell.delivery.exchange import Exchange
 from bookbell.delivery.parts import EngineParts
 from bookbell.delivery.sender import Sender
 from bookbell.delivery.worker import open_destination
+from bookbell.keeping.auditor import audit
+from bookbell.keeping.batches import Chores
+from bookbell.keeping.pruner import prune
 from bookbell.pipeline.simulator import Simulator
-from bookbell.store import idempotency
 from bookbell.store.database import Database, DatabaseError
 from bookbell.store.upgrade import missing, upgrade
 from bookbell.vault import Vault, kept_master_key
@@ -70,6 +72,12 @@ class Opened:
     @property
     def pipeline_token(self) -> str:
         return self.settings.pipeline_token or self.vault.token("pipeline")
+
+    @property
+    def chores(self) -> Chores:
+        """What work in the background is done with, under a name that no other process has."""
+        owner = f"{socket.gethostname()}:{self.ambient.new_id()[-12:]}"
+        return Chores(database=self.database, ambient=self.ambient, owner=owner)
 
     @property
     def guard(self) -> GuardRules:
@@ -251,7 +259,8 @@ class Service:
             )
             tasks.append(simulator.run())
         if self._role is not Role.API:
-            tasks.append(self._housekeeping("housekeeping", self._forget_answers))
+            tasks.append(self._housekeeping("retention", lambda: prune(opened.chores, self._settings.keeping)))
+            tasks.append(self._housekeeping("audit", lambda: audit(opened.chores)))
         if self._role is not Role.WORKER:
             tasks.append(self._housekeeping("files", self._remove_files))
         return tasks
@@ -264,11 +273,6 @@ class Service:
                 await step()
             except Exception:  # noqa: BLE001 - the border of a loop's turn
                 telemetry.log().error("loop_failed", loop=name, exc_info=True)
-
-    async def _forget_answers(self) -> None:
-        """Answers kept for idempotency, once they are old."""
-        before = self._opened.ambient.now_ms() - limits.IDEMPOTENCY_KEPT_MS
-        await self._opened.database.write(idempotency.prune, before=before)
 
     async def _remove_files(self) -> None:
         """Files that removed books and documents have left: where requests are answered, there the files are."""

@@ -94,6 +94,22 @@ def find_event(tx: Tx, organization_id: OrganizationId, event_id: EventId) -> Ev
     return None if row is None else _event(row)
 
 
+_HOLD = (
+    select(events.c.body_account, events.c.body_org)
+    .where(events.c.organization_id == bindparam("organization"), events.c.id == bindparam("event"))
+    .with_for_update(read=True)
+)
+
+
+def hold_event(tx: Tx, organization_id: OrganizationId, event_id: EventId) -> bool:
+    """Keep retention from an event until the transaction ends. Gives whether its body is still there to be sent.
+
+    For whoever makes a delivery of an old event wait, before doing so.
+    """
+    row = tx.execute(_HOLD, {"organization": organization_id, "event": event_id}).first()
+    return row is not None and any(body is not None for body in row)
+
+
 def _event(row: object) -> Event:
     values = row._mapping  # type: ignore[attr-defined] # a row's columns, by name
     return Event(**values)

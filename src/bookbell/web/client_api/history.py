@@ -129,7 +129,8 @@ def _next(ids: list[Any], params: wire.Params) -> str | None:
 
 def _event(event: Event) -> dict[str, Any]:
     # As it is sent, byte for byte: a body of a publisher's own may hold what would not survive being read and written.
-    body = msgspec.Raw(event.body_account or event.body_org or b"null")
+    sent = event.body_account or event.body_org
+    body = None if sent is None else msgspec.Raw(sent)
     return {
         "id": event.id,
         "event": event.type,
@@ -137,6 +138,7 @@ def _event(event: Event) -> dict[str, Any]:
         "created_at": wire.exact_instant(event.created_at),
         "matched_count": event.matched_count,
         "body": body,
+        "pruned": sent is None,
     }
 
 
@@ -159,7 +161,8 @@ def _delivery(delivery: DeliveryView) -> dict[str, Any]:
 
 def _inspected(inspected: Inspected) -> dict[str, Any]:
     attempts = [_attempt(each) for each in inspected.attempts]
-    return {**_delivery(inspected.delivery), "body": json.loads(inspected.body), "attempts": attempts}
+    body = None if inspected.body is None else json.loads(inspected.body)
+    return {**_delivery(inspected.delivery), "body": body, "pruned": body is None, "attempts": attempts}
 
 
 def _attempt(attempt: AttemptView) -> dict[str, Any]:
