@@ -28,14 +28,13 @@ from bookbell.delivery.exchange import Exchange
 from bookbell.delivery.sender import Sender
 from bookbell.delivery.worker import open_destination
 from bookbell.pipeline.simulator import Simulator
-from bookbell.store import idempotency
+from bookbell.store import analytics, idempotency
 from bookbell.store.database import Database, DatabaseError
 from bookbell.store.upgrade import missing, upgrade
 from bookbell.vault import Vault, kept_master_key
-from bookbell.web import files
 from bookbell.web.app import create_app
 from bookbell.web.context import Context
-from bookbell.web.discarding import remove_discarded
+from bookbell.web.discarding import remove_discarded, sweep
 from bookbell.web.routes import ROUTES
 from bookbell.web.throttle import Throttle
 
@@ -183,7 +182,7 @@ class Service:
             await self._stop.wait()
             return
         silent_since = self._opened.ambient.now_ms() - limits.UPLOAD_SILENCE_MS_MAX
-        await asyncio.to_thread(files.sweep_temporary, self._settings.blob_dir, before=silent_since)
+        await sweep(self._opened.database, self._settings.blob_dir, before=silent_since)
         listener = _listen(self._settings)
         host, port = listener.getsockname()[:2]
         config = uvicorn.Config(
@@ -260,9 +259,12 @@ class Service:
                 telemetry.log().error("loop_failed", loop=name, exc_info=True)
 
     async def _forget_answers(self) -> None:
-        """Answers kept for idempotency, once they are old."""
+        """Answers kept for idempotency, and jobs, once they are old."""
         before = self._opened.ambient.now_ms() - limits.IDEMPOTENCY_KEPT_MS
         await self._opened.database.write(idempotency.prune, before=before)
+        before = self._opened.ambient.now_ms() - limits.ANALYTICS_JOB_KEPT_MS
+        count = limits.PRUNE_BATCH_COUNT_MAX
+        await self._opened.database.write(analytics.prune_jobs, before=before, count=count)
 
     async def _remove_files(self) -> None:
         """Files that removed books and documents have left: where requests are answered, there the files are."""

@@ -25,7 +25,8 @@ NEVER_AT = 2**53
 
 DOCUMENT_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED', 'GROOMING', 'VERIFYING')")
 MIXED_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED')")
-ANALYTICS_WAITS = text("status = 'PROCESSING'")
+BOOK_WAITS = text("status = 'VERIFIED' AND analyzed_at IS NULL")
+GROUP_WAITS = text("status IN ('UPLOADING', 'QUEUED')")
 IS_DELETING = text("status = 'DELETING'")
 """What the pipeline and housekeeping still have to do, spelled out so that the indexes over it can be used."""
 
@@ -122,6 +123,7 @@ books = Table(
     Column("is_classified", Boolean, nullable=False),
     Column("tasks_done", String(64), nullable=False),
     Column("is_completed", Boolean, nullable=False),
+    Column("analyzed_at", BigInteger),
     Column("book_class", String(32), nullable=False),
     Column("book_type", String(32), nullable=False),
     Column("is_public", Boolean, nullable=False),
@@ -129,6 +131,7 @@ books = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Index("books_organization_pk", "organization_id", "pk"),
+    Index("books_waiting", "pk", sqlite_where=BOOK_WAITS, postgresql_where=BOOK_WAITS),
     Index(
         "books_name_unique",
         "account_id",
@@ -158,6 +161,7 @@ image_groups = Table(
         sqlite_where=text("status = 'UPLOADING'"),
         postgresql_where=text("status = 'UPLOADING'"),
     ),
+    Index("image_groups_waiting", "pk", sqlite_where=GROUP_WAITS, postgresql_where=GROUP_WAITS),
     sqlite_autoincrement=True,
 )
 
@@ -240,19 +244,6 @@ discarded_blobs = Table(
     Column("blob", Text, primary_key=True),
     Column("organization_id", Id, nullable=False),
     Column("discarded_at", BigInteger, nullable=False, index=True),
-)
-
-analytics_requests = Table(
-    "analytics_requests",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("organization_id", Id, nullable=False),
-    Column("book_pk", BigInteger, ForeignKey("books.pk"), nullable=False, index=True),
-    Column("status", String(16), nullable=False),
-    Column("result", Text),
-    Column("created_at", BigInteger, nullable=False),
-    Column("updated_at", BigInteger, nullable=False),
-    Index("analytics_requests_waiting", "id", sqlite_where=ANALYTICS_WAITS, postgresql_where=ANALYTICS_WAITS),
 )
 
 # Types the operator defines; those of the contract are in core.catalogue. organization_id null: for all of them.

@@ -6,6 +6,7 @@ from bookbell.web import auth, health, reference
 from bookbell.web.client_api import (
     aggregator,
     analytics,
+    book_analytics,
     books,
     documents,
     event_types,
@@ -15,7 +16,7 @@ from bookbell.web.client_api import (
     webhooks,
 )
 from bookbell.web.platform_api import event_types as defined_types
-from bookbell.web.platform_api import events, organizations, reports
+from bookbell.web.platform_api import events, organizations, reports, work
 
 ROUTES: list[HTTPRouteHandler] = [
     *auth.routes,
@@ -26,11 +27,13 @@ ROUTES: list[HTTPRouteHandler] = [
     *uploads.routes,
     *aggregator.routes,
     *analytics.routes,
+    *book_analytics.routes,
     *history.routes,
     *event_types.routes,
     *organizations.routes,
     *defined_types.routes,
     *reports.routes,
+    *work.routes,
     *events.routes,
     *health.routes,
     *reference.routes,
