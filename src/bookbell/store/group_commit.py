@@ -6,6 +6,7 @@ the write that meets it. A write that waits alone has a transaction of its own, 
 """
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -45,16 +46,15 @@ class GroupCommit:
 
     async def run(self, write: Write) -> Any:
         """Run this write; gives what it gives once that is committed."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         with self._lock:
             self._waiting.append(_Item(write, future))
             is_idle, self._is_working = not self._is_working, True
         if is_idle:
-            self.thread.submit(self._work, loop)
+            self.thread.submit(self._work)
         return await future
 
-    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _work(self) -> None:
         while True:
             with self._lock:
                 group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_COUNT_MAX))]
@@ -64,10 +64,9 @@ class GroupCommit:
             if len(group) == 1 or not self._together(group):
                 for item in group:
                     self._alone(item)
-            try:
-                loop.call_soon_threadsafe(_tell, group)
-            except RuntimeError:  # the loop is closed: nobody waits any more
-                pass
+            for loop in {item.future.get_loop() for item in group}:  # one may have begun while another's were written
+                with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits any more
+                    loop.call_soon_threadsafe(_tell, [item for item in group if item.future.get_loop() is loop])
 
     def _together(self, group: list[_Item]) -> bool:
         """Run them in one transaction. Gives whether it was committed; if not, nothing of it was."""
