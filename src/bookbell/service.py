@@ -36,10 +36,9 @@ from bookbell.pipeline.simulator import Simulator
 from bookbell.store.database import Database, DatabaseError
 from bookbell.store.upgrade import missing, upgrade
 from bookbell.vault import Vault, kept_master_key
-from bookbell.web import files
 from bookbell.web.app import create_app
 from bookbell.web.context import Context
-from bookbell.web.discarding import remove_discarded
+from bookbell.web.discarding import remove_discarded, sweep
 from bookbell.web.routes import ROUTES
 from bookbell.web.throttle import Throttle
 
@@ -197,7 +196,7 @@ class Service:
             await self._stop.wait()
             return
         silent_since = self._opened.ambient.now_ms() - limits.UPLOAD_SILENCE_MS_MAX
-        await asyncio.to_thread(files.sweep_temporary, self._settings.blob_dir, before=silent_since)
+        await sweep(self._opened.database, self._settings.blob_dir, before=silent_since)
         listener = _listen(self._settings)
         host, port = listener.getsockname()[:2]
         config = uvicorn.Config(

@@ -58,6 +58,13 @@ def list_events(tx: Tx, account: Account, *, before: str | None, count: int) -> 
     return events.list_events(tx, account.organization_id, account.id, before=position, count=count)
 
 
+def list_org_events(tx: Tx, account: Account, *, before: str | None, count: int) -> list[Event]:
+    """The events of the whole organization at org level, newest first, for a manager. Raises: NotPermittedManager."""
+    require_manager(account)
+    position = None if before is None else EventId(before)
+    return events.list_org_events(tx, account.organization_id, before=position, count=count)
+
+
 def inspect(tx: Tx, account: Account, delivery_id: str) -> Inspected:
     """One delivery that the account may see, whole. Raises: NotFound."""
     delivery = _demand(tx, account, delivery_id)

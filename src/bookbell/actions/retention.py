@@ -13,7 +13,7 @@ from bookbell.core import limits
 from bookbell.core.instants import day_of, id_floor
 from bookbell.core.ledger import Finding, Ledger, gathered
 from bookbell.core.retention import fitting
-from bookbell.store import chores, idempotency, kept, ledger, retention
+from bookbell.store import analytics, chores, idempotency, kept, ledger, retention
 from bookbell.store.database import Tx
 from bookbell.store.retention import OldDelivery, OldEvent, Removed
 
@@ -139,6 +139,12 @@ def forget_answers(tx: Tx, hold: Hold, *, before: int) -> int:
     """Forget answers kept for idempotency before that instant, a bounded number. Gives how many."""
     _renew(tx, hold)
     return idempotency.prune(tx, before=before)
+
+
+def forget_jobs(tx: Tx, hold: Hold, *, before: int, count: int) -> int:
+    """Forget analytics jobs made before that instant, at most count of them. Gives how many."""
+    _renew(tx, hold)
+    return analytics.prune_jobs(tx, before=before, count=count)
 
 
 def _renew(tx: Tx, hold: Hold) -> None:

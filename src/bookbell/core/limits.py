@@ -35,6 +35,7 @@ PAGE_COUNT_DEFAULT = 50  # rows of a list page
 PAGE_COUNT_MAX = 500
 OFFSET_MAX = 1_000_000
 REPORT_BATCH_COUNT_MAX = 500
+ANALYTICS_JOB_KEPT_MS = 24 * 3_600_000  # contract 10.9
 IDEMPOTENCY_KEY_CHARS_MAX = 255
 IDEMPOTENCY_KEPT_MS = 24 * 3_600_000
 
@@ -67,7 +68,7 @@ PAGES_PER_BOOK_MAX = 40_000
 DOCUMENTS_PER_MIXED_MAX = 500
 AGGREGATOR_BYTES_MAX = 32 * 1024 * 1024  # of one request; JSON is read whole
 AUDIT_COPY_TOKEN_CHARS_MAX = 255
-EXTRA_FIELDS_COUNT_MAX = 100
+UNSURE_COUNT_MAX = 500  # files looked up in the database at once, see web/files.py
 BLOBS_REMOVED_COUNT_MAX = 500  # files that one housekeeping step removes
 
 # Engine.

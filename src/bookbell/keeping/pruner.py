@@ -70,6 +70,7 @@ class _Run:
         await self._walk(self._remove(history))
         await self._walk(self._remove_books(history))
         await self._walk(self._forget_answers)
+        await self._walk(self._forget_jobs)
         await self._walk(self._give_back_space)
         await self._show_what_is_kept()
 
@@ -135,6 +136,12 @@ class _Run:
         count = await self._database.write(retention.forget_answers, self._hold(), before=before)
         self.done.add("idempotency_keys", count)
         return count < limits.PRUNE_BATCH_COUNT_MAX
+
+    async def _forget_jobs(self, count: int) -> bool:
+        before = self._now - limits.ANALYTICS_JOB_KEPT_MS
+        done = await self._database.write(retention.forget_jobs, self._hold(), before=before, count=count)
+        self.done.add("analytics_jobs", done)
+        return done < count
 
     async def _give_back_space(self, _count: int) -> bool:
         pages = await self._database.give_back_space(SPACE_PAGES)

@@ -41,6 +41,12 @@ def find_organization(tx: Tx, organization_id: str) -> Organization | None:
     return None if row is None else _organization(row)
 
 
+def lock_organization(tx: Tx, organization_id: str) -> Organization | None:
+    """The organization, held until the transaction ends."""
+    row = tx.execute(select(organizations).where(organizations.c.id == organization_id).with_for_update()).first()
+    return None if row is None else _organization(row)
+
+
 def find_organization_by_name(tx: Tx, name: str) -> Organization | None:
     """The organization with this name."""
     row = tx.execute(select(organizations).where(organizations.c.name == name)).first()

@@ -14,7 +14,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from bookbell.store.group_commit import GroupCommit
@@ -150,6 +151,15 @@ class Database:
         self._read_threads.shutdown()
         self._writer.dispose()
         self._reader.dispose()
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether this says that the database cannot be used at the moment, rather than that a statement is wrong."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, InterfaceError | OperationalError):
+        return False
+    return getattr(error.orig, "sqlite_errorname", None) != "SQLITE_ERROR"  # what is wrong with a statement, there
 
 
 def _is_worth_retrying(error: DBAPIError) -> bool:

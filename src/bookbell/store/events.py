@@ -86,6 +86,15 @@ def list_events(
     return [_event(row) for row in rows]
 
 
+def list_org_events(tx: Tx, organization_id: OrganizationId, *, before: EventId | None, count: int) -> list[Event]:
+    """Events that the organization's webhooks are told of, of all its accounts and of none, newest first."""
+    query = select(events).where(events.c.organization_id == organization_id, events.c.body_org.is_not(None))
+    if before is not None:
+        query = query.where(events.c.id < before)
+    rows = tx.execute(query.order_by(events.c.id.desc()).limit(count))
+    return [_event(row) for row in rows]
+
+
 def find_event(tx: Tx, organization_id: OrganizationId, event_id: EventId) -> Event | None:
     """One event of this organization."""
     row = tx.execute(

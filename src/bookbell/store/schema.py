@@ -30,7 +30,8 @@ NEVER_AT = 2**53
 
 DOCUMENT_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED', 'GROOMING', 'VERIFYING')")
 MIXED_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED')")
-ANALYTICS_WAITS = text("status = 'PROCESSING'")
+BOOK_WAITS = text("status = 'VERIFIED' AND analyzed_at IS NULL")
+GROUP_WAITS = text("status IN ('UPLOADING', 'QUEUED')")
 QUEUES = text("state = 'pending' AND queue_pk IS NOT NULL")
 SUBJECTS = text("state = 'pending' AND subject_pk IS NOT NULL")
 IS_DELETING = text("status = 'DELETING'")
@@ -151,6 +152,7 @@ books = Table(
     Column("is_classified", Boolean, nullable=False),
     Column("tasks_done", String(64), nullable=False),
     Column("is_completed", Boolean, nullable=False),
+    Column("analyzed_at", BigInteger),
     Column("book_class", String(32), nullable=False),
     Column("book_type", String(32), nullable=False),
     Column("is_public", Boolean, nullable=False),
@@ -158,6 +160,7 @@ books = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Index("books_organization_pk", "organization_id", "pk"),
+    Index("books_waiting", "pk", sqlite_where=BOOK_WAITS, postgresql_where=BOOK_WAITS),
     Index(
         "books_name_unique",
         "account_id",
@@ -188,6 +191,7 @@ image_groups = Table(
         sqlite_where=text("status = 'UPLOADING'"),
         postgresql_where=text("status = 'UPLOADING'"),
     ),
+    Index("image_groups_waiting", "pk", sqlite_where=GROUP_WAITS, postgresql_where=GROUP_WAITS),
     sqlite_autoincrement=True,
 )
 
@@ -270,19 +274,6 @@ discarded_blobs = Table(
     Column("blob", Text, primary_key=True),
     Column("organization_id", Id, nullable=False),
     Column("discarded_at", BigInteger, nullable=False, index=True),
-)
-
-analytics_requests = Table(
-    "analytics_requests",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("organization_id", Id, nullable=False),
-    Column("book_pk", BigInteger, ForeignKey("books.pk"), nullable=False, index=True),
-    Column("status", String(16), nullable=False),
-    Column("result", Text),
-    Column("created_at", BigInteger, nullable=False),
-    Column("updated_at", BigInteger, nullable=False),
-    Index("analytics_requests_waiting", "id", sqlite_where=ANALYTICS_WAITS, postgresql_where=ANALYTICS_WAITS),
 )
 
 # Types the operator defines; those of the contract are in core.catalogue. organization_id null: for all of them.

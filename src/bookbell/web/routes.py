@@ -6,6 +6,7 @@ from bookbell.web import auth, health, reference
 from bookbell.web.client_api import (
     aggregator,
     analytics,
+    book_analytics,
     books,
     documents,
     event_types,
@@ -18,7 +19,7 @@ from bookbell.web.client_api import (
 from bookbell.web.client_api import health as webhook_health
 from bookbell.web.platform_api import endpoints as endpoint_health
 from bookbell.web.platform_api import event_types as defined_types
-from bookbell.web.platform_api import events, organizations, reports
+from bookbell.web.platform_api import events, organizations, reports, work
 
 ROUTES: list[HTTPRouteHandler] = [
     *auth.routes,
@@ -30,6 +31,7 @@ ROUTES: list[HTTPRouteHandler] = [
     *uploads.routes,
     *aggregator.routes,
     *analytics.routes,
+    *book_analytics.routes,
     *history.routes,
     *ledger.routes,
     *event_types.routes,
@@ -37,6 +39,7 @@ ROUTES: list[HTTPRouteHandler] = [
     *endpoint_health.routes,
     *defined_types.routes,
     *reports.routes,
+    *work.routes,
     *events.routes,
     *health.routes,
     *reference.routes,

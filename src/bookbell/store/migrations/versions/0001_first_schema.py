@@ -136,6 +136,7 @@ def upgrade() -> None:
         sa.Column("is_classified", sa.Boolean(), nullable=False),
         sa.Column("tasks_done", sa.String(length=64), nullable=False),
         sa.Column("is_completed", sa.Boolean(), nullable=False),
+        sa.Column("analyzed_at", sa.BigInteger(), nullable=True),
         sa.Column("book_class", sa.String(length=32), nullable=False),
         sa.Column("book_type", sa.String(length=32), nullable=False),
         sa.Column("is_public", sa.Boolean(), nullable=False),
@@ -164,6 +165,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("status = 'DELETED'"),
         postgresql_where=sa.text("status = 'DELETED'"),
+    )
+    op.create_index(
+        "books_waiting",
+        "books",
+        ["pk"],
+        unique=False,
+        sqlite_where=sa.text("status = 'VERIFIED' AND analyzed_at IS NULL"),
+        postgresql_where=sa.text("status = 'VERIFIED' AND analyzed_at IS NULL"),
     )
     op.create_table(
         "endpoints",
@@ -213,6 +222,30 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'PROCESSING'"),
     )
     op.create_table(
+        "book_analytics",
+        sa.Column("book_pk", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("view", sa.String(length=32), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("result", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["book_pk"], ["books.pk"], name="book_analytics_book_pk_fk"),
+        sa.PrimaryKeyConstraint("book_pk", "view", name="book_analytics_pk"),
+    )
+    op.create_table(
+        "analytics_jobs",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("book_pk", sa.BigInteger(), nullable=False),
+        sa.Column("view", sa.String(length=32), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("result", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["book_pk"], ["books.pk"], name="analytics_jobs_book_pk_fk"),
+        sa.PrimaryKeyConstraint("id", name="analytics_jobs_pk"),
+    )
+    op.create_index("analytics_jobs_book_pk", "analytics_jobs", ["book_pk"], unique=False)
+    op.create_index("analytics_jobs_created_at", "analytics_jobs", ["created_at"], unique=False)
+    op.create_table(
         "image_groups",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("uuid", sa.String(length=36), nullable=False),
@@ -235,6 +268,14 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("status = 'UPLOADING'"),
         postgresql_where=sa.text("status = 'UPLOADING'"),
+    )
+    op.create_index(
+        "image_groups_waiting",
+        "image_groups",
+        ["pk"],
+        unique=False,
+        sqlite_where=sa.text("status IN ('UPLOADING', 'QUEUED')"),
+        postgresql_where=sa.text("status IN ('UPLOADING', 'QUEUED')"),
     )
     op.create_table(
         "workers",
