@@ -1,12 +1,15 @@
 """The command `bookbell trigger`: send one sample of an event to a receiver."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from bookbell.cli.printing import JSON_OPTION, explained
 from bookbell.core.attempt import Report, Request
+
+if TYPE_CHECKING:
+    from bookbell.core.signing import Signing
 
 TIMEOUT_MS = 5_000  # contract 6
 
@@ -15,6 +18,7 @@ def trigger(
     event: str = typer.Argument("", help="An event of the catalogue, e.g. BOOK_VERIFIED; --list names them."),
     url: str = typer.Option("", help="The receiver; user and password in it become Basic credentials."),
     secret: str | None = typer.Option(None, help="The webhook's secret; unsigned if absent."),
+    scheme: str = typer.Option("ocrolus", help="ocrolus, or standard-webhooks (the secret is whsec_… or whsk_…)."),
     level: str | None = typer.Option(None, help="account or org, where an event is sent at both."),
     names: bool = typer.Option(False, "--list", help="List the events."),
     as_json: bool = JSON_OPTION,
@@ -26,13 +30,13 @@ def trigger(
         if names:
             typer.echo("\n".join(catalogue.names()))
             return
-        request, report = _sent(event, url, secret, level)
+        request, report = _sent(event, url, _signing(scheme, secret), level)
         shown = _shown(request, report)
         typer.echo(json.dumps(shown, ensure_ascii=False) if as_json else _text(shown))
         raise typer.Exit(0 if shown["status"] == 200 else 1)
 
 
-def _sent(event: str, url: str, secret: str | None, level: str | None) -> tuple[Request, Report]:
+def _sent(event: str, url: str, signed: "Signing | None", level: str | None) -> tuple[Request, Report]:
     from bookbell.ambient import RealAmbient
     from bookbell.cli.sandbox.outgoing import Outgoing
     from bookbell.cli.sandbox.receiver import local_rules
@@ -61,12 +65,32 @@ def _sent(event: str, url: str, secret: str | None, level: str | None) -> tuple[
         request = Request(
             key=request_id,
             url=parsed.url,
-            headers=delivery_headers(request_id, now_s, body, secret, credentials, USER_AGENT),
+            headers=delivery_headers(request_id, now_s, body, signed, credentials, USER_AGENT),
             body=body,
             timeout_ms_connect=TIMEOUT_MS,
             timeout_ms_total=TIMEOUT_MS,
         )
         return request, outgoing.send(request)
+
+
+def _signing(scheme: str, secret: str | None) -> "Signing | None":
+    from bookbell import ed25519
+    from bookbell.config import StartError
+    from bookbell.core import keyset, signing
+    from bookbell.core.signing import Scheme
+
+    if scheme not in list(Scheme):
+        raise StartError(f"--scheme is one of {', '.join(Scheme)}, not {scheme}.")
+    if secret is None:
+        return None
+    seed = signing.private_key_bytes(secret)
+    public_key = ed25519.new_pair(seed)[1] if seed is not None else None
+    given = keyset.Secret(id="", value=secret, created_at=0, public_key=public_key)
+    if not given.fits(Scheme(scheme)):
+        raise StartError(
+            f"--secret cannot sign by {scheme}: standard-webhooks takes whsec_… or whsk_…, ocrolus no whsk_…"
+        )
+    return keyset.ready(keyset.Keyset(Scheme(scheme), (given,)), ed25519.signing_function)
 
 
 def _shown(request: Request, report: Report) -> dict[str, Any]:

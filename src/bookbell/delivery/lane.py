@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from bookbell.core.attempt import Refused, Unreachable
 from bookbell.core.model import DeliveryId, LaneId
 from bookbell.core.policy import Policy
+from bookbell.core.signing import Signing
 from bookbell.store.deliveries import Due
 from bookbell.store.lanes import LaneConfig
 from bookbell.store.schema import NEVER_AT
@@ -23,7 +24,7 @@ class Destination:
 
     url: str
     authorization: str | None
-    secret: str | None
+    signing: Signing | None
     policy: Policy
     version: int
     problem: Refused | Unreachable | None = None

@@ -68,6 +68,14 @@ def lock_organization(tx: Tx, organization_id: OrganizationId) -> None:
     tx.execute(select(organizations.c.id).where(organizations.c.id == organization_id).with_for_update(key_share=True))
 
 
+def lock_owner(tx: Tx, endpoint: Endpoint) -> None:
+    """Let nobody else change this webhook until the transaction ends."""
+    if endpoint.account_id is None:
+        lock_organization(tx, endpoint.organization_id)
+    else:
+        tx.execute(select(accounts.c.id).where(accounts.c.id == endpoint.account_id).with_for_update())
+
+
 def find_account_endpoint(tx: Tx, organization_id: OrganizationId, account_id: AccountId) -> Endpoint | None:
     """The account's webhook, also a deregistered one, with its event types in their order."""
     row = tx.execute(_of_organization(organization_id).where(endpoints.c.account_id == account_id)).first()
@@ -78,6 +86,15 @@ def find_org_endpoint(tx: Tx, organization_id: OrganizationId, endpoint_id: str)
     """An org-level webhook of this organization, also a deleted one."""
     is_org_level = endpoints.c.level == Level.ORG.value
     row = tx.execute(_of_organization(organization_id).where(is_org_level, endpoints.c.id == endpoint_id)).first()
+    return None if row is None else _endpoint(row, _event_types(tx, row.id))
+
+
+def find_endpoint(tx: Tx, organization_id: OrganizationId, endpoint_id: str) -> Endpoint | None:
+    """A registered webhook of this organization, of either level."""
+    query = _of_organization(organization_id).where(
+        endpoints.c.id == endpoint_id, endpoints.c.deregistered_at.is_(None)
+    )
+    row = tx.execute(query).first()
     return None if row is None else _endpoint(row, _event_types(tx, row.id))
 
 

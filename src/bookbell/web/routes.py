@@ -11,6 +11,7 @@ from bookbell.web.client_api import (
     event_types,
     history,
     org_webhooks,
+    signing,
     uploads,
     webhooks,
 )
@@ -21,6 +22,7 @@ ROUTES: list[HTTPRouteHandler] = [
     *auth.routes,
     *webhooks.routes,
     *org_webhooks.routes,
+    *signing.routes,
     *books.routes,
     *documents.routes,
     *uploads.routes,
