@@ -18,6 +18,8 @@ LOG_EVENTS = {
     "attempt_failed": "An attempt did not succeed; says what happened and when the next is due.",
     "delivery_exhausted": "The last attempt of a delivery failed, or it was refused for good.",
     "endpoint_disabled": "A receiver answered 410 Gone; nothing is sent to it until it is configured again.",
+    "circuit_changed": "The circuit of an endpoint's lane opened, began to recover or closed.",
+    "endpoint_notice": "An endpoint has been failing for long, or was disabled; the same is kept as a notice.",
     "lanes_lost": "Leases of this worker passed to another; their attempts are kept as history.",
     "lanes_overslept": "Lanes slept although work was due. Should never happen; they were woken.",
     "loop_failed": "A turn of a loop failed, mostly because the database was away; it is tried again.",
@@ -37,6 +39,12 @@ LATENCY = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300),
     registry=REGISTRY,
 )
+CIRCUIT_CHANGES = Counter(
+    "bookbell_circuit_changes",
+    "Circuits of lanes that changed, by the state they came to.",
+    ["state"],
+    registry=REGISTRY,
+)
 LANES_OWNED = Gauge("bookbell_lanes_owned", "Lanes this worker owns now.", registry=REGISTRY)
 IN_FLIGHT = Gauge("bookbell_requests_in_flight", "Requests to receivers in flight now.", registry=REGISTRY)
 LANES_OVERSLEPT = Counter(
@@ -47,6 +55,7 @@ ATTEMPTS_STALE = Counter("bookbell_attempts_stale", "Attempts finished after the
 METRICS = {
     "bookbell_attempts_total",
     "bookbell_attempts_stale_total",
+    "bookbell_circuit_changes_total",
     "bookbell_deliveries_settled_total",
     "bookbell_first_attempt_latency_seconds",
     "bookbell_lanes_overslept_total",

@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from bookbell.cli import accounts, deliveries, keys, listen, operate, publishing, signing, trigger, verify, webhooks
+from bookbell.cli import (
+    accounts,
+    deliveries,
+    keys,
+    listen,
+    operate,
+    policy,
+    publishing,
+    signing,
+    trigger,
+    verify,
+    webhooks,
+)
 from bookbell.cli.sandbox import commands as sandbox
 
 app = typer.Typer(
@@ -15,7 +27,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _module in (operate, keys, sandbox, accounts, webhooks, signing, deliveries, publishing, listen, trigger, verify):
+MODULES = (
+    operate,
+    keys,
+    sandbox,
+    accounts,
+    webhooks,
+    policy,
+    signing,
+    deliveries,
+    publishing,
+    listen,
+    trigger,
+    verify,
+)
+for _module in MODULES:
     _module.add_to(app)
 
 

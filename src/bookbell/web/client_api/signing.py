@@ -30,7 +30,7 @@ from bookbell.web.auth import account_of
 from bookbell.web.client_api.probe import send_probe
 from bookbell.web.client_api.webhooks import BASE
 from bookbell.web.context import Context, context_of
-from bookbell.web.operation import JSON_BODY, Field, Operation, Tag, described, enveloped, may
+from bookbell.web.operation import Field, Operation, Tag, described, enveloped, may
 from bookbell.web.shape import Schema, choice, exact_instant, flag, listed, nullable, record, text, uuid, whole
 
 PATHS = [f"{BASE}/webhook/signing", BASE + "/webhook/{webhook_uuid:str}/signing"]
@@ -81,7 +81,6 @@ async def read(request: wire.Wire) -> Response[bytes]:
     opt=described(
         Operation(
             tag=Tag.SIGNATURES,
-            media=JSON_BODY,
             fields=CHANGE,
             answer=enveloped(SIGNING),
             errors=(*ERRORS, SecretNotFound, ProofFailed),
@@ -95,7 +94,7 @@ async def change(request: wire.Wire) -> Response[bytes]:
     unless its answer proves that it holds it.
     """
     context, which = context_of(request), await _which(request)
-    params = wire.Params(await wire.read_object(request))
+    params = await wire.read_params(request)
     wanted = _use(params)
     if params.flag("is_proof_required"):
         wanted = await _proven(context, which, wanted)
@@ -105,7 +104,7 @@ async def change(request: wire.Wire) -> Response[bytes]:
 
 @post(
     SECRETS,
-    opt=described(Operation(tag=Tag.SIGNATURES, media=JSON_BODY, fields=NEW, answer=enveloped(ADDED), errors=ERRORS)),
+    opt=described(Operation(tag=Tag.SIGNATURES, fields=NEW, answer=enveloped(ADDED), errors=ERRORS)),
 )
 async def add(request: wire.Wire) -> Response[bytes]:
     """Give a webhook one more secret; this answer alone shows a secret that was made. The first one signs at once.
@@ -113,7 +112,7 @@ async def add(request: wire.Wire) -> Response[bytes]:
     By `standard-webhooks` deliveries carry the signatures of all its secrets, so a new one signs at once too.
     """
     context, which = context_of(request), await _which(request)
-    new = _new(context, wire.Params(await wire.read_object(request)))
+    new = _new(context, await wire.read_params(request))
     changed = await context.perform(acting.add, which, new, context.vault, context.stamp())
     shown = new.value if new.algorithm != "ed25519" else None  # of a pair, nobody ever needs the private key
     return wire.ok({**_secret(changed, rules.find(changed, new.id)), "secret": shown})
@@ -124,7 +123,6 @@ async def add(request: wire.Wire) -> Response[bytes]:
     opt=described(
         Operation(
             tag=Tag.SIGNATURES,
-            media=JSON_BODY,
             fields=(may("after_s", OVERLAP, "In how many seconds; 86400 if not given."),),
             answer=enveloped(SIGNING),
             errors=(*ERRORS, SecretNotFound),
@@ -133,7 +131,7 @@ async def add(request: wire.Wire) -> Response[bytes]:
 )
 async def expire(request: wire.Wire) -> Response[bytes]:
     """Say when a secret that is not the primary is to be forgotten."""
-    after_ms = _duration_ms(wire.Params(await wire.read_object(request)), "after_s")
+    after_ms = _duration_ms(await wire.read_params(request), "after_s")
     return await _expire(request, after_ms)
 
 
