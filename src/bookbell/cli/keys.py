@@ -1,13 +1,15 @@
 """Commands for the master keys: make one, put another in its place, seal everything under it, drop the old one."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from bookbell.cli.printing import JSON_OPTION, explained, show, show_table
 
 if TYPE_CHECKING:
+    from bookbell.actions.resealing import Step
     from bookbell.service import Opened
+    from bookbell.store.sealed import Place
 
 key = typer.Typer(help="Make a master key for BOOKBELL_MASTER_KEY; or rotate the one in use.")
 
@@ -65,25 +67,32 @@ def reseal(
 ) -> None:
     """Seal every value under the primary key, batch by batch, while the service runs; may be cut off and run again."""
     with explained():
-        from bookbell.actions import resealing
         from bookbell.cli.running import opened
         from bookbell.config import StartError
         from bookbell.store.sealed import PLACES
 
-        total, unreadable = 0, list[str]()
+        steps = []
         with opened() as parts:
             for place in PLACES:
-                after: Any = None
-                is_done = False
-                while not is_done:
-                    step = parts.database.write_now(resealing.reseal, place, parts.vault, after=after, count=batch)
-                    after, is_done, total = step.after, step.after is None, total + step.resealed
-                    unreadable += step.unreadable
-                    if step.resealed:
-                        typer.echo(f"{total} resealed")
+                steps += _reseal_column(parts, place, batch)
+        unreadable = [each for step in steps for each in step.unreadable]
         if unreadable:
             raise StartError(f"These values open with none of the keys: {', '.join(unreadable[:10])}.")
+        total = sum(step.resealed for step in steps)
         typer.echo(f"Every value is sealed under the primary key ({total} were not).")
+
+
+def _reseal_column(parts: "Opened", place: "Place", batch: int) -> "list[Step]":
+    """All of one column; says after each batch what it did, so that somebody who watches sees it move."""
+    from bookbell.actions import resealing
+
+    steps: list[Step] = []
+    while not steps or steps[-1].after is not None:
+        after = steps[-1].after if steps else None
+        steps.append(parts.database.write_now(resealing.reseal, place, parts.vault, after=after, count=batch))
+        if steps[-1].resealed:
+            typer.echo(f"{place.column}: {steps[-1].resealed} resealed")
+    return steps
 
 
 @key.command("drop")

@@ -69,7 +69,6 @@ def use_signing(
     primary: str | None = typer.Option(None, help="Id of the secret that is to be the primary."),
     old_expires_in: int = typer.Option(DAY_S, help="Seconds that a replaced primary stays.", min=0, max=30 * DAY_S),
     proof: bool = typer.Option(False, "--proof", help="Only if the receiver proves that it holds the new secret."),
-    as_json: bool = JSON_OPTION,
 ) -> None:
     """Sign by another scheme, or make another secret the primary."""
     with explained(), _found(organization, webhook_id) as (parts, which):
@@ -85,7 +84,7 @@ def use_signing(
         if proof:
             wanted = _proven(parts, which, wanted)
         changed = parts.database.write_now(acting.use, which, wanted, parts.vault, parts.stamp())
-        _print(changed.value, as_json=as_json)
+        _print(changed.value, as_json=False)
 
 
 @signing.command("expire")

@@ -17,8 +17,9 @@ TIMEOUT_MS = 5_000  # contract 6
 def trigger(
     event: str = typer.Argument("", help="An event of the catalogue, e.g. BOOK_VERIFIED; --list names them."),
     url: str = typer.Option("", help="The receiver; user and password in it become Basic credentials."),
-    secret: str | None = typer.Option(None, help="The webhook's secret; unsigned if absent."),
-    scheme: str = typer.Option("ocrolus", help="ocrolus, or standard-webhooks (the secret is whsec_… or whsk_…)."),
+    secret: str | None = typer.Option(
+        None, help="The webhook's secret, signs by standard-webhooks if it is whsec_… or whsk_…; unsigned if absent."
+    ),
     level: str | None = typer.Option(None, help="account or org, where an event is sent at both."),
     names: bool = typer.Option(False, "--list", help="List the events."),
     as_json: bool = JSON_OPTION,
@@ -30,7 +31,7 @@ def trigger(
         if names:
             typer.echo("\n".join(catalogue.names()))
             return
-        request, report = _sent(event, url, _signing(scheme, secret), level)
+        request, report = _sent(event, url, _signing(secret), level)
         shown = _shown(request, report)
         typer.echo(json.dumps(shown, ensure_ascii=False) if as_json else _text(shown))
         raise typer.Exit(0 if shown["status"] == 200 else 1)
@@ -73,24 +74,21 @@ def _sent(event: str, url: str, signed: "Signing | None", level: str | None) -> 
         return request, outgoing.send(request)
 
 
-def _signing(scheme: str, secret: str | None) -> "Signing | None":
+def _signing(secret: str | None) -> "Signing | None":
+    """By which scheme a secret signs is told by its form. Raises: StartError for one that has the form only."""
     from bookbell import ed25519
     from bookbell.config import StartError
-    from bookbell.core import keyset, signing
-    from bookbell.core.signing import Scheme
+    from bookbell.core import signing
+    from bookbell.core.signing import Scheme, Signing
 
-    if scheme not in list(Scheme):
-        raise StartError(f"--scheme is one of {', '.join(Scheme)}, not {scheme}.")
-    if secret is None:
-        return None
-    seed = signing.private_key_bytes(secret)
-    public_key = ed25519.new_pair(seed)[1] if seed is not None else None
-    given = keyset.Secret(id="", value=secret, created_at=0, public_key=public_key)
-    if not given.fits(Scheme(scheme)):
-        raise StartError(
-            f"--secret cannot sign by {scheme}: standard-webhooks takes whsec_… or whsk_…, ocrolus no whsk_…"
-        )
-    return keyset.ready(keyset.Keyset(Scheme(scheme), (given,)), ed25519.signing_function)
+    if secret is None or not secret.startswith((signing.HMAC_PREFIX, signing.PRIVATE_PREFIX)):
+        return signing.signing_with(secret)
+    key = signing.hmac_key(secret)
+    if key is not None:
+        return Signing(Scheme.STANDARD, (signing.hmac_signer(key),))
+    if signing.private_key_bytes(secret) is None:
+        raise StartError("--secret: the base64 of 24 to 64 bytes is expected after whsec_, of 32 bytes after whsk_.")
+    return Signing(Scheme.STANDARD, (signing.ed25519_signer(ed25519.signing_function(secret)),))
 
 
 def _shown(request: Request, report: Report) -> dict[str, Any]:
