@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,20 @@ class Flow:
 
     def run(self) -> None:
         for number in range(1000):
-            for uuid in fill_book(self._client, f"flow-{number}", EVENTS):
+            for uuid in self._documents(f"flow-{number}"):
                 if self._stopping.is_set():
                     return
                 report_until_acknowledged(self._service, uuid)
                 self.uuids.append(uuid)
+
+    def _documents(self, name: str) -> list[str]:
+        """Documents of another book; where the service is being restarted, as soon as it is there again."""
+        for number in range(1000):
+            try:
+                return fill_book(signed_in_again(self._client), f"{name}-{number}", EVENTS)
+            except ApiError:
+                self._stopping.wait(0.05)
+        raise AssertionError("the service does not come back")
 
     def wait_for_more(self, count: int = 10) -> None:
         """Wait until that many more have happened."""
@@ -65,6 +75,12 @@ class Flow:
 
     def stop(self) -> None:
         self._stopping.set()
+
+
+def signed_in_again(client: Client) -> Client:
+    """The same account with a new token."""
+    api = ApiClient(client.api.base_url).signed_in(client.client_id, client.client_secret)
+    return replace(client, api=api)
 
 
 @contextmanager
@@ -194,8 +210,7 @@ def test_the_master_key_is_replaced_while_events_flow_though_the_resealing_is_ki
             assert client.api.get(SIGNING)["is_signed"], "a token signed with the old key is still believed"
             restarted(master_keys_old="")
             flow.wait_for_more()
-        fresh = ApiClient(api.url).signed_in(client.client_id, client.client_secret)
-        after = Client(fresh, client.client_id, client.client_secret, client.organization_id)
+        after = signed_in_again(client)
         until("every event", lambda: set(flow.uuids) <= {body["uploaded_doc_uuid"] for body in receiver.bodies()})
         until("nothing left waiting", lambda: not after.deliveries(state="pending"))
         assert receiver.refused == []
