@@ -52,7 +52,7 @@ def test_a_sample_arrives_signed_and_is_verified() -> None:
 
 def test_the_form_of_a_secret_tells_the_scheme() -> None:
     secret, private = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsk_VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk="
-    public = "whpk_S/UXK1MTwCi7hmbMXMqVBZFCnFgSCrHjSQtuAQ6rz6c="
+    public = "whpk_ZlN4eg7dSSqi0moX9hQUk3orrOouK3QVQSlJa248c/g="
     with listening("--secret", secret, "--secret", public, "--json") as (url, process):
         for each, mark in ((secret, "v1,"), (private, "v1a,")):
             sent = invoked("trigger", "BOOK_VERIFIED", "--url", url, "--secret", each, "--json")

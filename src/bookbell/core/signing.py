@@ -7,7 +7,6 @@ Source: contract 2 and 5.1; Standard Webhooks 1.0.0 (github.com/standard-webhook
 
 import base64
 import binascii
-import hashlib
 import hmac
 import json
 from collections.abc import Callable
@@ -21,6 +20,7 @@ STANDARD_ID_HEADER = "webhook-id"
 STANDARD_TIMESTAMP_HEADER = "webhook-timestamp"
 STANDARD_SIGNATURE_HEADER = "webhook-signature"
 
+_SHA256 = "sha256"  # by its name the whole digest is made in one call of the library
 HMAC_PREFIX, PRIVATE_PREFIX, PUBLIC_PREFIX = "whsec_", "whsk_", "whpk_"
 HMAC_MARK, ED25519_MARK = "v1,", "v1a,"
 HMAC_KEY_BYTES = range(24, 65)
@@ -66,7 +66,7 @@ def signature(secret: str, timestamp_s: int | str, request_id: str, body: bytes)
     '85a49c2552596db9579e36041103178d6becabbb9fbc27aba0d633308f8eec5f'
     """
     message = f"{timestamp_s}.{request_id}.".encode() + body
-    return hmac.digest(secret.encode(), message, hashlib.sha256).hex()
+    return hmac.digest(secret.encode(), message, _SHA256).hex()
 
 
 def standard_message(request_id: str, timestamp_s: int | str, body: bytes) -> bytes:
@@ -99,13 +99,13 @@ def hmac_text(key: bytes, message: bytes) -> str:
     >>> hmac_text(key, standard_message("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}'))
     'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE='
     """
-    return HMAC_MARK + base64.b64encode(hmac.digest(key, message, hashlib.sha256)).decode()
+    return HMAC_MARK + base64.b64encode(hmac.digest(key, message, _SHA256)).decode()
 
 
 def ocrolus_signer(secret: str) -> Signer:
     """Signs as the contract has it."""
     key = secret.encode()
-    return Signer(lambda message: hmac.digest(key, message, hashlib.sha256).hex())
+    return Signer(lambda message: hmac.digest(key, message, _SHA256).hex())
 
 
 def hmac_signer(key: bytes, expires_at: int | None = None) -> Signer:
@@ -130,20 +130,24 @@ def delivery_headers(
 
     Of Standard Webhooks, each secret that has not expired by then adds its signature to the one header.
     """
+    at = str(timestamp_s)
     headers = [("Content-Type", "application/json"), ("User-Agent", user_agent)]
     if signing is None or signing.scheme is Scheme.OCROLUS:
-        name, message = SIGNATURE_HEADER, f"{timestamp_s}.{request_id}.".encode() + body
-        headers += [(REQUEST_ID_HEADER, request_id), (TIMESTAMP_HEADER, str(timestamp_s))]
+        headers += [(REQUEST_ID_HEADER, request_id), (TIMESTAMP_HEADER, at)]
+        if signing is not None:
+            headers.append((SIGNATURE_HEADER, signing.signers[0].sign(f"{at}.{request_id}.".encode() + body)))
     else:
-        name, message = STANDARD_SIGNATURE_HEADER, standard_message(request_id, timestamp_s, body)
-        headers += [(STANDARD_ID_HEADER, request_id), (STANDARD_TIMESTAMP_HEADER, str(timestamp_s))]
-    if signing is not None:
-        until = timestamp_s * 1000
-        signers = [each for each in signing.signers if each.expires_at is None or each.expires_at > until]
-        headers.append((name, " ".join([each.sign(message) for each in signers])))
+        headers += [(STANDARD_ID_HEADER, request_id), (STANDARD_TIMESTAMP_HEADER, at)]
+        headers.append((STANDARD_SIGNATURE_HEADER, _standard_signatures(signing, request_id, timestamp_s, body)))
     if authorization is not None:
         headers.append(("Authorization", authorization))
     return tuple(headers)
+
+
+def _standard_signatures(signing: Signing, request_id: str, timestamp_s: int, body: bytes) -> str:
+    message, until = standard_message(request_id, timestamp_s, body), timestamp_s * 1000
+    signers = [each for each in signing.signers if each.expires_at is None or each.expires_at > until]
+    return " ".join([each.sign(message) for each in signers])
 
 
 def challenge_body(nonce: str) -> bytes:
@@ -156,7 +160,7 @@ def challenge_response(secret: str, nonce: str) -> str:
 
     What stands before the nonce keeps it from being the message of any delivery.
     """
-    return hmac.digest(secret.encode(), f"{CHALLENGE_EVENT}.{nonce}".encode(), hashlib.sha256).hex()
+    return hmac.digest(secret.encode(), f"{CHALLENGE_EVENT}.{nonce}".encode(), _SHA256).hex()
 
 
 def is_proof(secret: str, nonce: str, answer: bytes) -> bool:

@@ -43,7 +43,7 @@ SECRET: dict[str, Schema] = {
     "algorithm": choice(ALGORITHMS),
     "is_primary": flag(),
     "is_signing": flag(),
-    "public_key": nullable(text("whpk_S/UXK1MTwCi7hmbMXMqVBZFCnFgSCrHjSQtuAQ6rz6c=")),
+    "public_key": nullable(text("whpk_ZlN4eg7dSSqi0moX9hQUk3orrOouK3QVQSlJa248c/g=")),
     "created_at": exact_instant(),
     "expires_at": nullable(exact_instant()),
     "proven_at": nullable(exact_instant()),
