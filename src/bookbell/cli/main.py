@@ -6,6 +6,7 @@ import typer
 
 from bookbell.cli import (
     accounts,
+    bench,
     deliveries,
     keys,
     listen,
@@ -40,6 +41,7 @@ MODULES = (
     listen,
     trigger,
     verify,
+    bench,
 )
 for _module in MODULES:
     _module.add_to(app)
