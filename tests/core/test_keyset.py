@@ -129,6 +129,10 @@ def test_what_the_receiver_holds_of_a_pair_is_the_public_key() -> None:
     assert (text_secret("a").algorithm, text_secret("a").shared) == ("hmac-sha256", "secret-number-a")
 
 
+def test_a_secret_does_not_tell_its_value_where_it_is_printed() -> None:
+    assert "secret-number-a" not in repr(Keyset(Scheme.OCROLUS, (text_secret("a"),)))
+
+
 @pytest.mark.parametrize(
     ("value", "word"),
     [

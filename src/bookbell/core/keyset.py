@@ -9,7 +9,7 @@ Knows no clock, no randomness and no curve. Source: docs/signatures.md.
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from bookbell.core import limits, signing
 from bookbell.core.attempt import Answered, Report, describe
@@ -25,7 +25,7 @@ class Secret:
     """
 
     id: str
-    value: str
+    value: str = field(repr=False)
     created_at: int
     expires_at: int | None = None
     proven_at: int | None = None
