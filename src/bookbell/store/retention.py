@@ -17,7 +17,6 @@ from bookbell.store.database import Tx
 from bookbell.store.lanes import PENDING
 from bookbell.store.schema import (
     IS_DELETED,
-    analytics_requests,
     attempts,
     books,
     deliveries,
@@ -27,6 +26,7 @@ from bookbell.store.schema import (
     images,
     mixed_documents,
 )
+from bookbell.store.schema_analytics import analytics_jobs, analytics_requests, book_analytics
 
 PARAMETERS_MAX = 5_000  # of one statement
 
@@ -166,7 +166,15 @@ def remove_books(tx: Tx, *, before: int, count: int = limits.PRUNE_BATCH_BOOKS_M
     old = select(books.c.pk).where(IS_DELETED, books.c.updated_at < before).order_by(books.c.updated_at).limit(count)
     pks = [row.pk for row in tx.execute(old)]
     if pks:
-        for table in (analytics_requests, documents, mixed_documents, images, image_groups):
+        for table in (
+            analytics_requests,
+            analytics_jobs,
+            book_analytics,
+            documents,
+            mixed_documents,
+            images,
+            image_groups,
+        ):
             tx.execute(delete(table).where(table.c.book_pk.in_(pks)))
         tx.execute(delete(books).where(books.c.pk.in_(pks)))
     return len(pks)

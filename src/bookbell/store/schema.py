@@ -21,9 +21,18 @@ from sqlalchemy import (
 )
 
 from bookbell.store.columns import Id, Pk, metadata
+from bookbell.store.schema_analytics import analytics_jobs, analytics_requests, book_analytics
 from bookbell.store.schema_keeping import chores, kept_bytes, ledger_totals
 
-__all__ = ["chores", "kept_bytes", "ledger_totals", "metadata"]  # made elsewhere, but of this schema
+__all__ = [  # made elsewhere, but of this schema
+    "analytics_jobs",
+    "analytics_requests",
+    "book_analytics",
+    "chores",
+    "kept_bytes",
+    "ledger_totals",
+    "metadata",
+]
 
 NEVER_AT = 2**53
 """A `due_at` that does not come: nothing is waiting."""
