@@ -9,6 +9,7 @@ from bookbell.cli import (
     bench,
     deliveries,
     keys,
+    ledger,
     listen,
     operate,
     policy,
@@ -31,6 +32,7 @@ app = typer.Typer(
 MODULES = (
     operate,
     keys,
+    ledger,
     sandbox,
     accounts,
     webhooks,
