@@ -13,6 +13,7 @@ from bookbell.web.client_api import (
     history,
     ledger,
     org_webhooks,
+    signing,
     uploads,
     webhooks,
 )
@@ -26,6 +27,7 @@ ROUTES: list[HTTPRouteHandler] = [
     *webhooks.routes,
     *webhook_health.routes,
     *org_webhooks.routes,
+    *signing.routes,
     *books.routes,
     *documents.routes,
     *uploads.routes,
