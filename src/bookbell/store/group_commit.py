@@ -6,7 +6,6 @@ the write that meets it. A write that waits alone has a transaction of its own, 
 """
 
 import asyncio
-import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -64,9 +63,8 @@ class GroupCommit:
             if len(group) == 1 or not self._together(group):
                 for item in group:
                     self._alone(item)
-            for loop in {item.future.get_loop() for item in group}:  # one may have begun while another's were written
-                with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits any more
-                    loop.call_soon_threadsafe(_tell, [item for item in group if item.future.get_loop() is loop])
+            for loop in {item.future.get_loop() for item in group}:  # one, but for tests that open one after another
+                _tell_on(loop, [item for item in group if item.future.get_loop() is loop])
 
     def _together(self, group: list[_Item]) -> bool:
         """Run them in one transaction. Gives whether it was committed; if not, nothing of it was."""
@@ -96,6 +94,13 @@ def _try(tx: Connection, item: _Item) -> None:
         item.error = error
         tx.exec_driver_sql("ROLLBACK TO one")
     tx.exec_driver_sql("RELEASE one")
+
+
+def _tell_on(loop: asyncio.AbstractEventLoop, group: list[_Item]) -> None:
+    try:
+        loop.call_soon_threadsafe(_tell, group)
+    except RuntimeError:  # the loop is closed: nobody waits any more
+        pass
 
 
 def _tell(group: list[_Item]) -> None:

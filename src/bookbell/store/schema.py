@@ -13,13 +13,26 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
+
+from bookbell.store.columns import Id, Pk, metadata
+from bookbell.store.schema_analytics import analytics_jobs, analytics_requests, book_analytics
+from bookbell.store.schema_keeping import chores, kept_bytes, ledger_totals
+
+__all__ = [  # made elsewhere, but of this schema
+    "analytics_jobs",
+    "analytics_requests",
+    "book_analytics",
+    "chores",
+    "kept_bytes",
+    "ledger_totals",
+    "metadata",
+]
 
 NEVER_AT = 2**53
 """A `due_at` that does not come: nothing is waiting."""
@@ -31,19 +44,8 @@ GROUP_WAITS = text("status IN ('UPLOADING', 'QUEUED')")
 QUEUES = text("state = 'pending' AND queue_pk IS NOT NULL")
 SUBJECTS = text("state = 'pending' AND subject_pk IS NOT NULL")
 IS_DELETING = text("status = 'DELETING'")
+IS_DELETED = text("status = 'DELETED'")
 """What the pipeline, lanes and housekeeping still have to do, spelled out so that the indexes over it can be used."""
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pk",
-        "fk": "%(table_name)s_%(column_0_name)s_fk",
-        "uq": "%(table_name)s_%(column_0_N_name)s_unique",
-        "ix": "%(table_name)s_%(column_0_N_name)s",
-    }
-)
-
-Id = String(36)
-Pk = BigInteger().with_variant(Integer, "sqlite")
 
 organizations = Table(
     "organizations",
@@ -176,6 +178,7 @@ books = Table(
         sqlite_where=text("status <> 'DELETED'"),
         postgresql_where=text("status <> 'DELETED'"),
     ),
+    Index("books_deleted", "updated_at", sqlite_where=IS_DELETED, postgresql_where=IS_DELETED),
     sqlite_autoincrement=True,
 )
 

@@ -6,7 +6,7 @@ is JSON text as it was reported; SQL does not look into it.
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, String, Table, Text, text
 
-from bookbell.store.schema import Id, metadata
+from bookbell.store.columns import Id, metadata
 
 ANALYTICS_WAITS = text("status = 'PROCESSING'")
 

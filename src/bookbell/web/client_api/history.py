@@ -139,7 +139,7 @@ def _next(ids: list[Any], params: wire.Params) -> str | None:
 def _event(event: Event, level: Level) -> dict[str, Any]:
     # As it is sent, byte for byte: a body of a publisher's own may hold what would not survive being read and written.
     told = event.body_org if level is Level.ORG else event.body_account or event.body_org
-    body = msgspec.Raw(told or b"null")
+    body = None if told is None else msgspec.Raw(told)
     return {
         "id": event.id,
         "event": event.type,
@@ -147,6 +147,7 @@ def _event(event: Event, level: Level) -> dict[str, Any]:
         "created_at": wire.exact_instant(event.created_at),
         "matched_count": event.matched_count,
         "body": body,
+        "pruned": told is None,
     }
 
 
@@ -169,7 +170,8 @@ def _delivery(delivery: DeliveryView) -> dict[str, Any]:
 
 def _inspected(inspected: Inspected) -> dict[str, Any]:
     attempts = [_attempt(each) for each in inspected.attempts]
-    return {**_delivery(inspected.delivery), "body": json.loads(inspected.body), "attempts": attempts}
+    body = None if inspected.body is None else json.loads(inspected.body)
+    return {**_delivery(inspected.delivery), "body": body, "pruned": body is None, "attempts": attempts}
 
 
 def _attempt(attempt: AttemptView) -> dict[str, Any]:

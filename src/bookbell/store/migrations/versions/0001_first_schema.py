@@ -50,6 +50,31 @@ def upgrade() -> None:
     op.create_index("events_book", "events", ["book_pk", "id"], unique=False)
     op.create_index("events_organization", "events", ["organization_id", "created_at"], unique=False)
     op.create_table(
+        "ledger_totals",
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("endpoint_id", sa.String(length=36), nullable=False),
+        sa.Column("day_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("matched", sa.BigInteger(), nullable=False),
+        sa.Column("delivered", sa.BigInteger(), nullable=False),
+        sa.Column("exhausted", sa.BigInteger(), nullable=False),
+        sa.Column("cancelled", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "endpoint_id", "day_at", name="ledger_totals_pk"),
+    )
+    op.create_table(
+        "kept_bytes",
+        sa.Column("hour_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("byte_count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("hour_at", name="kept_bytes_pk"),
+    )
+    op.create_table(
+        "chores",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("lease_until", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.String(length=36), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="chores_pk"),
+    )
+    op.create_table(
         "idempotency_keys",
         sa.Column("scope", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -133,6 +158,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("status <> 'DELETED'"),
     )
     op.create_index("books_organization_pk", "books", ["organization_id", "pk"], unique=False)
+    op.create_index(
+        "books_deleted",
+        "books",
+        ["updated_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'DELETED'"),
+        postgresql_where=sa.text("status = 'DELETED'"),
+    )
     op.create_index(
         "books_waiting",
         "books",
