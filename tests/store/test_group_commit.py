@@ -121,3 +121,11 @@ def test_every_write_of_many_tasks_is_made_once(database: Database) -> None:
     assert asyncio.run(story()) == [f"n{number:04d}" for number in range(500)]
     found = database.read_now(accounts.list_organizations, after="", count=1000)
     assert len(found) == 500
+
+
+def test_loops_one_after_another_each_hear_of_their_own_writes(database: Database) -> None:
+    async def write(number: int) -> str:
+        async with asyncio.timeout(30):
+            return await database.write(add, f"organization {number}")
+
+    assert [asyncio.run(write(number)) for number in range(300)] == [f"organization {number}" for number in range(300)]
