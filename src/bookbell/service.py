@@ -39,7 +39,7 @@ from bookbell.web.discarding import remove_discarded
 from bookbell.web.routes import ROUTES
 from bookbell.web.throttle import Throttle
 
-SWITCH_INTERVAL_S = 0.001  # a saturated loop would otherwise starve the sender's and the store's threads
+SWITCH_INTERVAL_S = 0.001  # a saturated loop would otherwise starve the store's threads
 PRUNE_MS = 60_000
 
 
@@ -173,7 +173,7 @@ class Service:
             if self._engine and engine:
                 self._engine.stop(self._settings.shutdown_ms)
                 unfinished = await engine
-            await asyncio.to_thread(self._sender.stop, 1.0)
+            self._sender.stop()
             await asyncio.to_thread(self._opened.database.close)
             telemetry.log().info("service_stopped", unfinished=unfinished)
 
