@@ -1,18 +1,20 @@
 """A real DNS server for the tests, UDP and TCP, on 127.0.0.1 port 53 of the test's own namespace."""
 
+import contextlib
 import socket
 import struct
 import threading
 from collections import Counter
 from collections.abc import Callable
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
 
 from dnslib import AAAA, CNAME, QTYPE, RR, A, DNSRecord
 
 UDP_BYTES_MAX = 512
-Answer = list[RR] | None  # None: not a word
-Zone = Callable[[str, str], Answer]
+Zone = Callable[[str, str], list[RR] | None]
+"""Name and type to records; None: not a word."""
 
 
 class DnsServer:
@@ -34,7 +36,8 @@ class DnsServer:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None
     ) -> None:
         for each in (self._udp, self._tcp):
-            each.shutdown(socket.SHUT_RDWR) if each is self._tcp else None
+            with contextlib.suppress(OSError):  # wakes the thread that waits for it
+                each.shutdown(socket.SHUT_RDWR)
             each.close()
 
     def _serve_udp(self) -> None:
@@ -47,8 +50,10 @@ class DnsServer:
             if reply is None:
                 continue
             packed = reply.pack()
-            if len(packed) > UDP_BYTES_MAX:
-                packed = reply.truncate().pack()
+            if len(packed) > UDP_BYTES_MAX:  # the asker comes back by TCP
+                reply.rr.clear()
+                reply.header.tc = 1
+                packed = reply.pack()
             self._udp.sendto(packed, asker)
 
     def _serve_tcp(self) -> None:
@@ -57,9 +62,12 @@ class DnsServer:
                 connection, _ = self._tcp.accept()
             except OSError:
                 return
-            with connection:
-                (size,) = struct.unpack("!H", connection.recv(2, socket.MSG_WAITALL))
-                reply = self._reply(connection.recv(size, socket.MSG_WAITALL))
+            threading.Thread(target=self._converse, args=[connection], daemon=True).start()
+
+    def _converse(self, connection: socket.socket) -> None:
+        with connection:
+            while size := connection.recv(2, socket.MSG_WAITALL):
+                reply = self._reply(connection.recv(*struct.unpack("!H", size), socket.MSG_WAITALL))
                 if reply is not None:
                     packed = reply.pack()
                     connection.sendall(struct.pack("!H", len(packed)) + packed)
@@ -79,7 +87,7 @@ class DnsServer:
 def address(name: str, value: str) -> RR:
     """An A or AAAA record."""
     if ":" in value:
-        return RR(name, QTYPE.AAAA, rdata=AAAA(value), ttl=0)
+        return RR(name, QTYPE.AAAA, rdata=AAAA(ip_address(value).exploded), ttl=0)
     return RR(name, QTYPE.A, rdata=A(value), ttl=0)
 
 

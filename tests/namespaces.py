@@ -23,7 +23,7 @@ import pytest
 
 CHILD_S_MAX = 120
 RESOLVER_FILES = {
-    "/etc/resolv.conf": "nameserver 127.0.0.1\noptions timeout:2 attempts:1\n",
+    "/etc/resolv.conf": "nameserver 127.0.0.1\noptions timeout:30 attempts:1\n",
     "/etc/nsswitch.conf": "hosts: files dns\n",
     "/etc/hosts": "127.0.0.1 localhost\n",
 }

@@ -50,9 +50,7 @@ async def put_into_the_database(app: Opened, url: str) -> Endpoint:
     """Register this URL behind the back of the checks, as if it had been allowed once."""
     wanted = webhooks.Wanted(url=url, masked="-", event_types=("BOOK_VERIFIED",), preset="standard")
     account = app.cast["one"].account
-    return await app.context.perform(
-        webhooks.configure, account, wanted, app.context.vault.seal, app.context.stamp()
-    )
+    return await app.context.perform(webhooks.configure, account, wanted, app.context.vault.seal, app.context.stamp())
 
 
 def destination_of(app: Opened, endpoint: Endpoint) -> Destination:
@@ -141,7 +139,7 @@ def test_a_malformed_url_in_the_database_is_never_sent_to(peopled_sqlite: People
 def is_stricter_there(url: str) -> bool:
     """Whether the contract's own rules for org-level webhooks (8.1) refuse what the guard would let through."""
     target = parse(url)
-    return "." not in target.host and ":" not in target.host or (target.username is not None and not target.password)
+    return ("." not in target.host and ":" not in target.host) or (target.username is not None and not target.password)
 
 
 def rule_in(message: str) -> str:

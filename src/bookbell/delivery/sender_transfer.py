@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 import pycurl
 
@@ -23,6 +24,7 @@ from bookbell.core.attempt import (
     Timings,
     Unreachable,
 )
+from bookbell.delivery.sender_names import needs_lookup
 
 CONNECTION_AGE_S_MAX = 110  # below the idle limits common among servers and balancers
 DNS_CACHE_S = 30
@@ -73,6 +75,9 @@ class Transfer:
         self._body = bytearray()
         self._body_bytes = 0
         self._is_cut = False
+        self.lacks_address = False
+        self._resolve: list[str] = []
+        self._lookup_us = 0
         self.curl: Any = pycurl.Curl()
         for option, value in self._fixed():
             self.curl.setopt(option, value)
@@ -94,6 +99,7 @@ class Transfer:
             (pycurl.TCP_NODELAY, 1),
             (pycurl.DNS_CACHE_TIMEOUT, DNS_CACHE_S),
             (pycurl.MAXAGE_CONN, CONNECTION_AGE_S_MAX),
+            (pycurl.RESOLVER_START_FUNCTION, self._before_lookup),
             (pycurl.OPENSOCKETFUNCTION, self._open_socket),
             (pycurl.HEADERFUNCTION, self._on_header),
             (pycurl.WRITEFUNCTION, self._on_body),
@@ -109,22 +115,48 @@ class Transfer:
         self._is_tls = request.url.startswith("https:")
         self._head, self._head_bytes = [], 0
         self._body, self._body_bytes = bytearray(), 0
+        self.lacks_address, self._lookup_us = False, 0
         headers = [*(f"{name}: {value}" for name, value in request.headers), "Expect:", "Accept:"]
         curl = self.curl
         try:
             if request.url != self._url:
                 curl.setopt(pycurl.URL, request.url)
                 self._url = request.url
+            if self._resolve:
+                self._resolve = []
+                curl.setopt(pycurl.RESOLVE, [])
             curl.setopt(pycurl.HTTPHEADER, headers)
             curl.setopt(pycurl.POSTFIELDS, request.body)
-            timeouts_ms = (request.timeout_ms_total, min(request.timeout_ms_connect, request.timeout_ms_total))
-            if timeouts_ms != self._timeouts_ms:
-                curl.setopt(pycurl.TIMEOUT_MS, timeouts_ms[0])
-                curl.setopt(pycurl.CONNECTTIMEOUT_MS, timeouts_ms[1])
-                self._timeouts_ms = timeouts_ms
+            self._limit(request.timeout_ms_total, min(request.timeout_ms_connect, request.timeout_ms_total))
         except (pycurl.error, ValueError) as error:  # ValueError: a character that is not ASCII, or NUL
             return Unreachable("internal", f"The request cannot be sent as it is: {error}.")
         return None
+
+    def _limit(self, total_ms: int, connect_ms: int) -> None:
+        if (total_ms, connect_ms) != self._timeouts_ms:
+            self.curl.setopt(pycurl.TIMEOUT_MS, total_ms)
+            self.curl.setopt(pycurl.CONNECTTIMEOUT_MS, connect_ms)
+            self._timeouts_ms = (total_ms, connect_ms)
+
+    @property
+    def host(self) -> str:
+        """The host of the present request."""
+        return urlsplit(self._url).hostname or ""
+
+    @property
+    def lookup_ms_max(self) -> int:
+        """How long a look-up may take: connecting must be done within the same time."""
+        return self._timeouts_ms[1]
+
+    def reach_at(self, addresses: Sequence[str], lookup_ms: int) -> None:
+        """Go on with these addresses of the host, found after so long. libcurl keeps them as if it had found them."""
+        parts = urlsplit(self._url)
+        port = parts.port or (443 if self._is_tls else 80)
+        self.lacks_address, self._lookup_us = False, lookup_ms * 1000
+        self._resolve = [f"+{parts.hostname}:{port}:{','.join(addresses)}"]
+        self.curl.setopt(pycurl.RESOLVE, self._resolve)
+        total_ms, connect_ms = self._timeouts_ms
+        self._limit(max(1, total_ms - lookup_ms), max(1, connect_ms - lookup_ms))
 
     def report(self, code: int, text: str) -> Report:
         """What came of it; code: libcurl's, 0 for a complete answer."""
@@ -161,11 +193,11 @@ class Transfer:
         )
         began = secured or connected
         return Timings(
-            dns_us=_us(resolved),
+            dns_us=_us(resolved) + self._lookup_us,
             connect_us=_us(connected - resolved) if connected else 0,
             tls_us=_us(secured - connected) if secured else 0,
             first_byte_us=_us(info(pycurl.STARTTRANSFER_TIME) - began) if self._head_bytes else 0,
-            total_us=_us(info(pycurl.TOTAL_TIME)),
+            total_us=_us(info(pycurl.TOTAL_TIME)) + self._lookup_us,
         )
 
     def _phase(self) -> str:
@@ -178,6 +210,13 @@ class Transfer:
         if not info(pycurl.CONNECT_TIME):
             return "connect"
         return "tls" if self._is_tls and not info(pycurl.APPCONNECT_TIME) else "first_byte"
+
+    def _before_lookup(self) -> int:
+        """libcurl is about to ask the resolver: it must not, unless there is nothing to be asked. 1 ends the transfer."""
+        if self._setup.proxy or self._resolve or not needs_lookup(self.host):
+            return 0
+        self.lacks_address = True
+        return 1
 
     def _open_socket(self, _purpose: int, address: Any) -> Any:
         host = str(address.addr[0])
