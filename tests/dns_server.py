@@ -67,7 +67,7 @@ class DnsServer:
     def _converse(self, connection: socket.socket) -> None:
         with connection:
             while size := connection.recv(2, socket.MSG_WAITALL):
-                reply = self._reply(connection.recv(*struct.unpack("!H", size), socket.MSG_WAITALL))
+                reply = self._reply(connection.recv(int.from_bytes(size), socket.MSG_WAITALL))
                 if reply is not None:
                     packed = reply.pack()
                     connection.sendall(struct.pack("!H", len(packed)) + packed)

@@ -126,7 +126,7 @@ def test_an_answer_that_changes_with_every_question_gains_nothing() -> None:
 def test_a_name_that_is_another_name_for_this_machine_is_refused() -> None:
     def leads_to(real: str) -> Zone:
         behind = only(real)
-        return lambda name, kind: [alias(name, f"inner.{name}"), *behind(f"inner.{name}", kind)]
+        return lambda name, kind: [alias(name, f"inner.{name}"), *(behind(f"inner.{name}", kind) or ())]
 
     with world() as (server, _, inside):
         for real, expected in (("127.0.0.1", "refused:loopback"), ("::1", "refused:loopback"), (PUBLIC, "answered")):

@@ -2,8 +2,8 @@
 
 libcurl's multi interface is driven through `socket_action`, because its `select` ends at 1,024 descriptors. The loop
 is not told of each socket: it watches one descriptor, the system's own watch over all of them, so what is ready is
-handled in batches. Easy handles are reused, and with them nothing but what every request sets again. A transfer that needs a name
-looked up is taken out of libcurl until the name is found: sender_names.py says why.
+handled in batches. Easy handles are reused, and with them nothing but what every request sets again. A transfer
+that needs a name looked up is taken out of libcurl until the name is found: sender_names.py says why.
 
 The guard sits in the open-socket callback: it sees the address that is about to be connected to, after DNS. libcurl
 takes nothing from the environment here, follows no redirect and speaks only HTTP and HTTPS.
@@ -27,6 +27,7 @@ Reports = list[tuple[str, Report]]
 IDLE_HANDLES_MAX = 1_024
 IDLE_CONNECTIONS_MAX = 4_096
 READY_COUNT_MAX = 64  # sockets handled before the loop's other callbacks get their turn
+SWEPT_COUNT_MAX = 1_024  # sockets asked whether something is left over on them, before requests begin
 _MASKS = {pycurl.POLL_IN: IN, pycurl.POLL_OUT: OUT, pycurl.POLL_INOUT: IN | OUT}
 _BREAK = re.compile(r"[\r\n\0]")
 
@@ -164,6 +165,7 @@ class _Bundle:
 
     def _expire(self) -> None:
         self._timer = None
+        self._watch.sweep(SWEPT_COUNT_MAX)
         self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
     def _end(self, curl: Any, code: int, text: str, done: Reports) -> None:

@@ -1,8 +1,9 @@
 """Looks names up for the sender, so that names whose servers are silent hold up no other receiver.
 
-libcurl's own look-ups share twenty threads, and a look-up keeps its thread for as long as the system's resolver waits,
-however early the request gave up: twenty silent names would hold up everybody. Here a name is looked up once at a time,
-however many requests wait for it, and one that takes long gives its seat to others and shares few seats from then on.
+libcurl's own look-ups share twenty threads, and a look-up keeps its thread for as long as the system's resolver
+waits, however early the request gave up: twenty silent names would hold up everybody. Here a name is looked up once
+at a time, however many requests wait for it, and one that takes long gives its seat to others and shares few seats
+from then on.
 """
 
 import asyncio

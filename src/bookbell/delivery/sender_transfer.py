@@ -30,6 +30,8 @@ CONNECTION_AGE_S_MAX = 110  # below the idle limits common among servers and bal
 DNS_CACHE_S = 30
 
 _TOO_LARGE = 100  # a single header line beyond what libcurl itself takes; pycurl has no name for it
+_SUPPRESS_CONNECT_HEADERS = 265  # pycurl has no name for it
+_LINE_ENDS = (b"\r\n", b"\n")
 _KINDS = {
     pycurl.E_COULDNT_RESOLVE_HOST: "dns",
     pycurl.E_COULDNT_RESOLVE_PROXY: "dns",
@@ -72,9 +74,11 @@ class Transfer:
         self._is_tls = False
         self._head: list[bytes] = []
         self._head_bytes = 0
+        self._is_head_whole = False
         self._body = bytearray()
         self._body_bytes = 0
         self._is_cut = False
+        self._is_garbled = False
         self.lacks_address = False
         self._resolve: list[str] = []
         self._lookup_us = 0
@@ -93,6 +97,7 @@ class Transfer:
             (pycurl.NETRC, pycurl.NETRC_IGNORED),
             (pycurl.PROXY, self._setup.proxy or ""),
             (pycurl.NOPROXY, "" if self._setup.proxy else "*"),
+            (_SUPPRESS_CONNECT_HEADERS, 1),  # a proxy's answer is not the receiver's
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
             (pycurl.SSL_VERIFYPEER, 1),
             (pycurl.SSL_VERIFYHOST, 2),
@@ -111,9 +116,9 @@ class Transfer:
     def load(self, request: Request) -> Unreachable | None:
         """Make the handle ready for this request. Gives what is wrong when libcurl does not take it."""
         self.key = request.key
-        self._refused, self._reached, self._is_cut = None, False, False
+        self._refused, self._reached, self._is_cut, self._is_garbled = None, False, False, False
         self._is_tls = request.url.startswith("https:")
-        self._head, self._head_bytes = [], 0
+        self._head, self._head_bytes, self._is_head_whole = [], 0, False
         self._body, self._body_bytes = bytearray(), 0
         self.lacks_address, self._lookup_us = False, 0
         headers = [*(f"{name}: {value}" for name, value in request.headers), "Expect:", "Accept:"]
@@ -175,6 +180,8 @@ class Transfer:
             return Answered(status_code, retry_after)
         if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX or code == _TOO_LARGE:
             return Oversized("headers")
+        if self._is_garbled:
+            return Unreachable("protocol", "The status of the answer is not three digits.")
         if self._refused is not None and not self._reached:
             return self._refused
         if code == pycurl.E_OPERATION_TIMEDOUT:
@@ -212,7 +219,7 @@ class Transfer:
         return "tls" if self._is_tls and not info(pycurl.APPCONNECT_TIME) else "first_byte"
 
     def _before_lookup(self) -> int:
-        """libcurl is about to ask the resolver: it must not, unless there is nothing to be asked. 1 ends the transfer."""
+        """libcurl is about to ask the resolver, which it must not. 1 ends the transfer."""
         if self._setup.proxy or self._resolve or not needs_lookup(self.host):
             return 0
         self.lacks_address = True
@@ -228,13 +235,25 @@ class Transfer:
         return _Handed(socket.socket(address.family, address.socktype, address.protocol).detach())
 
     def _on_header(self, line: bytes) -> int | None:
+        if self._is_head_whole and not line.startswith(b"HTTP/"):
+            return self._on_trailer(line)
         self._head_bytes += len(line)
         if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX:
             return -1
         if line.startswith(b"HTTP/"):
             self._head.clear()  # an informational answer came before
+            self._is_head_whole = False
+            self._is_garbled = line[:7] == b"HTTP/1." and line[12:13].isdigit()  # libcurl takes 2000 for 200
+        elif line in _LINE_ENDS:
+            self._is_head_whole = True
         self._head.append(line)
-        return None
+        return -1 if self._is_garbled else None
+
+    def _on_trailer(self, line: bytes) -> int | None:
+        """What comes after the body is no header, and counts as the body does."""
+        self._body_bytes += len(line)
+        self._is_cut = self._body_bytes > limits.RESPONSE_BODY_BYTES_MAX
+        return -1 if self._is_cut else None
 
     def _on_body(self, chunk: bytes) -> int | None:
         room = limits.RESPONSE_KEPT_BYTES_MAX - len(self._body)
