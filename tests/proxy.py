@@ -1,5 +1,6 @@
 """A real proxy for the tests: it forwards plain requests and tunnels CONNECT, to wherever it is told."""
 
+import contextlib
 import select
 import socket
 import threading
@@ -52,7 +53,8 @@ class Proxy:
                     client.sendall(b"HTTP/1.1 200 Connection established\r\nX-Proxy: yes\r\n\r\n")
                 else:
                     receiver.sendall(f"{method} {parts.path} {version}\r\n".encode() + rest)
-                _pump(client, receiver)
+                with contextlib.suppress(OSError):  # one side has gone
+                    _pump(client, receiver)
 
 
 def _pump(one: socket.socket, other: socket.socket) -> None:

@@ -11,6 +11,7 @@ from bookbell.bench.certificate import make_certificate
 from bookbell.bench.figures import Figures
 from bookbell.bench.processes import BenchError, Pinned, Service, Sink, cores, cpu_s
 from bookbell.bench.seeding import Seeder
+from bookbell.bench.sink import addresses
 from bookbell.store.database import Database
 from bookbell.store.upgrade import upgrade
 
@@ -48,7 +49,7 @@ def run_drain(scenario: Drain) -> Figures:
         settings = {"database_url": scenario.database_url} if scenario.database_url else {}
         with _workers(folder, measured, scenario.worker_count, settings) as workers:
             sink.wait_for(scenario.count, LIMIT_S)
-            _await_recorded(url, workers)
+            await_recorded(url, workers)
             used = sum(worker.counted_s() for worker in workers)
             memory = max(worker.memory_mb() for worker in workers)
             for worker in workers:
@@ -59,7 +60,7 @@ def run_drain(scenario: Drain) -> Figures:
             per_s=seen["count"] / ((seen["last_us"] - seen["first_us"]) / 1e6),
             cpu_us=used / scenario.count * 1e6,
             memory_mb=memory,
-            database_bytes=_size(folder) / scenario.count if not scenario.database_url else None,
+            database_bytes=database_size(folder) / scenario.count if not scenario.database_url else None,
             lost=scenario.count - seen["count"],
             repeated=seen["repeated"],
             extra={"connections": seen["connections"]},
@@ -116,17 +117,20 @@ def _fill(url: str, scenario: Drain, urls: Sequence[str]) -> None:
 
 def _urls(scenario: Drain, port: int) -> list[str]:
     scheme = "http" if scenario.connection == "plain" else "https"
-    return [f"{scheme}://127.0.0.1:{port}/{scenario.path}{number}" for number in range(scenario.endpoint_count)]
+    hosts = addresses(scenario.endpoint_count)
+    numbers = range(scenario.endpoint_count)
+    return [f"{scheme}://{hosts[number % len(hosts)]}:{port}/{scenario.path}{number}" for number in numbers]
 
 
 def _sink(scenario: Drain, folder: Path, core: int) -> Sink:
     if scenario.connection == "plain":
-        return Sink(core, delay_ms=scenario.delay_ms)
+        return Sink(core, delay_ms=scenario.delay_ms, address_count=scenario.endpoint_count)
     certificate, key = make_certificate(folder)
     return Sink(core, tls=[str(certificate), str(key)], is_closing=scenario.connection == "tls_new")
 
 
-def _await_recorded(url: str, workers: Sequence[Service]) -> None:
+def await_recorded(url: str, workers: Sequence[Service]) -> None:
+    """Until no delivery is pending. Raises: BenchError at the limit."""
     from bookbell.ambient import RealAmbient
 
     clock, database = RealAmbient(), Database(url)
@@ -143,7 +147,8 @@ def _pending(tx: object) -> int:
     return int(tx.exec_driver_sql("SELECT count(*) FROM deliveries WHERE state = 'pending'").scalar_one())  # type: ignore[attr-defined]
 
 
-def _size(folder: Path) -> int:
+def database_size(folder: Path) -> int:
+    """Bytes of the SQLite file once its log is folded in."""
     path = folder / "data" / "bookbell.db"
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

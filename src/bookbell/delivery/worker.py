@@ -6,6 +6,7 @@ The steps are functions of values; the engine runs them, the sender does the sen
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bookbell import __version__
 from bookbell.core import limits, signing, target
@@ -23,14 +24,14 @@ from bookbell.vault import Vault, VaultError
 USER_AGENT = f"bookbell/{__version__}"
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A delivery on its way: what it is, whose lane and epoch it left from, and when."""
+class Sent(NamedTuple):
+    """A delivery on its way: what it is, whose lane and epoch it left from, when, and whether as a circuit's probe."""
 
     due: Due
     config: LaneConfig
     policy: Policy
     started_at: int
+    is_probe: bool = False
 
 
 def open_destination(config: LaneConfig, vault: Vault, guard: GuardRules) -> Destination:
@@ -90,9 +91,15 @@ class Settling:
 
 
 def settle(sent: Sent, report: Report, by: Settling) -> tuple[Result, Verdict]:
-    """Judge what came of an attempt, and put it as the rows to be recorded."""
-    due, number = sent.due, sent.due.attempt_count + 1
+    """Judge what came of an attempt, and put it as the rows to be recorded.
+
+    A probe that failed uses up none of the delivery's attempts: it waits on as it was.
+    """
+    due, number = sent.due, sent.due.attempt_count + 1 - sent.due.probe_count
     verdict = judge(report.outcome, sent.policy, attempt=number, now_ms=by.now, draw=by.draw)
+    is_free = sent.is_probe and isinstance(verdict, Retry | Exhausted)
+    if is_free:
+        verdict = Retry(due.due_at)
     state, due_at, reason = _as_columns(verdict, due)
     result = Result(
         lane_id=due.lane_id,
@@ -102,6 +109,8 @@ def settle(sent: Sent, report: Report, by: Settling) -> tuple[Result, Verdict]:
         due_at=due_at,
         finished_at=None if state is DeliveryState.PENDING else by.now,
         reason=reason,
+        probe_count=due.probe_count + is_free,
+        queue_pk=due.queue_pk,
     )
     return result, verdict
 

@@ -33,6 +33,8 @@ class Endpoint:
     deregistered_at: int | None
     disabled_at: int | None
     disabled_reason: str | None
+    paused_at: int | None = None
+    resumed_at: int | None = None
     deactivated_at: int | None = None
     description: str | None = None
     are_credentials_apart: bool = False
@@ -81,6 +83,15 @@ def find_org_endpoint(tx: Tx, organization_id: OrganizationId, endpoint_id: str)
     return None if row is None else _endpoint(row, _event_types(tx, row.id))
 
 
+def find_endpoint(tx: Tx, organization_id: OrganizationId, endpoint_id: str) -> Endpoint | None:
+    """A registered webhook of this organization, of either level."""
+    query = _of_organization(organization_id).where(
+        endpoints.c.id == endpoint_id, endpoints.c.deregistered_at.is_(None)
+    )
+    row = tx.execute(query).first()
+    return None if row is None else _endpoint(row, _event_types(tx, row.id))
+
+
 def list_endpoints(tx: Tx, organization_id: OrganizationId, level: Level | None = None) -> list[Endpoint]:
     """The registered webhooks of this organization, of both levels or of one, oldest first."""
     query = _of_organization(organization_id).where(endpoints.c.deregistered_at.is_(None)).order_by(endpoints.c.id)
@@ -93,7 +104,7 @@ def _of_organization(organization_id: OrganizationId) -> Select[Any]:
     return (
         select(endpoints, lanes.c.id.label("lane_id"))
         .join(lanes, lanes.c.endpoint_id == endpoints.c.id)
-        .where(endpoints.c.organization_id == organization_id)
+        .where(endpoints.c.organization_id == organization_id, lanes.c.part == 0)
     )
 
 
@@ -142,6 +153,8 @@ def _changing(endpoint: Endpoint) -> dict[str, Any]:
         "deactivated_at": endpoint.deactivated_at,
         "disabled_at": endpoint.disabled_at,
         "disabled_reason": endpoint.disabled_reason,
+        "paused_at": endpoint.paused_at,
+        "resumed_at": endpoint.resumed_at,
     }
 
 

@@ -14,12 +14,15 @@ from bookbell.web.client_api import (
     uploads,
     webhooks,
 )
+from bookbell.web.client_api import health as webhook_health
+from bookbell.web.platform_api import endpoints as endpoint_health
 from bookbell.web.platform_api import event_types as defined_types
 from bookbell.web.platform_api import events, organizations, reports
 
 ROUTES: list[HTTPRouteHandler] = [
     *auth.routes,
     *webhooks.routes,
+    *webhook_health.routes,
     *org_webhooks.routes,
     *books.routes,
     *documents.routes,
@@ -29,6 +32,7 @@ ROUTES: list[HTTPRouteHandler] = [
     *history.routes,
     *event_types.routes,
     *organizations.routes,
+    *endpoint_health.routes,
     *defined_types.routes,
     *reports.routes,
     *events.routes,
