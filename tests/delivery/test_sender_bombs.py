@@ -1,5 +1,6 @@
 """Receivers that answer to do harm: each gets a named outcome, bounded in time and bytes, and harms none beside it."""
 
+import contextlib
 import gzip
 import socket
 import threading
@@ -190,24 +191,25 @@ def test_a_second_answer_in_the_same_breath_is_not_the_answer_to_the_next_reques
         assert receiver.connection_count == 3, "a connection with something left over is not used again"
 
 
-def test_a_second_answer_that_comes_while_nobody_waits_is_not_the_answer_to_the_next_request(post: Post) -> None:
-    first_is_reported, second_is_sent = threading.Event(), threading.Event()
+def test_a_second_answer_that_comes_while_nobody_waits_ends_the_connection(post: Post) -> None:
+    is_reported, is_ended = threading.Event(), threading.Event()
 
-    def behave(connection: socket.socket, closing: threading.Event) -> None:
+    def behave(connection: socket.socket, _closing: threading.Event) -> None:
         connection.sendall(OK)
-        first_is_reported.wait(30)
+        is_reported.wait(30)
         connection.sendall(SECOND)
-        second_is_sent.set()
-        closing.wait()
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+        is_ended.set()
 
     with RawReceiver(behave) as receiver:
-        for number in range(2):
-            first_is_reported.clear()
-            second_is_sent.clear()
+        for number in range(3):
+            is_reported.clear()
+            is_ended.clear()
             assert post.send(to(receiver.url, str(number))).outcome == Answered(200)
-            first_is_reported.set()
-            assert second_is_sent.wait(30)
-        assert receiver.connection_count == 2
+            is_reported.set()
+            assert is_ended.wait(30), "the sender ends it, without being asked for another request"
+        assert receiver.connection_count == 3
 
 
 def test_an_answer_to_nothing_sent_before_the_request_is_read_is_only_the_senders_own(post: Post) -> None:

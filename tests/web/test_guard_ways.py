@@ -10,6 +10,7 @@ import yaml
 
 from bookbell.actions import webhooks
 from bookbell.core.attempt import Answered, Report, Request, Timings
+from bookbell.core.circuit import Circuit
 from bookbell.core.errors import InvalidInput
 from bookbell.core.guard import GuardRules, judge_url
 from bookbell.core.model import Level
@@ -69,6 +70,9 @@ def destination_of(app: Opened, endpoint: Endpoint) -> Destination:
         closed_at=None,
         disabled_at=None,
         next_due_at=0,
+        paused_at=None,
+        resumed_at=None,
+        circuit=Circuit(),
     )
     return open_destination(config, app.context.vault, app.context.guard)
 

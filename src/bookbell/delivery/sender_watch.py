@@ -80,21 +80,28 @@ class Watch:
         self._poller.close()
 
     def _drop(self, descriptor: int, mask: int) -> None:
-        self._known.discard(descriptor)
+        """Nobody waits for this one. That it could be written to says nothing; what it says from now on does."""
         try:
+            if mask == OUT:
+                self._poller.modify(descriptor, IN)
+                return
+            self._known.discard(descriptor)
             self._poller.unregister(descriptor)
         except (OSError, KeyError):
-            return  # it has been closed
-        if mask & ~OUT:
-            _end(descriptor)
+            self._known.discard(descriptor)  # it has been closed
+            return
+        _end(descriptor)
 
 
 def _end(descriptor: int) -> None:
     """End a connection that spoke up while nobody waited: it is closing, or has something left over that libcurl would
-    take for the answer to its next request. Ended, it is found dead and another is made.
+    take for the answer to its next request. A dead socket takes its place and its number: what has come is gone, and
+    libcurl finds the end of the connection and makes another.
     """
-    with socket.socket(fileno=os.dup(descriptor)) as connection, contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
+    dead, gone = socket.socketpair()
+    gone.close()
+    with dead, contextlib.suppress(OSError):
+        os.dup2(dead.fileno(), descriptor, inheritable=False)
 
 
 class SelectorPoller:
