@@ -19,6 +19,7 @@ from bookbell.cli import (
     verify,
     webhooks,
 )
+from bookbell.cli.chaos import commands as chaos
 from bookbell.cli.sandbox import commands as sandbox
 
 app = typer.Typer(
@@ -44,6 +45,7 @@ MODULES = (
     trigger,
     verify,
     bench,
+    chaos,
 )
 for _module in MODULES:
     _module.add_to(app)

@@ -10,6 +10,11 @@ RESPONSE_KEPT_BYTES_MAX = 4 * 1024
 RESPONSE_HEAD_KEPT_BYTES_MAX = 8 * 1024
 URL_CHARS_MAX = 2_048
 REQUESTS_IN_FLIGHT_MAX = 4_096  # of one worker process, all lanes together
+LOOKUPS_MAX = 512  # names being looked up at once, each on a thread
+LOOKUPS_QUICK_MAX = 64  # of them, those that have not taken long yet
+LOOKUPS_SLOW_MAX = 64  # of them, begun for names that took long the last time
+SLOW_NAMES_MAX = 10_000  # names remembered for taking long
+ADDRESSES_MAX = 16  # of one name, tried in turn
 
 # Secrets (contract 5.2).
 SECRET_CHARS_MIN = 16
