@@ -26,19 +26,28 @@ from bookbell.web.shape import choice, listed, nullable, record, text, uuid
     opt=described(
         Operation(
             tag=Tag.HISTORY,
-            fields=(*page_fields(limits.PAGE_COUNT_DEFAULT, limits.PAGE_COUNT_MAX),),
+            fields=(
+                *page_fields(limits.PAGE_COUNT_DEFAULT, limits.PAGE_COUNT_MAX),
+                may(
+                    "level",
+                    choice(Level),
+                    "org: those of the whole organization, as its webhooks get them; for managers.",
+                ),
+            ),
             answer=enveloped(record({"events": listed(shapes.EVENT), "next": nullable(shapes.ID)})),
+            errors=(NotPermittedManager,),
         )
     ),
 )
 async def list_events(request: wire.Wire) -> Response[bytes]:
-    """The events of the account's books, newest first."""
+    """Events, newest first: of the account's books or, for managers, of the whole organization."""
     context, account = context_of(request), await account_of(request)
     params = await wire.read_params(request)
-    found = await context.database.read(
-        history.list_events, account, before=params.text("before"), count=_count(params)
-    )
-    return wire.ok({"events": [_event(each) for each in found], "next": _next([each.id for each in found], params)})
+    level = _level(params)
+    listing = history.list_org_events if level is Level.ORG else history.list_events
+    found = await context.database.read(listing, account, before=params.text("before"), count=_count(params))
+    shown = [_event(each, level) for each in found]
+    return wire.ok({"events": shown, "next": _next([each.id for each in found], params)})
 
 
 @get(
@@ -127,9 +136,10 @@ def _next(ids: list[Any], params: wire.Params) -> str | None:
     return str(ids[-1]) if len(ids) == _count(params) else None
 
 
-def _event(event: Event) -> dict[str, Any]:
+def _event(event: Event, level: Level) -> dict[str, Any]:
     # As it is sent, byte for byte: a body of a publisher's own may hold what would not survive being read and written.
-    body = msgspec.Raw(event.body_account or event.body_org or b"null")
+    told = event.body_org if level is Level.ORG else event.body_account or event.body_org
+    body = None if told is None else msgspec.Raw(told)
     return {
         "id": event.id,
         "event": event.type,
@@ -137,6 +147,7 @@ def _event(event: Event) -> dict[str, Any]:
         "created_at": wire.exact_instant(event.created_at),
         "matched_count": event.matched_count,
         "body": body,
+        "pruned": told is None,
     }
 
 
@@ -159,7 +170,8 @@ def _delivery(delivery: DeliveryView) -> dict[str, Any]:
 
 def _inspected(inspected: Inspected) -> dict[str, Any]:
     attempts = [_attempt(each) for each in inspected.attempts]
-    return {**_delivery(inspected.delivery), "body": json.loads(inspected.body), "attempts": attempts}
+    body = None if inspected.body is None else json.loads(inspected.body)
+    return {**_delivery(inspected.delivery), "body": body, "pruned": body is None, "attempts": attempts}
 
 
 def _attempt(attempt: AttemptView) -> dict[str, Any]:
