@@ -25,6 +25,7 @@ from bookbell.core.guard import GuardRules, judge_address
 from bookbell.core.model import LaneId
 from bookbell.delivery.engine import Engine, EngineParts
 from bookbell.delivery.exchange import Exchange
+from bookbell.delivery.replaying import Replayer
 from bookbell.delivery.sender import Sender
 from bookbell.delivery.worker import open_destination
 from bookbell.pipeline.simulator import Simulator
@@ -246,6 +247,7 @@ class Service:
             tasks.append(simulator.run())
         if self._role is not Role.API:
             tasks.append(self._housekeeping("housekeeping", self._forget_answers))
+            tasks.append(Replayer(opened.database, opened.ambient, self._ring).run())
         if self._role is not Role.WORKER:
             tasks.append(self._housekeeping("files", self._remove_files))
         return tasks

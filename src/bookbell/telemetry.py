@@ -21,6 +21,8 @@ LOG_EVENTS = {
     "lanes_lost": "Leases of this worker passed to another; their attempts are kept as history.",
     "lanes_overslept": "Lanes slept although work was due. Should never happen; they were woken.",
     "loop_failed": "A turn of a loop failed, mostly because the database was away; it is tried again.",
+    "replay_done": "A replay has made everything due that it was to; says how many were recovered and replayed.",
+    "replay_failed": "A replay ended early: nothing can be sent to its webhook any more.",
     "request_failed": "A bug or an outage: a client's request was answered with 500.",
     "simulator_item_failed": "The simulator could not move one item; it tries again later.",
 }
@@ -37,6 +39,9 @@ LATENCY = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300),
     registry=REGISTRY,
 )
+REPLAYED = Counter(
+    "bookbell_deliveries_replayed", "Deliveries made due by replays: recovered or new.", ["kind"], registry=REGISTRY
+)
 LANES_OWNED = Gauge("bookbell_lanes_owned", "Lanes this worker owns now.", registry=REGISTRY)
 IN_FLIGHT = Gauge("bookbell_requests_in_flight", "Requests to receivers in flight now.", registry=REGISTRY)
 LANES_OVERSLEPT = Counter(
@@ -47,6 +52,7 @@ ATTEMPTS_STALE = Counter("bookbell_attempts_stale", "Attempts finished after the
 METRICS = {
     "bookbell_attempts_total",
     "bookbell_attempts_stale_total",
+    "bookbell_deliveries_replayed_total",
     "bookbell_deliveries_settled_total",
     "bookbell_first_attempt_latency_seconds",
     "bookbell_lanes_overslept_total",

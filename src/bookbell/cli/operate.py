@@ -81,7 +81,7 @@ def audit(
             found = parts.database.read_now(
                 ledgers, since=now - int(since_hours * 3_600_000), until=now + 1, organization_id=organization
             )
-    names = ("organization_id", "matched", "delivered", "pending", "exhausted", "cancelled")
+    names = ("organization_id", "matched", "replayed", "delivered", "pending", "exhausted", "cancelled")
     shown = [{**{name: getattr(each, name) for name in names}, "problems": list(each.problems())} for each in found]
     show_table(shown, [*names, "problems"], as_json=as_json)
     raise typer.Exit(1 if any(each.problems() for each in found) else 0)

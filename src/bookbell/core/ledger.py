@@ -1,7 +1,8 @@
 """The ledger: what was matched must be accounted for.
 
-matched is counted when an event is published and kept with the event; the rest is counted from the deliveries as
-they are now. So a delivery that vanished, or was never written, shows.
+matched is counted when an event is published, replayed when a replay adds a delivery to it; both are kept with the
+event. The rest is counted from the deliveries as they are now. So a delivery that vanished, or was never written,
+shows.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ class Ledger:
 
     organization_id: str
     matched: int
+    replayed: int = 0
     delivered: int = 0
     pending: int = 0
     exhausted: int = 0
@@ -28,8 +30,9 @@ class Ledger:
         """Sentences saying what does not balance; none if all does."""
         accounted = self.delivered + self.pending + self.exhausted + self.cancelled
         found = []
-        if accounted != self.matched:
-            found.append(f"{self.matched} deliveries were matched, but {accounted} are accounted for.")
+        if accounted != self.matched + self.replayed:
+            more = f" and {self.replayed} replayed" if self.replayed else ""
+            found.append(f"{self.matched} deliveries were matched{more}, but {accounted} are accounted for.")
         if self.unexplained:
             found.append(f"{self.unexplained} deliveries ended unsent without a recorded reason.")
         if self.unproven:

@@ -18,7 +18,11 @@ def ledgers(tx: Tx, *, since: int, until: int, organization_id: str | None = Non
     if organization_id is not None:
         events_chosen.append(events.c.organization_id == organization_id)
     matched = (
-        select(events.c.organization_id, func.sum(events.c.matched_count).label("matched"))
+        select(
+            events.c.organization_id,
+            func.sum(events.c.matched_count).label("matched"),
+            func.sum(events.c.replayed_count).label("replayed"),
+        )
         .where(*events_chosen)
         .group_by(events.c.organization_id)
     )
@@ -28,7 +32,11 @@ def ledgers(tx: Tx, *, since: int, until: int, organization_id: str | None = Non
         counted = counts.get(row.organization_id)
         columns = {} if counted is None else dict(counted._mapping)
         columns.pop("organization_id", None)
-        found.append(Ledger(organization_id=row.organization_id, matched=int(row.matched), **columns))
+        found.append(
+            Ledger(
+                organization_id=row.organization_id, matched=int(row.matched), replayed=int(row.replayed), **columns
+            )
+        )
     return found
 
 

@@ -13,12 +13,16 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     text,
 )
+
+from bookbell.store.columns import Id, OwnTransaction, Pk, metadata
+from bookbell.store.schema_replays import replay_jobs
+
+__all__ = ["metadata", "replay_jobs"]  # made elsewhere, but of this schema
 
 NEVER_AT = 2**53
 """A `due_at` that does not come: nothing is waiting."""
@@ -29,17 +33,8 @@ ANALYTICS_WAITS = text("status = 'PROCESSING'")
 IS_DELETING = text("status = 'DELETING'")
 """What the pipeline and housekeeping still have to do, spelled out so that the indexes over it can be used."""
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pk",
-        "fk": "%(table_name)s_%(column_0_name)s_fk",
-        "uq": "%(table_name)s_%(column_0_N_name)s_unique",
-        "ix": "%(table_name)s_%(column_0_N_name)s",
-    }
-)
+IS_REPLAYED = text("replay_job_id IS NOT NULL")
 
-Id = String(36)
-Pk = BigInteger().with_variant(Integer, "sqlite")
 
 organizations = Table(
     "organizations",
@@ -67,7 +62,8 @@ accounts = Table(
 # One row per account-level webhook for the life of the account: deregistering sets deregistered_at and forgets
 # URL and secret, registering again revives it, so the history of its deliveries stays in one place. A deleted
 # org-level webhook leaves its row in the same state, for good. are_credentials_apart: the URL's credentials were
-# given beside it, so they are never shown.
+# given beside it, so they are never shown. replay_job_id: set for the hidden endpoint of a replay to a staging URL,
+# which nothing subscribes for and no list shows.
 endpoints = Table(
     "endpoints",
     metadata,
@@ -87,6 +83,7 @@ endpoints = Table(
     Column("deactivated_at", BigInteger),
     Column("disabled_at", BigInteger),
     Column("disabled_reason", Text),
+    Column("replay_job_id", Id),
 )
 
 subscriptions = Table(
@@ -269,10 +266,12 @@ event_types = Table(
     Column("updated_at", BigInteger, nullable=False),
 )
 
+# position: grows with the order of commits (see store.stream). replayed_count: deliveries that replays have added.
 events = Table(
     "events",
     metadata,
     Column("id", Id, primary_key=True),
+    Column("position", BigInteger, nullable=False, server_default=OwnTransaction()),
     Column("organization_id", Id, nullable=False),
     Column("account_id", Id),
     Column("book_pk", BigInteger),
@@ -280,13 +279,16 @@ events = Table(
     Column("body_account", LargeBinary),
     Column("body_org", LargeBinary),
     Column("matched_count", Integer, nullable=False),
+    Column("replayed_count", Integer, nullable=False, server_default="0"),
     Column("created_at", BigInteger, nullable=False),
-    Index("events_account", "account_id", "id"),
+    Index("events_account", "account_id", "position", "id"),
+    Index("events_position", "organization_id", "position", "id"),
     Index("events_organization", "organization_id", "created_at"),
     Index("events_book", "book_pk", "id"),
 )
 
 # The foreign key to lanes is what makes a worker that parks a lane wait for publishers in flight on PostgreSQL.
+# replay_job_id: the replay that made it, or made it due, last; replay_of: the delivery that this one repeats.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -301,7 +303,10 @@ deliveries = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
     Column("reason", Text),
+    Column("replay_of", Id),
+    Column("replay_job_id", Id),
     Index("deliveries_endpoint", "endpoint_id", "id"),
+    Index("deliveries_replay", "replay_job_id", sqlite_where=IS_REPLAYED, postgresql_where=IS_REPLAYED),
     Index(
         "deliveries_due",
         "lane_id",

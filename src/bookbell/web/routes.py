@@ -9,13 +9,17 @@ from bookbell.web.client_api import (
     books,
     documents,
     event_types,
+    events,
     history,
     org_webhooks,
+    replays,
     uploads,
     webhooks,
 )
 from bookbell.web.platform_api import event_types as defined_types
-from bookbell.web.platform_api import events, organizations, reports
+from bookbell.web.platform_api import events as publishing
+from bookbell.web.platform_api import organizations, reports
+from bookbell.web.platform_api import replays as org_replays
 
 ROUTES: list[HTTPRouteHandler] = [
     *auth.routes,
@@ -26,12 +30,15 @@ ROUTES: list[HTTPRouteHandler] = [
     *uploads.routes,
     *aggregator.routes,
     *analytics.routes,
+    *events.routes,
     *history.routes,
+    *replays.routes,
     *event_types.routes,
     *organizations.routes,
+    *org_replays.routes,
     *defined_types.routes,
     *reports.routes,
-    *events.routes,
+    *publishing.routes,
     *health.routes,
     *reference.routes,
 ]

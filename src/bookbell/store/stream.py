@@ -1,0 +1,125 @@
+"""Events in the order of their commits, so that a reader who goes on after the last one he saw misses none.
+
+An id is made before its transaction commits, so an event with a smaller id may appear after one with a larger. Each
+event therefore has a `position`, and a reader gets only what no later commit can come before:
+
+- PostgreSQL: the number of the transaction that made it. Below the oldest transaction still running everything is
+  committed and visible, or never will be; a reader's statement stops there. Whoever keeps a writing transaction open
+  for long therefore holds readers back, but makes them miss nothing.
+- SQLite: one more than the last, for writers are serial; not below the event's instant, for the last may be pruned.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, cast, func, literal, select, tuple_
+
+from bookbell.core.model import AccountId, Level, OrganizationId
+from bookbell.store.database import Tx
+from bookbell.store.schema import events
+
+POSITION_MAX = 2**62
+SLACK_MS = 3_600_000
+"""An event's transaction begins within that time of its instant; only where a stretch since an instant begins
+depends on it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """Whose events: those of an account's books, or (account_id None) of the organization. level: whose bodies."""
+
+    organization_id: OrganizationId
+    account_id: AccountId | None
+    level: Level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A part of a stream; None does not restrict. after: an event's id; below: a position; since_at: inclusive."""
+
+    after: str | None = None
+    since_at: int | None = None
+    below: int | None = None
+    event_types: Collection[str] | None = None
+    book_pk: int | None = None
+    count: int
+
+
+def own_position(tx: Tx, *, at: int) -> int | None:
+    """The position of the events that this transaction makes; None where the column's default knows it."""
+    if tx.dialect.name != "sqlite":
+        return None
+    return max(at, _after_last(tx))
+
+
+def settled_below(tx: Tx) -> int:
+    """The position below which no event will appear any more."""
+    return int(tx.execute(select(_settled_below(tx))).scalar_one())
+
+
+def next_position(tx: Tx) -> int:
+    """A position above those of all events that are committed or being written now."""
+    if tx.dialect.name == "sqlite":
+        return _after_last(tx)
+    return int(tx.execute(select(_number(func.pg_snapshot_xmax(func.pg_current_snapshot())))).scalar_one())
+
+
+def _after_last(tx: Tx) -> int:
+    last = tx.exec_driver_sql("SELECT position FROM events ORDER BY rowid DESC LIMIT 1").scalar()
+    return 0 if last is None else int(last) + 1
+
+
+def is_known(tx: Tx, stream: Stream, event_id: str) -> bool:
+    """Whether this is an event of the stream."""
+    return tx.execute(_of(stream, select(events.c.id)).where(events.c.id == event_id)).first() is not None
+
+
+def chosen(tx: Tx, stream: Stream, stretch: Stretch, *columns: Any) -> Select[Any]:
+    """A query for these columns of the events of a stretch, in order, and of none that another can still precede."""
+    query = _of(stream, select(*columns)).where(events.c.position < _settled_below(tx))
+    if stretch.after is not None:
+        place = select(events.c.position).where(events.c.id == stretch.after).scalar_subquery()
+        query = query.where(tuple_(events.c.position, events.c.id) > tuple_(place, literal(stretch.after)))
+    if stretch.since_at is not None:
+        query = query.where(events.c.created_at >= stretch.since_at, events.c.position >= _start(stream, stretch))
+    if stretch.below is not None:
+        query = query.where(events.c.position < stretch.below)
+    if stretch.event_types is not None:
+        query = query.where(events.c.type.in_(sorted(stretch.event_types)))
+    if stretch.book_pk is not None:
+        query = query.where(events.c.book_pk == stretch.book_pk)
+    return query.order_by(events.c.position, events.c.id).limit(stretch.count)
+
+
+def _of(stream: Stream, query: Select[Any]) -> Select[Any]:
+    body = events.c.body_org if stream.level is Level.ORG else events.c.body_account
+    query = query.where(events.c.organization_id == stream.organization_id, body.is_not(None))
+    return query if stream.account_id is None else query.where(events.c.account_id == stream.account_id)
+
+
+def _start(stream: Stream, stretch: Stretch) -> ColumnElement[int]:
+    """A position not above that of any event since then, found by the index over instants."""
+    assert stretch.since_at is not None
+    older = events.alias("older")
+    first = (
+        select(older.c.position)
+        .where(
+            older.c.organization_id == stream.organization_id,
+            older.c.created_at >= stretch.since_at - SLACK_MS,
+        )
+        .order_by(older.c.created_at)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return func.coalesce(first, POSITION_MAX)
+
+
+def _settled_below(tx: Tx) -> ColumnElement[int]:
+    if tx.dialect.name == "sqlite":
+        return literal(POSITION_MAX, BigInteger)
+    return _number(func.pg_snapshot_xmin(func.pg_current_snapshot()))
+
+
+def _number(transaction: ColumnElement[Any]) -> ColumnElement[int]:
+    return cast(cast(transaction, Text), BigInteger)
