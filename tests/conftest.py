@@ -20,6 +20,8 @@ from sqlalchemy.engine import make_url
 from bookbell.store.database import Database
 from bookbell.store.upgrade import upgrade
 from in_process import Cast, Peopled, with_cast
+from simulated import InlineDatabase
+from world import World, world_in
 
 MEMORY_FOLDER, MEMORY_BYTES_MIN = Path("/dev/shm"), 2 * 1024**3
 _numbers = itertools.count()
@@ -82,6 +84,14 @@ def db(database_url: str) -> Iterator[Database]:
     """An open database, on both kinds."""
     database = Database(database_url)
     yield database
+    database.close()
+
+
+@pytest.fixture
+def world(database_url: str) -> Iterator[World]:
+    """An organization in a database for simulations, on both kinds."""
+    database = InlineDatabase(database_url)
+    yield world_in(database)
     database.close()
 
 

@@ -172,7 +172,7 @@ async def _sending() -> AsyncIterator[_Sending]:
         yield sending
     finally:
         if sending.sender is not None:
-            sending.sender.stop(5.0)
+            sending.sender.stop()
 
 
 def file_of(recipe: str) -> tuple[str, bytes]:

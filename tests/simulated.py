@@ -16,18 +16,25 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import event
 
+from bookbell.actions import webhooks
 from bookbell.ambient import uuid7_text
-from bookbell.core.attempt import Outcome, Report, Request, Timings
+from bookbell.core.attempt import Answered, Outcome, Report, Request, Timings
+from bookbell.core.model import Account
 from bookbell.core.policy import policy_from
-from bookbell.delivery.engine import Engine, EngineParts
+from bookbell.delivery.engine import Engine
 from bookbell.delivery.lane import Destination
+from bookbell.delivery.parts import EngineParts
+from bookbell.store import ledger
 from bookbell.store.database import Database, Tx
 from bookbell.store.lanes import LaneConfig
-from world import START
+from bookbell.store.schema import attempts
+from bookbell.store.schema import deliveries as table
+from world import START, World, stamp
 
 P = ParamSpec("P")
 T = TypeVar("T")
-POLL_MS = 60_000  # long, so that what is found on time was not found by polling
+OK: Outcome = Answered(200)
+POLL_MS = 600_000  # long, so that what is found on time was not found by polling
 SWEEP_MS = 3_600_000
 
 
@@ -106,6 +113,7 @@ class Simulation:
 
     def __init__(self, seed: int = 0) -> None:
         self.chance = random.Random(seed)
+        self.wall_offset = 0
         self.clock = Clock()
         self._ids = itertools.count(1)
 
@@ -124,7 +132,7 @@ class Simulation:
             runner.run(told())
 
     def now_ms(self) -> int:
-        return START + self.now
+        return START + self.now + self.wall_offset
 
     def monotonic_ms(self) -> int:
         return self.now
@@ -229,9 +237,19 @@ class Line:
 class Worker:
     """An engine that can be stopped, or die."""
 
+    name: str
+
     def __init__(
-        self, simulation: Simulation, network: Network, database: Database, name: str, *, poll_ms: int = POLL_MS
+        self,
+        simulation: Simulation,
+        network: Network,
+        database: Database,
+        name: str,
+        *,
+        poll_ms: int = POLL_MS,
+        presence_ms: int = SWEEP_MS,
     ) -> None:
+        self.name = name
         self._line = network.line_to(lambda: self.engine)
         self.engine = Engine(
             EngineParts(
@@ -243,6 +261,7 @@ class Worker:
                 lease_ms=10_000,
                 poll_ms=poll_ms,
                 sweep_ms=SWEEP_MS,
+                presence_ms=presence_ms,
             )
         )
         self.task: asyncio.Task[int] = asyncio.ensure_future(self.engine.run())
@@ -267,3 +286,72 @@ def open_destination(config: LaneConfig) -> Destination:
         policy=policy_from(json.loads(config.policy)),
         version=config.updated_at,
     )
+
+
+class Scene:
+    """A world with accounts that each have a webhook of their own, and a network between."""
+
+    def __init__(self, world: World, seed: int = 0) -> None:
+        self.world = world
+        self.simulation = Simulation(seed)
+        self.network = Network(self.simulation)
+        self.workers: list[Worker] = []
+        self.accounts: dict[str, Account] = {}
+
+    def receiver(self, name: str, outcome: Outcome = OK, after_ms: int = 5, **policy: Any) -> str:
+        url = f"http://{name}.example/hook"
+        self.accounts[url] = self.world.account(name)
+        self.world.webhook(self.accounts[url], "DOC_VERIFIED", url=url)
+        if policy:
+            self.world.db.write_now(webhooks.set_policy, self.accounts[url], policy, stamp())
+        self.network.receivers[url] = lambda _count: (outcome, after_ms)
+        return url
+
+    def answer(self, url: str, outcome: Outcome = OK, after_ms: int = 5) -> None:
+        """From now on the receiver does this."""
+        self.network.receivers[url] = lambda _count: (outcome, after_ms)
+
+    def publish(self, url: str, count: int) -> None:
+        self.world.publish(self.accounts[url], count, at=self.simulation.now_ms())
+
+    def worker(self, name: str = "a", **timing: int) -> Worker:
+        return Worker(self.simulation, self.network, self.world.db, name, **timing)
+
+    def states(self) -> Counter[str]:
+        def count(tx: Tx) -> Counter[str]:
+            return Counter(row.state for row in tx.execute(table.select()))
+
+        return self.world.db.read_now(count)
+
+    def reasons(self) -> Counter[str | None]:
+        def count(tx: Tx) -> Counter[str | None]:
+            return Counter(row.reason for row in tx.execute(table.select()))
+
+        return self.world.db.read_now(count)
+
+    def is_settled(self) -> bool:
+        return self.states()["pending"] == 0
+
+    def arrived(self, url: str) -> list[str]:
+        return [key for _, to, key in self.network.sent if to == url]
+
+    def attempt_numbers(self) -> Counter[tuple[str, int]]:
+        def read(tx: Tx) -> Counter[tuple[str, int]]:
+            rows = tx.execute(attempts.select().where(attempts.c.is_stale.is_(False)))
+            return Counter((row.delivery_id, row.number) for row in rows)
+
+        return self.world.db.read_now(read)
+
+    def check(self) -> None:
+        """What must hold at any end: the ledger balances, and each attempt number was recorded once."""
+        for each in self.world.db.read_now(ledger.ledgers, since=0, until=2**52):
+            assert each.problems() == ()
+        assert set(self.attempt_numbers().values()) <= {1}
+        assert all(count <= 16 for count in self.network.in_flight_max.values())
+
+
+async def stop(worker: Worker, scene: Scene) -> int:
+    """Stop a worker in good order. Gives how many attempts it left unfinished."""
+    worker.engine.stop(1_000)
+    await scene.simulation.run_until(worker.task.done, 10_000)
+    return worker.task.result()

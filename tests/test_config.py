@@ -26,6 +26,11 @@ GOOD: dict[str, tuple[str, Any]] = {
     "upload_bytes_max": ("1", 1),
     "simulator_delay_ms": ("0", 0),
     "log_format": ("json", "json"),
+    "org_webhooks_max": ("7", 7),
+    "rate_limit_per_s": ("0", 0),
+    "always_200": ("yes", True),
+    "books_public": ("yes", True),
+    "books_paginated": ("yes", True),
 }
 
 

@@ -23,8 +23,9 @@ from bookbell.config import Settings, StartError
 from bookbell.core import limits
 from bookbell.core.guard import GuardRules, judge_address
 from bookbell.core.model import LaneId
-from bookbell.delivery.engine import Engine, EngineParts
+from bookbell.delivery.engine import Engine
 from bookbell.delivery.exchange import Exchange
+from bookbell.delivery.parts import EngineParts
 from bookbell.delivery.replaying import Replayer
 from bookbell.delivery.sender import Sender
 from bookbell.delivery.worker import open_destination
@@ -40,7 +41,7 @@ from bookbell.web.discarding import remove_discarded
 from bookbell.web.routes import ROUTES
 from bookbell.web.throttle import Throttle
 
-SWITCH_INTERVAL_S = 0.001  # a saturated loop would otherwise starve the sender's and the store's threads
+SWITCH_INTERVAL_S = 0.001  # a saturated loop would otherwise starve the store's threads
 PRUNE_MS = 60_000
 
 
@@ -174,7 +175,7 @@ class Service:
             if self._engine and engine:
                 self._engine.stop(self._settings.shutdown_ms)
                 unfinished = await engine
-            await asyncio.to_thread(self._sender.stop, 1.0)
+            self._sender.stop()
             await asyncio.to_thread(self._opened.database.close)
             telemetry.log().info("service_stopped", unfinished=unfinished)
 

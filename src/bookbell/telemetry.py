@@ -16,8 +16,11 @@ LOG_EVENTS = {
     "service_stopping": "A stop was asked for; in-flight requests may finish until the deadline.",
     "service_stopped": "The process is about to exit; `unfinished` attempts were released to be made again.",
     "attempt_failed": "An attempt did not succeed; says what happened and when the next is due.",
+    "delivery_skipped": "The receiver asked, by response header, not to be sent this delivery again.",
     "delivery_exhausted": "The last attempt of a delivery failed, or it was refused for good.",
     "endpoint_disabled": "A receiver answered 410 Gone; nothing is sent to it until it is configured again.",
+    "circuit_changed": "The circuit of an endpoint's lane opened, began to recover or closed.",
+    "endpoint_notice": "An endpoint has been failing for long, or was disabled; the same is kept as a notice.",
     "lanes_lost": "Leases of this worker passed to another; their attempts are kept as history.",
     "lanes_overslept": "Lanes slept although work was due. Should never happen; they were woken.",
     "loop_failed": "A turn of a loop failed, mostly because the database was away; it is tried again.",
@@ -42,6 +45,12 @@ LATENCY = Histogram(
 REPLAYED = Counter(
     "bookbell_deliveries_replayed", "Deliveries made due by replays: recovered or new.", ["kind"], registry=REGISTRY
 )
+CIRCUIT_CHANGES = Counter(
+    "bookbell_circuit_changes",
+    "Circuits of lanes that changed, by the state they came to.",
+    ["state"],
+    registry=REGISTRY,
+)
 LANES_OWNED = Gauge("bookbell_lanes_owned", "Lanes this worker owns now.", registry=REGISTRY)
 IN_FLIGHT = Gauge("bookbell_requests_in_flight", "Requests to receivers in flight now.", registry=REGISTRY)
 LANES_OVERSLEPT = Counter(
@@ -53,6 +62,7 @@ METRICS = {
     "bookbell_attempts_total",
     "bookbell_attempts_stale_total",
     "bookbell_deliveries_replayed_total",
+    "bookbell_circuit_changes_total",
     "bookbell_deliveries_settled_total",
     "bookbell_first_attempt_latency_seconds",
     "bookbell_lanes_overslept_total",

@@ -315,7 +315,7 @@ def exhaust(listening: Listening, delivery_id: str) -> None:
         reason="attempts_exhausted",
     )
     db.write_now(deliveries.record, [ended])
-    db.write_now(lanes.park, [lane_id], owner="test")
+    db.write_now(lanes.park, {lane_id: 0}, owner="test")
 
 
 def exclaim(world: World) -> None:

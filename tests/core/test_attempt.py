@@ -2,7 +2,17 @@
 
 import pytest
 
-from bookbell.core.attempt import Answered, Outcome, Oversized, Refused, TimedOut, Unreachable, describe, kind_of
+from bookbell.core.attempt import (
+    Answered,
+    Outcome,
+    Oversized,
+    Refused,
+    TimedOut,
+    Unreachable,
+    describe,
+    header_pairs,
+    kind_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,3 +29,9 @@ from bookbell.core.attempt import Answered, Outcome, Oversized, Refused, TimedOu
 def test_an_outcome_says_what_it_is(outcome: Outcome, kind: str, sentence: str) -> None:
     assert kind_of(outcome) == kind
     assert describe(outcome) == sentence
+
+
+def test_header_lines_are_read_as_they_came() -> None:
+    head = b"HTTP/1.1 200 OK\r\nRetry-After: 5\r\nx-empty:\r\nno colon\r\nX-Caf\xe9:  a: b \r\n\r\n"
+    assert header_pairs(head) == [("Retry-After", "5"), ("x-empty", ""), ("X-Caf\u00e9", "a: b")]
+    assert header_pairs(b"") == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bookbell.core.catalogue import TYPES
-from bookbell.core.events import TEST_BODY, Draft, body, needs_documents
+from bookbell.core.events import TEST_BODY, Draft, body, needs_documents, subject_pk
 from bookbell.core.model import Level
 from scene import BOOK, DOCUMENT, GROUP, MIXED, REQUEST
 
@@ -173,3 +173,10 @@ def test_names_keep_their_letters() -> None:
     sent = body(Draft(type="BOOK_VERIFIED", status="S"), Level.ACCOUNT, replace(BOOK, name="Übergabe «1»"), ())
     assert sent is not None
     assert "Übergabe «1»".encode() in sent
+
+
+def test_a_status_of_a_document_is_superseded_by_its_later_ones_and_a_finding_is_not() -> None:
+    told_status = Draft(type="DOC_VERIFIED", status="VERIFICATION_COMPLETE", document=DOCUMENT)
+    assert subject_pk(told_status) == DOCUMENT.pk
+    assert subject_pk(replace(told_status, type="document.detect.signal_found")) is None
+    assert subject_pk(Draft(type="BOOK_VERIFIED", status="BOOK_COMPLETE")) is None

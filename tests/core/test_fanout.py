@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from bookbell.core.fanout import plan
+from bookbell.core.fanout import lane_of, plan
 from bookbell.core.model import AccountId, EndpointId, Event, EventId, LaneId, Level, Listener, OrganizationId
+from bookbell.core.policy import policy_from
 
 EVENT = Event(
     id=EventId("e"),
@@ -41,3 +42,11 @@ def test_own_account_and_organization_hear_in_order() -> None:
 def test_a_level_without_a_body_hears_nothing() -> None:
     assert plan(replace(EVENT, body_account=None), [OWN, ORG]) == (ORG,)
     assert plan(replace(EVENT, body_org=None), [OWN, ORG]) == (OWN,)
+
+
+def test_a_book_always_queues_in_the_same_of_the_lanes_that_the_policy_asks_for() -> None:
+    found = replace(listener("one", Level.ORG, None), lanes=(LaneId("a"), LaneId("b"), LaneId("c")))
+    policy = policy_from({"lanes": 2})
+    assert [lane_of(found, policy, pk) for pk in (4, 5, 4)] == ["a", "b", "a"]
+    assert lane_of(found, policy, None) == "one"
+    assert lane_of(found, policy_from({}), 5) == "one"

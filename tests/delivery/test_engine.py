@@ -2,85 +2,20 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
 from bookbell.actions import history, webhooks
-from bookbell.core.attempt import Answered, Outcome, TimedOut, Unreachable
-from bookbell.core.model import Account, DeliveryState
-from bookbell.store import ledger
+from bookbell.core.attempt import Answered, TimedOut, Unreachable
+from bookbell.core.model import DeliveryState
 from bookbell.store.database import Tx
 from bookbell.store.history import DeliveryQuery
-from bookbell.store.schema import attempts, endpoints
 from bookbell.store.schema import deliveries as table
-from simulated import InlineDatabase, Network, Simulation, Worker
-from world import START, World, stamp, world_in
+from bookbell.store.schema import endpoints
+from simulated import OK, InlineDatabase, Scene, stop
+from world import START, World, stamp
 
 HOUR = 3_600_000
-OK: Outcome = Answered(200)
-
-
-@pytest.fixture
-def world(database_url: str) -> Iterator[World]:
-    database = InlineDatabase(database_url)
-    yield world_in(database)
-    database.close()
-
-
-class Scene:
-    """A world with accounts that each have a webhook of their own, and a network between."""
-
-    def __init__(self, world: World, seed: int = 0) -> None:
-        self.world = world
-        self.simulation = Simulation(seed)
-        self.network = Network(self.simulation)
-        self.accounts: dict[str, Account] = {}
-
-    def receiver(self, name: str, outcome: Outcome = OK, after_ms: int = 5) -> str:
-        url = f"http://{name}.example/hook"
-        self.accounts[url] = self.world.account(name)
-        self.world.webhook(self.accounts[url], "DOC_VERIFIED", url=url)
-        self.network.receivers[url] = lambda _count: (outcome, after_ms)
-        return url
-
-    def publish(self, url: str, count: int) -> None:
-        self.world.publish(self.accounts[url], count, at=self.simulation.now_ms())
-
-    def worker(self, name: str = "a", **timing: int) -> Worker:
-        return Worker(self.simulation, self.network, self.world.db, name, **timing)
-
-    def states(self) -> Counter[str]:
-        def count(tx: Tx) -> Counter[str]:
-            return Counter(row.state for row in tx.execute(table.select()))
-
-        return self.world.db.read_now(count)
-
-    def is_settled(self) -> bool:
-        return self.states()["pending"] == 0
-
-    def arrived(self, url: str) -> list[str]:
-        return [key for _, to, key in self.network.sent if to == url]
-
-    def attempt_numbers(self) -> Counter[tuple[str, int]]:
-        def read(tx: Tx) -> Counter[tuple[str, int]]:
-            rows = tx.execute(attempts.select().where(attempts.c.is_stale.is_(False)))
-            return Counter((row.delivery_id, row.number) for row in rows)
-
-        return self.world.db.read_now(read)
-
-    def check(self) -> None:
-        """What must hold at any end: the ledger balances, and each attempt number was recorded once."""
-        for each in self.world.db.read_now(ledger.ledgers, since=0, until=2**52):
-            assert each.problems() == ()
-        assert set(self.attempt_numbers().values()) <= {1}
-        assert all(count <= 16 for count in self.network.in_flight_max.values())
-
-
-async def stop(worker: Worker, scene: Scene) -> int:
-    worker.engine.stop(1_000)
-    await scene.simulation.run_until(worker.task.done, 10_000)
-    return worker.task.result()
 
 
 def test_everything_due_is_delivered_once_and_lanes_are_given_back(world: World) -> None:

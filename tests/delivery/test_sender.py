@@ -30,7 +30,7 @@ from bookbell.core.attempt import (
     kind_of,
 )
 from bookbell.core.guard import GuardRules, judge_address
-from bookbell.delivery.sender import Sender
+from bookbell.delivery.sender_thread import SenderThread
 from receivers import Behaviour, RawReceiver, Receiver, early_answer, endless_body, endless_headers, hang, reset
 
 WAIT_S = 30.0
@@ -44,7 +44,7 @@ class Post:
 
     def __init__(self, rules: GuardRules = LOOPBACK, *, proxy: str | None = None, ca_file: str | None = None) -> None:
         self._reports: queue.Queue[tuple[str, Report]] = queue.Queue()
-        self.sender = Sender(
+        self.sender = SenderThread(
             lambda address: judge_address(address, rules), deliver=self._take, proxy=proxy, ca_file=ca_file
         )
         self.sender.start()
@@ -228,7 +228,7 @@ def test_a_kept_connection_is_not_used_for_another_host() -> None:
         return None if len(judged) == 1 else Refused("loopback", "No more.")
 
     with Receiver() as receiver:
-        sender = Sender(judge, deliver=lambda found: reports.put(found[0]))
+        sender = SenderThread(judge, deliver=lambda found: reports.put(found[0]))
         sender.start()
         outcomes = []
         for host in ("127.0.0.1", "127.0.0.1", "127.0.0.2"):

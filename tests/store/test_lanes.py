@@ -95,24 +95,24 @@ def test_renewing_extends_only_ones_own_leases(db: Database) -> None:
 def test_parking_gives_the_lane_back_with_its_next_due_time(db: Database) -> None:
     lane_id = due_lane(world_in(db))
     take(db, lane_id, "a")
-    assert db.write_now(lanes.park, [lane_id], owner="a") == {lane_id: START}
+    assert db.write_now(lanes.park, {lane_id: 0}, owner="a") == {lane_id: START}
     assert take(db, lane_id, "b") == 2
     db.write_now(deliveries.cancel_pending, lane_id, reason="deregistered", at=START)
-    assert db.write_now(lanes.park, [lane_id], owner="b") == {lane_id: NEVER_AT}
+    assert db.write_now(lanes.park, {lane_id: 0}, owner="b") == {lane_id: NEVER_AT}
     assert candidates(db, LATER) == []
 
 
 def test_a_lane_of_another_is_not_parked(db: Database) -> None:
     lane_id = due_lane(world_in(db))
     take(db, lane_id, "a")
-    assert db.write_now(lanes.park, [lane_id], owner="b") == {}
+    assert db.write_now(lanes.park, {lane_id: 0}, owner="b") == {}
 
 
-def test_a_lane_of_a_disabled_endpoint_sleeps(db: Database) -> None:
+def test_a_lane_of_a_disabled_endpoint_sleeps_until_what_it_holds_expires(db: Database) -> None:
     lane_id = due_lane(world_in(db))
     take(db, lane_id, "a")
     db.write_now(lanes.disable_endpoint, lane_id, reason="gone", at=START)
-    assert db.write_now(lanes.park, [lane_id], owner="a") == {lane_id: NEVER_AT}
+    assert db.write_now(lanes.park, {lane_id: 1_000_000}, owner="a") == {lane_id: START + 1_000_000}
     assert db.read_now(lanes.overslept, now=LATER, since=LATER, count=10) == {}
 
 
@@ -150,7 +150,7 @@ def test_no_wake_up_is_lost_between_publishing_and_parking(db: Database) -> None
                 found = db.read_now(deliveries.due, {lane_id: (Level.ACCOUNT, 100)}, now=START)[lane_id]
                 for each in found:
                     db.write_now(finish, each.id)
-                db.write_now(lanes.park, [lane_id], owner="a")
+                db.write_now(lanes.park, {lane_id: 0}, owner="a")
 
     def finish(tx: Tx, delivery_id: str) -> None:
         tx.execute(rows.update().where(rows.c.id == delivery_id).values(state="delivered"))

@@ -4,8 +4,9 @@ A report about a book holds the book's row, as reports of outcomes do, so that `
 Source: docs/publishing-events.md.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 from bookbell.actions.publishing import Told, fan_out
 from bookbell.actions.reports import named
@@ -56,7 +57,8 @@ def report_event(tx: Tx, report: EventReport, stamp: Stamp) -> Published[Happene
     """Make the event of one report. Raises: ValidationFailed, EventTypeNotFound, NotFound of what it names."""
     kind = TYPES.get(report.type)
     if kind is None:
-        return _published(report, _tell_body(tx, report, stamp), None)
+        ((event, lanes),) = _tell_bodies(tx, [_prepared(tx, report, _Known(), stamp)], stamp)
+        return Published(Happened(report.type, event, None), lanes)
     check_report(kind, report)
     organization_id = _demand_organization(tx, report.organization_id) if report.organization_id else None
     if kind.subject is Subject.ORGANIZATION:
@@ -84,10 +86,18 @@ def report_events(tx: Tx, reports: Sequence[EventReport], stamp: Stamp) -> Publi
     for pk, organization_id in sorted({(book.pk, book.organization_id) for book in found if book is not None}):
         books.lock_book(tx, organization_id, pk)
     done, rung = [], frozenset[LaneId]()
-    for index, report in enumerate(reports):
-        published = named("events", index, report_event, tx, report, stamp)
-        done.append(published.value)
-        rung |= published.lanes
+    known = _Known()
+    for is_own, run in groupby(enumerate(reports), key=lambda pair: pair[1].type not in TYPES):
+        if is_own:
+            prepared = [named("events", index, _prepared, tx, report, known, stamp) for index, report in run]
+            for event, lanes in _tell_bodies(tx, prepared, stamp):
+                done.append(Happened(event.type, event, None))
+                rung |= lanes
+            continue
+        for index, report in run:
+            published = named("events", index, report_event, tx, report, stamp)
+            done.append(published.value)
+            rung |= published.lanes
     return Published(done, rung)
 
 
@@ -96,12 +106,32 @@ def _published(report: EventReport, told: Told, book: Book | None) -> Published[
     return Published(Happened(report.type, event, book), told.lanes)
 
 
-def _tell_body(tx: Tx, report: EventReport, stamp: Stamp) -> Told:
-    """An event of a defined type, with the publisher's own bytes."""
-    defined = _demand_type(tx, report)
+def _tell_bodies(tx: Tx, prepared: Sequence[Event], stamp: Stamp) -> Iterable[tuple[Event, frozenset[LaneId]]]:
+    """Store events of defined types, neighbours of one audience at once. Gives each as stored, and lanes to ring."""
+    for _, run in groupby(prepared, key=lambda event: (event.organization_id, event.account_id)):
+        told = fan_out(tx, list(run), stamp)
+        yield from ((event, told.lanes) for event in told.events)
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was looked up for earlier reports of a batch: types by name and organization, audiences by their ids."""
+
+    types: dict[tuple[str, str | None], DefinedType] = field(default_factory=dict)
+    audiences: dict[tuple[str | None, str | None], tuple[OrganizationId, AccountId | None]] = field(
+        default_factory=dict
+    )
+
+
+def _prepared(tx: Tx, report: EventReport, known: _Known, stamp: Stamp) -> Event:
+    """The event of a defined type, with the publisher's own bytes."""
+    defined = known.types.get((report.type, report.organization_id)) or _demand_type(tx, report)
+    known.types[report.type, report.organization_id] = defined
     check_report(defined.as_event_type(), report)
-    organization_id = _demand_organization(tx, report.organization_id)
-    account_id = None if report.account_id is None else _demand_account(tx, organization_id, report.account_id)
+    audience = report.organization_id, report.account_id
+    if audience not in known.audiences:
+        known.audiences[audience] = _demand_audience(tx, report)
+    organization_id, account_id = known.audiences[audience]
     if account_id is None and Level.ORG not in defined.levels:
         raise ValidationFailed(f"account_id: {defined.name} is told at account level only, so it needs an account")
     assert report.body is not None
@@ -110,7 +140,7 @@ def _tell_body(tx: Tx, report: EventReport, stamp: Stamp) -> Told:
     event = _event(report.type, organization_id, account_id, stamp)
     told_account = report.body if Level.ACCOUNT in defined.levels and account_id is not None else None
     told_org = report.body if Level.ORG in defined.levels else None
-    return fan_out(tx, [replace(event, body_account=told_account, body_org=told_org)], stamp)
+    return replace(event, body_account=told_account, body_org=told_org)
 
 
 def _demand_type(tx: Tx, report: EventReport) -> DefinedType:
@@ -214,6 +244,13 @@ def _demand_organization(tx: Tx, organization_id: str | None) -> OrganizationId:
     if found is None:
         raise OrganizationNotFound
     return found.id
+
+
+def _demand_audience(tx: Tx, report: EventReport) -> tuple[OrganizationId, AccountId | None]:
+    organization_id = _demand_organization(tx, report.organization_id)
+    if report.account_id is None:
+        return organization_id, None
+    return organization_id, _demand_account(tx, organization_id, report.account_id)
 
 
 def _demand_account(tx: Tx, organization_id: OrganizationId, account_id: str) -> AccountId:

@@ -17,7 +17,7 @@ from bookbell.core.errors import NotPermittedManager, OrgWebhookNotFound, Webhoo
 from bookbell.core.model import Account, Level, Role
 from bookbell.core.org_webhook import Address, Asked, address_from, address_of, bare_of
 from bookbell.core.policy import Policy
-from bookbell.store import deliveries, endpoints, lanes
+from bookbell.store import circuits, deliveries, endpoints, lanes
 from bookbell.store.database import Tx
 from bookbell.store.endpoints import Endpoint
 
@@ -148,6 +148,7 @@ def _changed(old: Endpoint, asked: Asked, address: Address, vault: Sealing, stam
         deactivated_at=deactivated_at,
         disabled_at=None if is_enabled else old.disabled_at,
         disabled_reason=None if is_enabled else old.disabled_reason,
+        resumed_at=stamp.at if is_enabled else old.resumed_at,
         event_types=old.event_types if asked.event_types is None else asked.event_types,
     )
 
@@ -155,8 +156,12 @@ def _changed(old: Endpoint, asked: Asked, address: Address, vault: Sealing, stam
 def _save(tx: Tx, changed: Endpoint, stamp: Stamp) -> Published[Endpoint]:
     endpoints.save_endpoint(tx, changed)
     endpoints.replace_subscriptions(tx, changed.organization_id, changed.id, changed.event_types)
+    all_lanes = lanes.of_endpoint(tx, changed.id)
     if changed.deactivated_at is None:
-        lanes.wake(tx, {changed.lane_id: stamp.at})
+        if changed.resumed_at == stamp.at:
+            circuits.reset_circuits(tx, changed.id)
+        lanes.wake(tx, dict.fromkeys(all_lanes, stamp.at))
     else:
-        deliveries.cancel_unwanted(tx, changed.lane_id, at=stamp.at)
-    return Published(changed, frozenset({changed.lane_id}))
+        for lane_id in all_lanes:
+            deliveries.cancel_unwanted(tx, lane_id, at=stamp.at)
+    return Published(changed, frozenset(all_lanes))

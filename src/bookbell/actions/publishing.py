@@ -3,13 +3,16 @@
 Cost for each event: one row, one delivery row for each endpoint that wants it, one update of each sleeping lane.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from bookbell.actions.stamp import Stamp
-from bookbell.core.events import DocumentStatuses, Draft, body, needs_documents
-from bookbell.core.fanout import plan
+from bookbell.core.events import DocumentStatuses, Draft, body, needs_documents, subject_pk
+from bookbell.core.fanout import lane_of, plan
 from bookbell.core.model import Book, Delivery, DeliveryId, DeliveryState, Event, EventId, LaneId, Level, Listener
+from bookbell.core.policy import Order, Policy, policy_from
 from bookbell.store import books, deliveries, events, lanes
 from bookbell.store.database import Tx
 
@@ -28,20 +31,26 @@ def publish(tx: Tx, book: Book, drafts: Sequence[Draft], stamp: Stamp) -> Told:
         return Told()
     statuses = books.document_statuses(tx, book) if any(map(needs_documents, drafts)) else ()
     happened = [_event(book, draft, statuses, stamp) for draft in drafts]
-    return fan_out(tx, happened, stamp)
+    subjects = {event.id: subject_pk(draft) for event, draft in zip(happened, drafts, strict=True)}
+    return fan_out(tx, happened, stamp, subjects)
 
 
-def fan_out(tx: Tx, happened: Sequence[Event], stamp: Stamp) -> Told:
+NO_SUBJECTS: Mapping[EventId, int | None] = {}
+
+
+def fan_out(
+    tx: Tx, happened: Sequence[Event], stamp: Stamp, subjects: Mapping[EventId, int | None] = NO_SUBJECTS
+) -> Told:
     """Store these events, in order, and a delivery for each endpoint that wants one.
 
-    At least one event; all are of the same organization and account.
+    At least one event; all are of the same organization and account. subjects: the documents whose state they tell.
     """
     first = happened[0]
     listening = events.listeners(tx, first.organization_id, first.account_id, {event.type for event in happened})
     planned = [(event, plan(event, listening)) for event in happened]
     stored = tuple(replace(event, matched_count=len(told)) for event, told in planned)
     events.insert_events(tx, stored)
-    due = [_delivery(event, listener, stamp) for event, told in planned for listener in told]
+    due = [_delivery(event, listener, subjects.get(event.id), stamp) for event, told in planned for listener in told]
     if not due:
         return Told(stored)
     deliveries.insert_deliveries(tx, due)
@@ -64,15 +73,23 @@ def _event(book: Book, draft: Draft, statuses: DocumentStatuses, stamp: Stamp) -
     )
 
 
-def _delivery(event: Event, listener: Listener, stamp: Stamp) -> Delivery:
+@lru_cache(1_024)
+def _policy(text: str) -> Policy:
+    return policy_from(json.loads(text))
+
+
+def _delivery(event: Event, listener: Listener, subject: int | None, stamp: Stamp) -> Delivery:
+    policy = _policy(listener.policy)
     return Delivery(
         id=DeliveryId(stamp.new_id()),
         organization_id=event.organization_id,
         endpoint_id=listener.endpoint_id,
-        lane_id=listener.lane_id,
+        lane_id=lane_of(listener, policy, event.book_pk),
         event_id=event.id,
         state=DeliveryState.PENDING,
         attempt_count=0,
         due_at=stamp.at,
         created_at=stamp.at,
+        queue_pk=event.book_pk if policy.order is Order.BOOK else None,
+        subject_pk=subject if policy.collapse else None,
     )

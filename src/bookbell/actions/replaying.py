@@ -1,5 +1,6 @@
 """Working on replay jobs, batch by batch: what workers do. One batch is one transaction. Source: docs/replay.md."""
 
+import json
 from dataclasses import dataclass, replace
 
 from bookbell.actions.replays import look, refuse_unsendable
@@ -7,7 +8,9 @@ from bookbell.actions.stamp import Published, Stamp
 from bookbell.actions.webhooks import retire
 from bookbell.core import limits
 from bookbell.core.errors import IllegalTransition
-from bookbell.core.model import Delivery, DeliveryId, DeliveryState
+from bookbell.core.fanout import lane_for
+from bookbell.core.model import Delivery, DeliveryId, DeliveryState, LaneId
+from bookbell.core.policy import Order, Policy, policy_from
 from bookbell.core.replay import (
     Candidate,
     JobState,
@@ -55,7 +58,7 @@ def work(tx: Tx, job_id: str, stamp: Stamp) -> Published[Worked | None]:
         failed = replace(job, state=JobState.FAILED, detail=error.message, finished_at=stamp.at)
         replays.save_job(tx, failed)
         return Published(Worked(failed))
-    lanes.lock_epochs(tx, [source.lane_id])
+    lanes.lock_epochs(tx, lanes.of_endpoint(tx, source.id))
     settled_below = stream.settled_below(tx)
     found = look(tx, source, job.wanted, after=job.cursor, below=job.until_position)
     taken = take(
@@ -65,11 +68,12 @@ def work(tx: Tx, job_id: str, stamp: Stamp) -> Published[Worked | None]:
         is_staging=job.staging_id is not None,
         count_max=batch_count(job.rate_per_s),
     )
-    worked = _made(tx, job, target, taken, stamp)
+    into = _Into(target, tuple(lanes.of_endpoint(tx, target.id)), policy_from(json.loads(target.policy)))
+    worked = _made(tx, job, into, taken, stamp)
     is_end = taken.is_all and len(found) < limits.REPLAY_SCAN_COUNT
     after = _moved(worked, taken, stamp, is_end=is_end, settled_below=settled_below)
     replays.save_job(tx, after)
-    return Published(replace(worked, job=after), frozenset({target.lane_id}) if taken.chosen else frozenset())
+    return Published(replace(worked, job=after), frozenset(into.lanes) if taken.chosen else frozenset())
 
 
 def forget_staging(tx: Tx, stamp: Stamp) -> int:
@@ -82,7 +86,19 @@ def forget_staging(tx: Tx, stamp: Stamp) -> int:
     return len(spent)
 
 
-def _made(tx: Tx, job: ReplayJob, target: Endpoint, taken: Taken, stamp: Stamp) -> Worked:
+@dataclass(frozen=True, slots=True)
+class _Into:
+    """Where deliveries are made: the endpoint, its lanes in their order, and its policy."""
+
+    endpoint: Endpoint
+    lanes: tuple[LaneId, ...]
+    policy: Policy
+
+    def lane_of(self, book_pk: int | None) -> LaneId:
+        return lane_for(self.lanes, self.policy, book_pk)
+
+
+def _made(tx: Tx, job: ReplayJob, into: _Into, taken: Taken, stamp: Stamp) -> Worked:
     """Make due what was taken, each at its place in the rate."""
     placed = [
         (candidate, done, due_at(index, job.rate_per_s, stamp.at))
@@ -90,28 +106,29 @@ def _made(tx: Tx, job: ReplayJob, target: Endpoint, taken: Taken, stamp: Stamp) 
     ]
     revived = [(found.delivery_id, at) for found, done, at in placed if done is Treatment.RECOVER]
     copies = [
-        (_repetition(found, target, at, stamp), found.delivery_id)
+        (_repetition(found, into, at, stamp), found.delivery_id)
         for found, done, at in placed
         if done is Treatment.REPLAY
     ]
     replays.revive(tx, job, [(delivery_id, at) for delivery_id, at in revived if delivery_id is not None])
     replays.insert_replays(tx, job, copies)
     if placed:
-        lanes.wake(tx, {target.lane_id: stamp.at})
+        lanes.wake(tx, dict.fromkeys(into.lanes, stamp.at))
     return Worked(job, recovered_count=len(revived), replayed_count=len(copies))
 
 
-def _repetition(found: Candidate, target: Endpoint, at: int, stamp: Stamp) -> Delivery:
+def _repetition(found: Candidate, into: _Into, at: int, stamp: Stamp) -> Delivery:
     return Delivery(
         id=DeliveryId(stamp.new_id()),
-        organization_id=target.organization_id,
-        endpoint_id=target.id,
-        lane_id=target.lane_id,
+        organization_id=into.endpoint.organization_id,
+        endpoint_id=into.endpoint.id,
+        lane_id=into.lane_of(found.book_pk),
         event_id=found.event_id,
         state=DeliveryState.PENDING,
         attempt_count=0,
         due_at=at,
         created_at=stamp.at,
+        queue_pk=found.book_pk if into.policy.order is Order.BOOK else None,
     )
 
 

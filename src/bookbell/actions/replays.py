@@ -25,6 +25,9 @@ STAGING_POLICY = {
     "preset": "standard",
     "schedule_ms": [5_000, 60_000, 300_000],
     "is_gone_final": False,
+    "circuit_failures": None,
+    "disable_after_ms": None,
+    "is_feedback_honoured": False,
 }
 """A staging URL is tried four times within some minutes, and nothing it does stops the rest."""
 

@@ -14,7 +14,7 @@ from bookbell.core.catalogue import RETIRED, canonical_account_name
 from bookbell.core.errors import InvalidInput, ValidationFailed, WebhookNotFound
 from bookbell.core.model import Account, EndpointId, LaneId, Level
 from bookbell.core.policy import Policy, policy_from
-from bookbell.store import deliveries, endpoints, lanes
+from bookbell.store import circuits, deliveries, endpoints, lanes
 from bookbell.store.database import Tx
 from bookbell.store.endpoints import Endpoint
 
@@ -58,12 +58,14 @@ def configure(tx: Tx, account: Account, wanted: Wanted, seal: Seal, stamp: Stamp
         deregistered_at=None,
         disabled_at=None,
         disabled_reason=None,
+        resumed_at=stamp.at,
         event_types=wanted.event_types,
     )
     endpoints.save_endpoint(tx, changed)
     endpoints.replace_subscriptions(tx, account.organization_id, changed.id, wanted.event_types)
-    lanes.wake(tx, {changed.lane_id: stamp.at})
-    return Published(changed, frozenset({changed.lane_id}))
+    reset = circuits.reset_circuits(tx, changed.id)
+    lanes.wake(tx, dict.fromkeys(reset, stamp.at))
+    return Published(changed, reset)
 
 
 def deregister(tx: Tx, account: Account, stamp: Stamp) -> Published[None]:
@@ -154,8 +156,10 @@ def retire(tx: Tx, old: Endpoint, stamp: Stamp) -> Published[None]:
     )
     endpoints.save_endpoint(tx, gone)
     endpoints.replace_subscriptions(tx, old.organization_id, old.id, ())
-    deliveries.cancel_unwanted(tx, old.lane_id, at=stamp.at)
-    return Published(None, frozenset({old.lane_id}))
+    all_lanes = lanes.of_endpoint(tx, old.id)
+    for lane_id in all_lanes:
+        deliveries.cancel_unwanted(tx, lane_id, at=stamp.at)
+    return Published(None, frozenset(all_lanes))
 
 
 def sign_with(tx: Tx, old: Endpoint, secret: str, seal: Seal, stamp: Stamp) -> Published[Endpoint]:
@@ -169,7 +173,10 @@ def deliver_by(tx: Tx, old: Endpoint, fields: dict[str, Any], stamp: Stamp) -> P
     """Deliver to this endpoint by this policy from now on. Raises: ValidationFailed."""
     policy = policy_from(fields)
     endpoints.save_endpoint(tx, replace(old, policy=json.dumps(fields), updated_at=later(old, stamp)))
-    return Published(policy, frozenset({old.lane_id}))
+    made = lanes.of_endpoint(tx, old.id)
+    for part in range(len(made), policy.lanes):
+        lanes.insert_lane(tx, LaneId(stamp.new_id()), old.organization_id, old.id, part=part)
+    return Published(policy, frozenset(made))
 
 
 def later(endpoint: Endpoint, stamp: Stamp) -> int:

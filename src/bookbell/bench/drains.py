@@ -48,7 +48,7 @@ def run_drain(scenario: Drain) -> Figures:
         settings = {"database_url": scenario.database_url} if scenario.database_url else {}
         with _workers(folder, measured, scenario.worker_count, settings) as workers:
             sink.wait_for(scenario.count, LIMIT_S)
-            _await_recorded(url, workers)
+            await_recorded(url, workers)
             used = sum(worker.counted_s() for worker in workers)
             memory = max(worker.memory_mb() for worker in workers)
             for worker in workers:
@@ -59,7 +59,7 @@ def run_drain(scenario: Drain) -> Figures:
             per_s=seen["count"] / ((seen["last_us"] - seen["first_us"]) / 1e6),
             cpu_us=used / scenario.count * 1e6,
             memory_mb=memory,
-            database_bytes=_size(folder) / scenario.count if not scenario.database_url else None,
+            database_bytes=database_size(folder) / scenario.count if not scenario.database_url else None,
             lost=scenario.count - seen["count"],
             repeated=seen["repeated"],
             extra={"connections": seen["connections"]},
@@ -126,7 +126,8 @@ def _sink(scenario: Drain, folder: Path, core: int) -> Sink:
     return Sink(core, tls=[str(certificate), str(key)], is_closing=scenario.connection == "tls_new")
 
 
-def _await_recorded(url: str, workers: Sequence[Service]) -> None:
+def await_recorded(url: str, workers: Sequence[Service]) -> None:
+    """Until no delivery is pending. Raises: BenchError at the limit."""
     from bookbell.ambient import RealAmbient
 
     clock, database = RealAmbient(), Database(url)
@@ -143,7 +144,8 @@ def _pending(tx: object) -> int:
     return int(tx.exec_driver_sql("SELECT count(*) FROM deliveries WHERE state = 'pending'").scalar_one())  # type: ignore[attr-defined]
 
 
-def _size(folder: Path) -> int:
+def database_size(folder: Path) -> int:
+    """Bytes of the SQLite file once its log is folded in."""
     path = folder / "data" / "bookbell.db"
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

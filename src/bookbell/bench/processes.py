@@ -128,6 +128,7 @@ class Service(Pinned):
     """One process of `bookbell serve` on its core."""
 
     def __init__(self, folder: Path, core: int, *arguments: str, **settings: str) -> None:
+        self.folder = folder
         environment = {
             "BOOKBELL_DATA_DIR": str(folder / "data"),
             "BOOKBELL_MASTER_KEY": MASTER_KEY,

@@ -20,7 +20,7 @@ def events(account: str = ACCOUNT_OPTION, limit: int = LIMIT_OPTION, as_json: bo
         from bookbell.cli.running import opened
 
         with opened() as parts:
-            owner = _account(parts, account)
+            owner = owner_of(parts, account)
             found = parts.database.read_now(history.list_events, owner, before=None, count=limit)
         columns = ["id", "type", "book_pk", "matched_count", "created_at"]
         show_table([{name: getattr(each, name) for name in columns} for each in found], columns, as_json=as_json)
@@ -41,7 +41,7 @@ def list_deliveries(
         from bookbell.store.history import DeliveryQuery
 
         with opened() as parts:
-            owner = _account(parts, account)
+            owner = owner_of(parts, account)
             query = DeliveryQuery(state=state, count=limit)
             if webhook is None:
                 found = parts.database.read_now(history.list_deliveries, owner, query)
@@ -59,7 +59,7 @@ def show_delivery(delivery_id: str, account: str = ACCOUNT_OPTION, as_json: bool
         from bookbell.cli.running import opened
 
         with opened() as parts:
-            found = parts.database.read_now(history.inspect, _account(parts, account), delivery_id)
+            found = parts.database.read_now(history.inspect, owner_of(parts, account), delivery_id)
         columns = ["id", "event_type", "book_pk", "state", "attempt_count", "created_at", "due_at", "reason"]
         shown: dict[str, Any] = {name: getattr(found.delivery, name) for name in columns}
         body = found.body.decode()
@@ -84,11 +84,12 @@ def retry_delivery(delivery_id: str, account: str = ACCOUNT_OPTION) -> None:
 
         with opened() as parts:
             stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
-            parts.database.write_now(history.retry_now, _account(parts, account), delivery_id, stamp)
+            parts.database.write_now(history.retry_now, owner_of(parts, account), delivery_id, stamp)
         typer.echo(f"Delivery {delivery_id} is due now.")
 
 
-def _account(parts: Any, login: str) -> Any:
+def owner_of(parts: Any, login: str) -> Any:
+    """The account with this client id or e-mail address. Raises: AccountNotFound."""
     from bookbell.core.errors import AccountNotFound
     from bookbell.store import accounts
 

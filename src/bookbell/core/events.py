@@ -43,6 +43,14 @@ class Draft:
     tasks: tuple[str, ...] = ()
 
 
+def subject_pk(draft: Draft) -> int | None:
+    """The document whose state this tells, so that a later event of it supersedes this one; None if it tells another
+    thing, such as a finding.
+    """
+    is_finding = draft.type.startswith("document.detect.")
+    return None if draft.document is None or is_finding else draft.document.pk
+
+
 def needs_documents(draft: Draft) -> bool:
     """Whether a body lists the documents of the book."""
     kind = TYPES[draft.type]

@@ -1,8 +1,9 @@
 """Which endpoints are told of an event."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from bookbell.core.model import Event, Level, Listener
+from bookbell.core.model import Event, LaneId, Level, Listener
+from bookbell.core.policy import Policy
 
 
 def plan(event: Event, listeners: Iterable[Listener]) -> tuple[Listener, ...]:
@@ -12,6 +13,19 @@ def plan(event: Event, listeners: Iterable[Listener]) -> tuple[Listener, ...]:
     organization (the listeners given are already those of the organization). Source: contract 1.3, 1.4.
     """
     return tuple(listener for listener in listeners if _hears(listener, event))
+
+
+def lane_of(listener: Listener, policy: Policy, book_pk: int | None) -> LaneId:
+    """The lane in which events of this book queue: always the same one, as long as the policy asks for as many."""
+    if book_pk is None or len(listener.lanes[: policy.lanes]) < 2:
+        return listener.lane_id
+    return lane_for(listener.lanes, policy, book_pk)
+
+
+def lane_for(lanes: Sequence[LaneId], policy: Policy, book_pk: int | None) -> LaneId:
+    """`lane_of` among the lanes of an endpoint, of which there is at least one, in their order."""
+    used = lanes[: policy.lanes]
+    return used[0] if book_pk is None else used[book_pk % len(used)]
 
 
 def _hears(listener: Listener, event: Event) -> bool:

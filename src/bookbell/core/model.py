@@ -251,18 +251,26 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """What fan-out needs to know of an endpoint: where its deliveries queue and which types it wants."""
+    """What fan-out needs to know of an endpoint: where its deliveries queue and which types it wants.
+
+    lanes: all its lanes in order, lane_id being the first; policy: as it is stored, JSON text.
+    """
 
     endpoint_id: EndpointId
     lane_id: LaneId
     level: Level
     account_id: AccountId | None
     event_types: frozenset[str]
+    lanes: tuple[LaneId, ...] = ()
+    policy: str = "{}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One event for one endpoint. `id` is the Webhook-Request-Id; `reason` says why it was not sent."""
+    """One event for one endpoint. `id` is the Webhook-Request-Id; `reason` says why it was not sent.
+
+    queue_pk: the book whose order is kept; subject_pk: the document whose later status event supersedes this one.
+    """
 
     id: DeliveryId
     organization_id: OrganizationId
@@ -275,3 +283,5 @@ class Delivery:
     created_at: int
     finished_at: int | None = None
     reason: str | None = None
+    queue_pk: int | None = None
+    subject_pk: int | None = None

@@ -8,12 +8,13 @@ URL, whatever became of the original. An event that has no delivery gets its fir
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 from bookbell.core import limits
 from bookbell.core.model import AccountId, DeliveryId, DeliveryState, EndpointId, EventId, OrganizationId
 
-FINAL_REASONS = frozenset({"superseded", "skipped_by_receiver"})
-"""Cancelled for good: a newer event says more, or the receiver asked for it. `failed` leaves these out."""
+FINAL_REASONS = frozenset({"superseded", "skipped", "skipped_by_receiver"})
+"""Cancelled for good: a newer event says more, or somebody asked for it. `failed` leaves these out."""
 
 DAY_MS = 24 * 3_600_000
 
@@ -166,6 +167,8 @@ def _is_in_state(selection: Selection, found: Candidate) -> bool:
             return found.state is None
         case Selection.EXHAUSTED | Selection.CANCELLED:
             return found.state is not None and found.state.value == selection.value
+        case _:
+            assert_never(selection)
 
 
 def batch_count(rate_per_s: int) -> int:

@@ -1,21 +1,26 @@
 """Starts the requests of owned lanes and takes their reports.
 
-Lanes with something to send stand in a ring and are served in turn, each up to its own in-flight cap, so a lane with
-a long backlog does not keep another waiting. A report frees its slot at once; its result then waits to be recorded.
+Lanes with something to send stand in a ring and are served in turn, organization by organization, each up to its own
+bounds, so a lane with a long backlog does not keep another waiting. A report frees its slot at once and moves the
+lane's circuit; its result then waits to be recorded.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from bookbell import telemetry
 from bookbell.ambient import Ambient
 from bookbell.core import limits
 from bookbell.core.attempt import Report, Request, describe, kind_of
-from bookbell.core.model import DeliveryId, DeliveryState, LaneId
-from bookbell.core.verdict import Gone
+from bookbell.core.circuit import Circuit, after_failure, after_success
+from bookbell.core.feedback import Pause, Skip, SlowDown, feedback_of, paused
+from bookbell.core.model import DeliveryId, DeliveryState, LaneId, OrganizationId
+from bookbell.core.verdict import Delivered, Gone, Skipped, Verdict
 from bookbell.delivery import worker
-from bookbell.delivery.lane import Lane
+from bookbell.delivery.lane import Lane, Meter
+from bookbell.delivery.ring import Ring
 from bookbell.delivery.worker import Sent, Settling
 from bookbell.store.deliveries import Due, Result
 
@@ -26,45 +31,57 @@ class Transport(Protocol):
     def submit(self, requests: Sequence[Request]) -> None: ...
 
 
-class Dispatch:
-    """What this worker sends now, and what of it still has to be recorded.
-
-    hungry: called with a lane that should be looked at again soon; full: called when there are results to record.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """What dispatch tells the engine: hungry: look at this lane again soon; full: there are results to record; alarm:
+    turn to this lane at that monotonic instant.
     """
 
-    def __init__(
-        self,
-        ambient: Ambient,
-        transport: Transport,
-        worker_name: str,
-        *,
-        hungry: Callable[[Lane], None],
-        full: Callable[[], None],
-    ) -> None:
+    hungry: Callable[[Lane], None]
+    full: Callable[[], None]
+    alarm: Callable[[Lane, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A result that waits to be recorded. is_gone: disable the endpoint; notice_percent: newly reached, else 0."""
+
+    lane: Lane
+    result: Result
+    is_gone: bool
+    notice_percent: int
+
+
+class Dispatch:
+    """What this worker sends now, and what of it still has to be recorded."""
+
+    def __init__(self, ambient: Ambient, transport: Transport, worker_name: str, calls: Calls) -> None:
         self.lanes: dict[LaneId, Lane] = {}
         self.in_flight: dict[DeliveryId, tuple[Lane, Sent]] = {}
-        self.results: deque[tuple[Lane, Result, bool]] = deque()
+        self.results: deque[Finished] = deque()
         self.recording_count = 0
-        self._ready: deque[Lane] = deque()
+        self.meter = Meter()
+        self._ring = Ring()
+        self._of_organization: Counter[OrganizationId] = Counter()
         self._ambient = ambient
         self._transport = transport
         self._worker = worker_name
-        self._hungry = hungry
-        self._full = full
+        self._calls = calls
 
     def offer(self, lane: Lane) -> None:
         """Let the lane stand in the ring if it has something to send and room to send it."""
-        if not lane.is_ready and lane.room() > 0:
-            lane.is_ready = True
-            self._ready.append(lane)
+        if lane.is_ready or not lane.buffer:
+            return
+        if lane.room(self._ambient) > 0:
+            self._ring.add(lane)
+        elif wait_ms := lane.token_wait_ms():
+            self._calls.alarm(lane, self._ambient.monotonic_ms() + wait_ms)
 
     def start(self) -> None:
         """Start as many requests as the bounds allow, lane by lane."""
         requests: list[Request] = []
         now, monotonic = self._ambient.now_ms(), self._ambient.monotonic_ms()
-        while self._ready and self._budget() > 0:
-            lane = self._ready.popleft()
-            lane.is_ready = False
+        while self._budget() > 0 and (lane := self._ring.take()) is not None:
             if self.lanes.get(lane.id) is lane and monotonic < lane.lease_end:
                 self._start_lane(lane, now, requests)
         if requests:
@@ -78,6 +95,7 @@ class Dispatch:
             if found is not None:
                 lane, sent = found
                 lane.in_flight -= 1
+                self._release(sent.config.organization_id)
                 self._finish_guarded(lane, sent, report)
                 self.offer(lane)
         self.start()
@@ -99,23 +117,36 @@ class Dispatch:
             return 0
         return limits.REQUESTS_IN_FLIGHT_MAX - len(self.in_flight)
 
+    def _release(self, organization: OrganizationId) -> None:
+        self._of_organization[organization] -= 1
+        if self._of_organization[organization] == limits.ORGANIZATION_IN_FLIGHT_MAX - 1:
+            self._ring.unblock(organization)
+
     def _start_lane(self, lane: Lane, now: int, requests: list[Request]) -> None:
         destination, config = lane.destination, lane.config
         assert destination is not None
         assert config is not None
-        for _ in range(min(lane.room(), self._budget())):
-            due = lane.buffer.popleft()
-            sent = Sent(due, config, destination.policy, now)
+        organization = config.organization_id
+        room = limits.ORGANIZATION_IN_FLIGHT_MAX - self._of_organization[organization]
+        is_probe = lane.circuit.opened_at is not None
+        for _ in range(min(lane.room(self._ambient), self._budget(), room)):
+            due = lane.pick()
+            sent = Sent(due, config, destination.policy, now, is_probe)
             _observe_start(due, now)
             if destination.problem is not None:
                 self._finish(lane, sent, worker.unsent(destination.problem))
+                if not lane.buffer:
+                    break
                 continue
             lane.in_flight += 1
+            self._of_organization[organization] += 1
             self.in_flight[due.id] = (lane, sent)
             requests.append(worker.prepare(due, destination, now=now))
         if lane.has_more and len(lane.buffer) <= destination.policy.in_flight_max:
-            self._hungry(lane)
+            self._calls.hungry(lane)
         self.offer(lane)
+        if self._of_organization[organization] >= limits.ORGANIZATION_IN_FLIGHT_MAX:
+            self._ring.block(organization)
 
     def _finish_guarded(self, lane: Lane, sent: Sent, report: Report) -> None:
         """One border: a bug in one report must not lose the others; its lane waits for the lease to end."""
@@ -131,15 +162,67 @@ class Dispatch:
         )
         result, verdict = worker.settle(sent, report, by)
         is_gone = isinstance(verdict, Gone)
-        self.results.append((lane, result, is_gone))
+        notice = self._move_circuit(lane, sent, verdict, by.now)
+        self._heed(lane, sent, report, by.now)
+        self.results.append(Finished(lane, result, is_gone, notice))
+        if is_gone or notice == 100:
+            lane.forget_buffer()
         lane.busy_at = self._ambient.monotonic_ms()
-        self._full()
+        self._calls.full()
         _observe_end(sent, report, result, is_gone=is_gone)
+
+    def _move_circuit(self, lane: Lane, sent: Sent, verdict: Verdict, now: int) -> int:
+        """Let the lane's circuit follow what happened. Gives the notice that is due by it, else 0."""
+        before = lane.circuit
+        if now < lane.paused_until and not sent.is_probe:
+            return 0  # it was under way when the receiver asked for the pause
+        match verdict:
+            case Delivered() | Skipped():
+                lane.circuit = after_success(before, sent.policy)
+            case Gone():
+                return 0
+            case _:
+                lane.circuit = after_failure(before, sent.policy, is_probe=sent.is_probe, now=now)
+        self._follow_circuit(lane, sent, before)
+        is_new = lane.circuit.notice_percent > before.notice_percent
+        return lane.circuit.notice_percent if is_new else 0
+
+    def _heed(self, lane: Lane, sent: Sent, report: Report, now: int) -> None:
+        """Do what the receiver asks for with its answer."""
+        asked = feedback_of(report.outcome, sent.policy)
+        match asked:
+            case Pause(duration_ms):
+                before, lane.paused_until = lane.circuit, now + duration_ms
+                lane.circuit = paused(before, asked, now)
+                self._follow_circuit(lane, sent, before)
+            case SlowDown(duration_ms):
+                lane.slow_down(duration_ms, self._ambient.monotonic_ms())
+            case Skip() | None:
+                pass
+
+    def _follow_circuit(self, lane: Lane, sent: Sent, before: Circuit) -> None:
+        if lane.circuit.state is not before.state:
+            lane.walk = (-1, "")
+            _observe_circuit(lane, sent)
+        if lane.circuit.opened_at is not None:
+            lane.forget_buffer()
 
 
 def _observe_start(due: Due, now: int) -> None:
     if due.attempt_count == 0:
         telemetry.LATENCY.observe(max(0, now - due.created_at) / 1000)
+
+
+def _observe_circuit(lane: Lane, sent: Sent) -> None:
+    state = lane.circuit.state
+    telemetry.CIRCUIT_CHANGES.labels(state.value).inc()
+    telemetry.log().warning(
+        "circuit_changed",
+        state=state.value,
+        endpoint=sent.config.endpoint_id,
+        organization=sent.config.organization_id,
+        failures=lane.circuit.failure_count,
+    )
 
 
 def _observe_end(sent: Sent, report: Report, result: Result, *, is_gone: bool) -> None:
@@ -159,7 +242,11 @@ def _observe_end(sent: Sent, report: Report, result: Result, *, is_gone: bool) -
         "total_us": report.timings.total_us,
     }
     if result.state is DeliveryState.PENDING:
-        telemetry.log().info("attempt_failed", next_in_ms=result.due_at - sent.started_at, **fields)
+        next_in_ms = None if sent.is_probe else result.due_at - sent.started_at
+        telemetry.log().info("attempt_failed", next_in_ms=next_in_ms, is_probe=sent.is_probe, **fields)
         return
-    telemetry.DELIVERIES_SETTLED.labels("exhausted").inc()
+    telemetry.DELIVERIES_SETTLED.labels(result.state.value).inc()
+    if result.state is DeliveryState.CANCELLED:
+        telemetry.log().info("delivery_skipped", **fields)
+        return
     telemetry.log().warning("endpoint_disabled" if is_gone else "delivery_exhausted", reason=result.reason, **fields)

@@ -1,7 +1,6 @@
-"""Brings requests to the sender's thread and reports back to the event loop.
+"""Shares one sender between the lanes and single requests (the test call of the client API).
 
-Lanes and single requests (the test call of the client API) share one sender, hence one guard and one connection
-pool. What crosses between the threads are batches.
+So there is one guard and one pool of connections.
 """
 
 import asyncio
@@ -20,7 +19,7 @@ class SenderLike(Protocol):
 
 
 class Exchange:
-    """The event loop's side of the sender. Make it and use it on that loop; give `deliver` to the sender."""
+    """Stands between the sender and who uses it, on their event loop. Give `deliver` to the sender."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -53,13 +52,7 @@ class Exchange:
             self._singles.pop(request.key, None)
 
     def deliver(self, reports: Reports) -> None:
-        """Take reports from the sender's thread."""
-        try:
-            self._loop.call_soon_threadsafe(self._on_reports, reports)
-        except RuntimeError:  # the loop is closed: the process is stopping and these attempts are made again
-            pass
-
-    def _on_reports(self, reports: Reports) -> None:
+        """Take reports from the sender."""
         if self._singles:
             for key, report in reports:
                 future = self._singles.get(key)

@@ -1,15 +1,21 @@
 """A lane as its owner holds it in memory: what was read ahead, what is in flight, until when it may send.
 
-Only the engine's event loop touches it. Times here are of the monotonic clock, in milliseconds.
+Only the engine's event loop touches it. Times here are of the monotonic clock, in milliseconds, unless said otherwise.
 """
 
 from collections import deque
 from dataclasses import dataclass, field
 
+from bookbell.ambient import Ambient
+from bookbell.core import limits
 from bookbell.core.attempt import Refused, Unreachable
-from bookbell.core.model import DeliveryId, LaneId
+from bookbell.core.circuit import CLOSED, Circuit, allowed, is_probing
+from bookbell.core.feedback import SLOW_RATE_PER_S
+from bookbell.core.model import DeliveryId, LaneId, OrganizationId
 from bookbell.core.policy import Policy
+from bookbell.core.rate import Bucket, filled, next_token_ms
 from bookbell.store.deliveries import Due
+from bookbell.store.holding import Position
 from bookbell.store.lanes import LaneConfig
 from bookbell.store.schema import NEVER_AT
 
@@ -29,6 +35,16 @@ class Destination:
     problem: Refused | Unreachable | None = None
 
 
+FULL = Bucket(1.0, 0)
+
+
+@dataclass(slots=True)
+class Meter:
+    """Bytes of bodies that all lanes of a worker have read ahead."""
+
+    bytes: int = 0
+
+
 @dataclass(slots=True)
 class Lane:
     """One owned lane.
@@ -38,11 +54,18 @@ class Lane:
     has_more: the last look brought as many as it asked for.
     busy_at:  when it last had something to do.
     next_due: the wall-clock instant at which a delivery that is not in hand comes due; alarm_at: when to turn to it.
+    circuit:  as it is now; saved_circuit: as it stands in the lane's row.
+    body_bytes: the largest body the last look brought, to judge how many the next may bring.
+    slow_until: the monotonic instant to which the receiver has asked to be sent less, 0 if it has not;
+    paused_until: the wall-clock instant to which it has asked to be sent nothing.
+    walk:     how far the walk over superseded events has come; None once it is done.
+    is_leaving: it is being given to another worker: nothing more is started.
     """
 
     id: LaneId
     epoch: int
     lease_end: int
+    meter: Meter = field(default_factory=Meter)
     config: LaneConfig | None = None
     destination: Destination | None = None
     buffer: deque[Due] = field(default_factory=deque)
@@ -51,21 +74,81 @@ class Lane:
     is_looking: bool = False
     has_more: bool = False
     is_ready: bool = False
+    is_leaving: bool = False
     in_flight: int = 0
     busy_at: int = 0
     next_due: int = NEVER_AT
     alarm_at: int | None = None
+    circuit: Circuit = CLOSED
+    saved_circuit: Circuit = CLOSED
+    bucket: Bucket = FULL
+    body_bytes: int = limits.BODY_BYTES_GUESS
+    slow_until: int = 0
+    paused_until: int = 0
+    walk: Position | None = (-1, "")
+
+    @property
+    def organization_id(self) -> OrganizationId:
+        """Whose lane it is. It has been looked at."""
+        assert self.config is not None
+        return self.config.organization_id
 
     @property
     def is_idle(self) -> bool:
         """Nothing is read ahead, in flight or waiting to be recorded."""
         return not self.held and not self.is_looking
 
-    def room(self) -> int:
+    @property
+    def hold_ms(self) -> int:
+        """How long deliveries are held for an endpoint that is down."""
+        return self.destination.policy.hold_ms_max if self.destination is not None else 0
+
+    def may_send(self, now: int) -> bool:
+        """Whether anything may be started at this wall-clock instant, in flight or not."""
+        if self.config is None or self.is_leaving or self.config.is_resting:
+            return False
+        return self.circuit.opened_at is None or is_probing(self.circuit, now)
+
+    def room(self, ambient: Ambient) -> int:
         """How many more requests may be started now."""
-        if self.destination is None:
+        destination = self.destination
+        if destination is None or not self.buffer or self.is_leaving:
             return 0
-        return min(len(self.buffer), self.destination.policy.in_flight_max - self.in_flight)
+        policy = destination.policy
+        rate = self._rate(ambient.monotonic_ms())
+        if self.circuit is CLOSED and rate is None:
+            return min(len(self.buffer), policy.in_flight_max - self.in_flight)
+        room = min(len(self.buffer), allowed(self.circuit, policy, ambient.now_ms()) - self.in_flight)
+        if rate is not None:
+            self.bucket = filled(self.bucket, rate, ambient.monotonic_ms())
+            room = min(room, int(self.bucket.tokens + 1e-9))
+        return max(0, room if not self.slow_until else min(room, 1 - self.in_flight))
+
+    def token_wait_ms(self) -> int:
+        """How long the rate limit keeps the next request waiting, 0 if it does not."""
+        rate = self._rate(self.bucket.at)
+        return 0 if rate is None else next_token_ms(self.bucket, rate)
+
+    def slow_down(self, duration_ms: int, now: int) -> None:
+        """Send less for that long from this monotonic instant on, as the receiver asks. A new owner does not know."""
+        self.slow_until = now + duration_ms
+        self.bucket = Bucket(0.0, now)
+
+    def _rate(self, now: int) -> float | None:
+        """Requests in a second, None for no limit."""
+        policy = self.destination.policy if self.destination is not None else None
+        rate = None if policy is None or policy.rate_per_s is None else policy.rate_per_s / policy.lanes
+        if self.slow_until and now >= self.slow_until:
+            self.slow_until = 0
+        return rate if not self.slow_until else min(SLOW_RATE_PER_S, rate or SLOW_RATE_PER_S)
+
+    def look_count(self, now: int) -> int:
+        """How many due deliveries a look should bring: as many as fit, but one where nothing may be sent."""
+        if self.config is not None and not self.may_send(now):
+            return 1
+        if self.meter.bytes >= limits.BUFFERS_BYTES_MAX:
+            return 1
+        return min(limits.LANE_BUFFER_COUNT, max(1, limits.LANE_BUFFER_BYTES // self.body_bytes))
 
     def take_in(self, found: list[Due]) -> None:
         """Buffer what a look brought, less what is in hand already or was settled during the look."""
@@ -73,9 +156,21 @@ class Lane:
             if due.id not in self.held and due.id not in self.settled:
                 self.held.add(due.id)
                 self.buffer.append(due)
+                self.meter.bytes += len(due.body)
+
+    def pick(self) -> Due:
+        """Take the next from the buffer. Probes take turns, so that one bad delivery cannot keep the circuit open."""
+        if self.circuit.opened_at is not None:
+            self.buffer.rotate(-(self.circuit.probe_count % len(self.buffer)))
+        due = self.buffer.popleft()
+        self.meter.bytes -= len(due.body)
+        if self._rate(self.bucket.at) is not None:
+            self.bucket = Bucket(self.bucket.tokens - 1, self.bucket.at)
+        return due
 
     def forget_buffer(self) -> None:
         """Drop what has not been started, so that it is read again."""
         for due in self.buffer:
             self.held.discard(due.id)
+            self.meter.bytes -= len(due.body)
         self.buffer.clear()

@@ -1,19 +1,17 @@
-"""The one place that makes requests to receivers: libcurl on a thread of its own.
+"""The one place that makes requests to receivers: libcurl, on the event loop of whoever uses it.
 
-libcurl's multi interface is driven through `socket_action` and the system's selector, because `select` ends at 1,024
-descriptors. Requests come in from any thread in batches, reports go out in batches, one per turn of the loop. Easy
-handles are reused, and with them nothing but what every request sets again.
+libcurl's multi interface is driven through `socket_action`, because its `select` ends at 1,024 descriptors. The loop
+is not told of each socket: it watches one descriptor, the system's own watch over all of them, so what is ready is
+handled in batches. Easy handles are reused, and with them nothing but what every request sets again.
 
 The guard sits in the open-socket callback: it sees the address that is about to be connected to, after DNS. libcurl
 takes nothing from the environment here, follows no redirect and speaks only HTTP and HTTPS.
 """
 
+import asyncio
 import os
 import re
-import socket
 import ssl
-import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,14 +23,14 @@ from bookbell.delivery.sender_watch import IN, OUT, Watch
 
 Reports = list[tuple[str, Report]]
 IDLE_HANDLES_MAX = 1_024
-IDLE_CONNECTIONS_MAX = 2_048
-TURN_MS_MAX = 1_000
+IDLE_CONNECTIONS_MAX = 4_096
+READY_COUNT_MAX = 64  # sockets handled before the loop's other callbacks get their turn
 _MASKS = {pycurl.POLL_IN: IN, pycurl.POLL_OUT: OUT, pycurl.POLL_INOUT: IN | OUT}
 _BREAK = re.compile(r"[\r\n\0]")
 
 
 class Sender:
-    """Sends requests and reports each exactly once."""
+    """Sends requests and reports each exactly once. Start it, use it and stop it on one event loop."""
 
     def __init__(
         self,
@@ -42,90 +40,68 @@ class Sender:
         proxy: str | None = None,
         ca_file: str | None = None,
     ) -> None:
-        """deliver is called on the sender's thread; ca_file: trusted certificates, None means the system's."""
+        """deliver is called on the loop, never from `submit`; ca_file: trusted certificates, None means the system."""
         self._deliver = deliver
-        self._transfer_setup = Setup(judge_address, proxy, ca_file or _system_ca_file())
-        self._incoming: deque[Request] = deque()
-        self._lock = threading.Lock()
-        self._is_open = False
-        self._waker, self._wakee = socket.socketpair()
-        self._waker.setblocking(False)
-        self._wakee.setblocking(False)
-        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+        self._setup = Setup(judge_address, proxy, ca_file or _system_ca_file())
+        self._bundle: _Bundle | None = None
+        self._done: Reports = []
 
     def start(self) -> None:
-        """Start the thread."""
-        self._is_open = True
-        self._thread.start()
+        """Be ready to send."""
+        self._loop = asyncio.get_running_loop()
+        self._bundle = _Bundle(self._setup, self._loop, self._turn)
 
     def submit(self, requests: Sequence[Request]) -> None:
-        """Send these. From any thread. Raises: RuntimeError when the sender does not run."""
-        with self._lock:
-            if not self._is_open:
-                raise RuntimeError("The sender does not run.")
-            self._incoming.extend(requests)
-        self._wake()
+        """Send these. Raises: RuntimeError when the sender is not started."""
+        bundle = self._bundle
+        if bundle is None:
+            raise RuntimeError("The sender does not run.")
+        was_empty = not self._done
+        for request in requests:
+            bundle.begin(request, self._done)
+        if was_empty and self._done:
+            self._loop.call_soon(self._hand_over)
 
-    def stop(self, timeout_s: float) -> None:
-        """Abort what is in flight, report it as aborted, and end the thread."""
-        with self._lock:
-            was_open, self._is_open = self._is_open, False
-        if was_open:
-            self._wake()
-            self._thread.join(timeout_s)
+    def stop(self) -> None:
+        """Abort what is in flight, and report it as aborted."""
+        bundle, self._bundle = self._bundle, None
+        if bundle is not None:
+            self._abort(bundle, "The service stopped before the receiver answered.")
 
-    def _wake(self) -> None:
+    def _turn(self, work: Callable[[], None]) -> None:
+        """One border: should a bug end a turn, report what was in flight and begin again afresh."""
+        bundle = self._bundle
+        if bundle is None:
+            return
         try:
-            self._waker.send(b"\0")
-        except OSError:
-            pass  # it is full of wake-ups already, or the thread has seen the stop by itself and closed it
+            work()
+            bundle.collect(self._done)
+        except Exception as error:  # noqa: BLE001 - the border of a turn
+            self._bundle = _Bundle(self._setup, self._loop, self._turn)
+            self._abort(bundle, f"The sender failed: {error!r}.")
+        self._hand_over()
 
-    def _run(self) -> None:
-        """Run the loop; should a bug end it, report what it held and begin again with a fresh one."""
-        while self._is_open:
-            loop = _Loop(self._transfer_setup, self._wakee)
-            try:
-                loop.run(self._take, self._deliver)
-            except Exception as error:  # noqa: BLE001 - the border of the thread
-                problem = f"The sender failed: {error!r}."
-            else:
-                problem = "The service stopped before the receiver answered."
-            finally:
-                aborted = loop.close()
-            keys = [*aborted, *(request.key for request in self._left_behind())]
-            if keys:
-                self._deliver([(key, Report(Unreachable("internal", problem), Timings())) for key in keys])
-        self._waker.close()
-        self._wakee.close()
+    def _abort(self, bundle: "_Bundle", problem: str) -> None:
+        self._done += [(key, Report(Unreachable("internal", problem), Timings())) for key in bundle.close()]
+        self._hand_over()
 
-    def _left_behind(self) -> list[Request]:
-        """What was submitted and will not be sent, because the sender stops."""
-        with self._lock:
-            left = [] if self._is_open else list(self._incoming)
-            if not self._is_open:
-                self._incoming.clear()
-        return left
-
-    def _take(self) -> list[Request] | None:
-        """What was submitted since; None once the sender is to stop."""
-        with self._lock:
-            if not self._is_open:
-                return None
-            taken = list(self._incoming)
-            self._incoming.clear()
-        return taken
+    def _hand_over(self) -> None:
+        if self._done:
+            done, self._done = self._done, []
+            self._deliver(done)
 
 
-class _Loop:
-    """One libcurl multi handle and the descriptors it wants watched."""
+class _Bundle:
+    """One libcurl multi handle with its transfers, the sockets it wants watched and its timer."""
 
-    def __init__(self, setup: Setup, wakee: socket.socket) -> None:
+    def __init__(
+        self, setup: Setup, loop: asyncio.AbstractEventLoop, turn: Callable[[Callable[[], None]], None]
+    ) -> None:
         self._setup = setup
-        self._wakee = wakee
-        self._wakee_descriptor = wakee.fileno()
+        self._loop = loop
+        self._turn = turn
         self._watch = Watch()
-        self._watch.want(wakee.fileno(), IN)
-        self._timeout_ms = -1
+        self._timer: asyncio.Handle | None = None
         self._active: dict[Any, Transfer] = {}
         self._idle: list[Transfer] = []
         self._multi = pycurl.CurlMulti()
@@ -133,20 +109,34 @@ class _Loop:
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._multi.setopt(pycurl.M_MAXCONNECTS, IDLE_CONNECTIONS_MAX)
         self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_NOTHING)
+        loop.add_reader(self._watch.fileno(), turn, self._act)
 
-    def run(self, take: Callable[[], list[Request] | None], deliver: Callable[[Reports], None]) -> None:
-        """Turn until `take` gives None."""
-        while (requests := take()) is not None:
-            done: Reports = []
-            for request in requests:
-                self._begin(request, done)
-            self._turn()
-            self._collect(done)
-            if done:
-                deliver(done)
+    def begin(self, request: Request, done: Reports) -> None:
+        """Start this request; one that cannot be sent as it is, is done at once."""
+        transfer = self._idle.pop() if self._idle else Transfer(self._setup)
+        unsendable = _broken_header(request) or transfer.load(request)
+        if unsendable is not None:
+            done.append((request.key, Report(unsendable, Timings())))
+            transfer.curl.close()
+            return
+        self._active[transfer.curl] = transfer
+        self._multi.add_handle(transfer.curl)
+
+    def collect(self, done: Reports) -> None:
+        """Take off what has ended."""
+        left = 1
+        while left:
+            left, succeeded, failed = self._multi.info_read()
+            for curl in succeeded:
+                self._end(curl, 0, "", done)
+            for curl, code, text in failed:
+                self._end(curl, code, text, done)
 
     def close(self) -> list[str]:
         """Drop everything. Gives the keys of the transfers that were under way."""
+        self._loop.remove_reader(self._watch.fileno())
+        if self._timer is not None:
+            self._timer.cancel()
         keys = [transfer.key for transfer in self._active.values()]
         for curl in list(self._active):
             self._multi.remove_handle(curl)
@@ -157,37 +147,14 @@ class _Loop:
         self._watch.close()
         return keys
 
-    def _begin(self, request: Request, done: Reports) -> None:
-        transfer = self._idle.pop() if self._idle else Transfer(self._setup)
-        unsendable = _unsendable(request) or transfer.load(request)
-        if unsendable is not None:
-            self._idle.append(transfer)
-            done.append((request.key, Report(unsendable, Timings())))
-            return
-        self._active[transfer.curl] = transfer
-        self._multi.add_handle(transfer.curl)
-
-    def _turn(self) -> None:
-        wait_ms = TURN_MS_MAX if self._timeout_ms < 0 else min(self._timeout_ms, TURN_MS_MAX)
-        has_action = False
-        for descriptor, mask in self._watch.ready(wait_ms / 1000):
-            if descriptor == self._wakee_descriptor:
-                _empty(self._wakee)
-                continue
+    def _act(self) -> None:
+        for descriptor, mask in self._watch.ready(READY_COUNT_MAX):
             bits = (pycurl.CSELECT_OUT if mask & OUT else 0) | (pycurl.CSELECT_IN if mask & ~OUT else 0)
             self._multi.socket_action(descriptor, bits)
-            has_action = True
-        if not has_action or self._timeout_ms == 0:
-            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
-    def _collect(self, done: Reports) -> None:
-        left = 1
-        while left:
-            left, succeeded, failed = self._multi.info_read()
-            for curl in succeeded:
-                self._end(curl, 0, "", done)
-            for curl, code, text in failed:
-                self._end(curl, code, text, done)
+    def _expire(self) -> None:
+        self._timer = None
+        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
     def _end(self, curl: Any, code: int, text: str, done: Reports) -> None:
         transfer = self._active.pop(curl)
@@ -205,22 +172,20 @@ class _Loop:
             self._watch.want(descriptor, _MASKS[what])
 
     def _on_timer(self, timeout_ms: int) -> None:
-        self._timeout_ms = timeout_ms
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if timeout_ms == 0:
+            self._timer = self._loop.call_soon(self._turn, self._expire)
+        elif timeout_ms > 0:
+            self._timer = self._loop.call_later(timeout_ms / 1000, self._turn, self._expire)
 
 
-def _unsendable(request: Request) -> Unreachable | None:
+def _broken_header(request: Request) -> Unreachable | None:
     for name, value in request.headers:
         if _BREAK.search(value) or _BREAK.search(name):
             return Unreachable("internal", f"The header {name} contains a line break and was not sent.")
     return None
-
-
-def _empty(wakee: socket.socket) -> None:
-    try:
-        while len(wakee.recv(4096)) == 4096:
-            pass
-    except BlockingIOError:
-        pass
 
 
 def _system_ca_file() -> str | None:

@@ -1,4 +1,4 @@
-"""The descriptors that libcurl wants watched, by the system's means.
+"""The descriptors that libcurl wants watched, by the system's means; all of them behind one descriptor.
 
 libcurl takes a kept connection off the list when a transfer ends and puts it back when the next begins. A descriptor
 that is taken off stays registered until it speaks up while nobody waits for it; that saves a system call for each
@@ -7,18 +7,35 @@ put back.
 """
 
 import select
+import selectors
+from typing import Protocol
 
 IN, OUT = select.POLLIN, select.POLLOUT  # epoll's are the same numbers
+
+
+class Poller(Protocol):
+    """What `select.epoll` does."""
+
+    def register(self, fd: int, eventmask: int, /) -> None: ...
+    def modify(self, fd: int, eventmask: int, /) -> None: ...
+    def unregister(self, fd: int, /) -> None: ...
+    def poll(self, timeout: float, maxevents: int, /) -> list[tuple[int, int]]: ...
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
 
 
 class Watch:
     """What is watched. Close it once."""
 
-    def __init__(self) -> None:
-        self._poller = select.epoll() if hasattr(select, "epoll") else select.poll()
-        self._unit_s = 1 if hasattr(select, "epoll") else 0.001
+    def __init__(self, poller: Poller | None = None) -> None:
+        """poller: None takes the system's best."""
+        self._poller: Poller = poller or (select.epoll() if hasattr(select, "epoll") else SelectorPoller())
         self._known: set[int] = set()
         self._wanted: dict[int, int] = {}
+
+    def fileno(self) -> int:
+        """The descriptor that is readable when `ready` has something to give."""
+        return self._poller.fileno()
 
     def want(self, descriptor: int, mask: int) -> None:
         """Watch for this from now on."""
@@ -39,10 +56,10 @@ class Watch:
         """Nobody waits for it any more."""
         self._wanted.pop(descriptor, None)
 
-    def ready(self, wait_s: float) -> list[tuple[int, int]]:
-        """Descriptors and what they are ready for, within that time; an error or a hang-up counts as readable too."""
+    def ready(self, count_max: int) -> list[tuple[int, int]]:
+        """Descriptors and what they are ready for now; an error or a hang-up counts as readable too."""
         found = []
-        for descriptor, mask in self._poller.poll(wait_s / self._unit_s):
+        for descriptor, mask in self._poller.poll(0, count_max):
             if descriptor in self._wanted:
                 found.append((descriptor, mask))
             else:
@@ -51,12 +68,53 @@ class Watch:
 
     def close(self) -> None:
         """Watch nothing any more."""
-        if hasattr(self._poller, "close"):
-            self._poller.close()
+        self._poller.close()
 
     def _forget(self, descriptor: int) -> None:
         self._known.discard(descriptor)
         try:
             self._poller.unregister(descriptor)
-        except OSError:
+        except (OSError, KeyError):
             pass  # it has been closed
+
+
+class SelectorPoller:
+    """For systems without epoll: the same by the standard library's selector (kqueue)."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+
+    def register(self, fd: int, eventmask: int) -> None:
+        """Watch this; one that is watched already is watched anew."""
+        if fd in self._selector.get_map():
+            self._selector.unregister(fd)
+        self._selector.register(fd, eventmask_of(eventmask))
+
+    def modify(self, fd: int, eventmask: int) -> None:
+        """Watch it for something else. The selector cannot tell whether it was closed meanwhile, so it begins anew."""
+        self.register(fd, eventmask)
+
+    def unregister(self, fd: int) -> None:
+        """Watch it no more."""
+        self._selector.unregister(fd)
+
+    def poll(self, timeout: float, maxevents: int) -> list[tuple[int, int]]:
+        """What is ready within that many seconds."""
+        found = self._selector.select(timeout)[:maxevents]
+        return [
+            (key.fd, (IN if mask & selectors.EVENT_READ else 0) | (OUT if mask & selectors.EVENT_WRITE else 0))
+            for key, mask in found
+        ]
+
+    def fileno(self) -> int:
+        """The selector's own descriptor."""
+        return int(self._selector.fileno())
+
+    def close(self) -> None:
+        """Release it."""
+        self._selector.close()
+
+
+def eventmask_of(mask: int) -> int:
+    """What `selectors` calls this mask."""
+    return (selectors.EVENT_READ if mask & IN else 0) | (selectors.EVENT_WRITE if mask & OUT else 0)

@@ -11,10 +11,11 @@ from bookbell import __version__
 from bookbell.core import limits, signing, target
 from bookbell.core.attempt import Answered, Refused, Report, Request, Timings, Unreachable, describe, kind_of
 from bookbell.core.errors import BookbellError
+from bookbell.core.feedback import SKIPPED
 from bookbell.core.guard import GuardRules, judge_url
 from bookbell.core.model import AttemptId, DeliveryState
 from bookbell.core.policy import Policy, policy_from
-from bookbell.core.verdict import Delivered, Exhausted, Gone, Retry, Verdict, judge
+from bookbell.core.verdict import Delivered, Exhausted, Gone, Retry, Skipped, Verdict, judge
 from bookbell.delivery.lane import Destination
 from bookbell.store.deliveries import AttemptRow, Due, Result
 from bookbell.store.lanes import LaneConfig
@@ -25,12 +26,13 @@ USER_AGENT = f"bookbell/{__version__}"
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A delivery on its way: what it is, whose lane and epoch it left from, and when."""
+    """A delivery on its way: what it is, whose lane and epoch it left from, when, and whether as a circuit's probe."""
 
     due: Due
     config: LaneConfig
     policy: Policy
     started_at: int
+    is_probe: bool = False
 
 
 def open_destination(config: LaneConfig, vault: Vault, guard: GuardRules) -> Destination:
@@ -90,9 +92,15 @@ class Settling:
 
 
 def settle(sent: Sent, report: Report, by: Settling) -> tuple[Result, Verdict]:
-    """Judge what came of an attempt, and put it as the rows to be recorded."""
-    due, number = sent.due, sent.due.attempt_count + 1
+    """Judge what came of an attempt, and put it as the rows to be recorded.
+
+    A probe that failed uses up none of the delivery's attempts: it waits on as it was.
+    """
+    due, number = sent.due, sent.due.attempt_count + 1 - sent.due.probe_count
     verdict = judge(report.outcome, sent.policy, attempt=number, now_ms=by.now, draw=by.draw)
+    is_free = sent.is_probe and isinstance(verdict, Retry | Exhausted)
+    if is_free:
+        verdict = Retry(due.due_at)
     state, due_at, reason = _as_columns(verdict, due)
     result = Result(
         lane_id=due.lane_id,
@@ -102,6 +110,8 @@ def settle(sent: Sent, report: Report, by: Settling) -> tuple[Result, Verdict]:
         due_at=due_at,
         finished_at=None if state is DeliveryState.PENDING else by.now,
         reason=reason,
+        probe_count=due.probe_count + is_free,
+        queue_pk=due.queue_pk,
     )
     return result, verdict
 
@@ -116,6 +126,8 @@ def _as_columns(verdict: Verdict, due: Due) -> tuple[DeliveryState, int, str | N
             return DeliveryState.EXHAUSTED, due.due_at, reason
         case Gone():
             return DeliveryState.EXHAUSTED, due.due_at, "gone"
+        case Skipped():
+            return DeliveryState.CANCELLED, due.due_at, SKIPPED
 
 
 def _attempt_row(sent: Sent, report: Report, by: Settling) -> AttemptRow:

@@ -2,11 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, bindparam, insert, or_, select, update
 
 from bookbell.core.model import Account, AccountId, Organization, OrganizationId, Role, Task
 from bookbell.store.database import Tx
 from bookbell.store.schema import accounts, organizations
+
+_ORGANIZATION = select(organizations).where(organizations.c.id == bindparam("id"))
+_ACCOUNT = select(accounts).where(accounts.c.id == bindparam("id"))
 
 
 def insert_organization(tx: Tx, new: Organization) -> None:
@@ -33,7 +36,7 @@ def tasks_of(tx: Tx, organization_id: OrganizationId) -> tuple[Task, ...]:
 
 def find_organization(tx: Tx, organization_id: str) -> Organization | None:
     """The organization with this id."""
-    row = tx.execute(select(organizations).where(organizations.c.id == organization_id)).first()
+    row = tx.execute(_ORGANIZATION, {"id": organization_id}).first()
     return None if row is None else _organization(row)
 
 
@@ -68,7 +71,7 @@ def insert_account(tx: Tx, new: Account, *, secret_hash: str) -> None:
 
 def find_account(tx: Tx, account_id: str) -> Account | None:
     """The account with this id, revoked or not."""
-    row = tx.execute(select(accounts).where(accounts.c.id == account_id)).first()
+    row = tx.execute(_ACCOUNT, {"id": account_id}).first()
     return None if row is None else _account(row)
 
 

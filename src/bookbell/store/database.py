@@ -2,8 +2,8 @@
 
 `write` runs `fn(tx, ...)` in a transaction on a thread and commits; it may run `fn` again after a deadlock, or when
 another transaction took a unique name first, so `fn` has no effect but SQL. `read` runs it on a connection that
-cannot write. SQLite has one writer thread, so writers queue in memory rather than at the file lock; other processes
-are waited for with busy_timeout.
+cannot write. SQLite has one writer thread, so writers queue in memory rather than at the file lock, and those that
+wait are committed together; other processes are waited for with busy_timeout.
 """
 
 import asyncio
@@ -16,6 +16,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
+
+from bookbell.store.group_commit import GroupCommit
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,9 +59,13 @@ class Database:
             writer_count = POSTGRESQL_WRITERS
         self._write_threads = ThreadPoolExecutor(writer_count, thread_name_prefix="store-write")
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+        self._group = GroupCommit(self._writer, self.write_now, self._write_threads) if self.is_sqlite else None
 
     async def write(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run fn in one transaction and give its result once it is committed."""
+        if self._group is not None:
+            value: T = await self._group.run(lambda tx: fn(tx, *args, **kwargs))
+            return value
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._write_threads, lambda: self.write_now(fn, *args, **kwargs))
 

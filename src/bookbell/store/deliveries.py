@@ -4,12 +4,12 @@ Per delivery there is one inserted row, one attempt row and one update, all in b
 delivery: its lane has one owner, and recording demands the lane's epoch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Executable, bindparam, case, literal, select, union_all, update
+from sqlalchemy import ColumnElement, Executable, bindparam, case, exists, literal, select, union_all, update
 
 from bookbell.core.model import (
     AttemptId,
@@ -24,7 +24,7 @@ from bookbell.core.model import (
 from bookbell.store.bulk import Row, insert_rows, update_rows
 from bookbell.store.database import Tx
 from bookbell.store.lanes import PENDING, lock, lock_epochs
-from bookbell.store.schema import attempts, deliveries, endpoints, events, lanes
+from bookbell.store.schema import NEVER_AT, attempts, deliveries, endpoints, events, lanes
 
 DEREGISTERED, DEACTIVATED = "deregistered", "deactivated"
 """Why a delivery was cancelled: its webhook was given up, or its owner wants nothing sent for now."""
@@ -35,7 +35,11 @@ LOOK_LANES_MAX = 32
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A delivery that is due, with the exact bytes to send. attempt_count: attempts made before."""
+    """A delivery that is due, with the exact bytes to send.
+
+    attempt_count: attempts made before, probe_count of them as probes; queue_pk: the book whose order is kept;
+    is_head: no earlier delivery of that book is pending.
+    """
 
     id: DeliveryId
     lane_id: LaneId
@@ -45,6 +49,9 @@ class Due:
     due_at: int
     created_at: int
     body: bytes
+    probe_count: int = 0
+    queue_pk: int | None = None
+    is_head: int = 1
 
 
 class AttemptRow(NamedTuple):
@@ -80,6 +87,8 @@ class Result(NamedTuple):
     due_at: int
     finished_at: int | None
     reason: str | None
+    probe_count: int = 0
+    queue_pk: int | None = None
 
 
 _COLUMNS = tuple(each.name for each in fields(Delivery))
@@ -92,7 +101,8 @@ def insert_deliveries(tx: Tx, new: Sequence[Delivery]) -> None:
 
 def _values(new: Delivery) -> Row:
     head = new.id, new.organization_id, new.endpoint_id, new.lane_id, new.event_id, new.state.value
-    return *head, new.attempt_count, new.due_at, new.created_at, new.finished_at, new.reason
+    ended = new.finished_at, new.reason
+    return *head, new.attempt_count, new.due_at, new.created_at, *ended, new.queue_pk, new.subject_pk
 
 
 def due(tx: Tx, wanted: Mapping[LaneId, tuple[Level, int]], *, now: int) -> dict[LaneId, list[Due]]:
@@ -125,6 +135,8 @@ def _due(lane_count: int) -> Executable:
                 deliveries.c.attempt_count,
                 deliveries.c.due_at,
                 deliveries.c.created_at,
+                deliveries.c.probe_count,
+                deliveries.c.queue_pk,
             )
             .where(
                 deliveries.c.lane_id == bindparam(f"lane_{index}"),
@@ -146,6 +158,9 @@ def _due(lane_count: int) -> Executable:
                 head.c.due_at,
                 head.c.created_at,
                 case((is_org, events.c.body_org), else_=events.c.body_account),
+                head.c.probe_count,
+                head.c.queue_pk,
+                case((head.c.queue_pk.is_(None), 1), (_has_earlier(head), 0), else_=1),
             ).join(events, events.c.id == head.c.event_id)
         )
     if lane_count == 1:
@@ -153,7 +168,25 @@ def _due(lane_count: int) -> Executable:
     return union_all(*parts)
 
 
-_SETTLED = ("id", "state", "attempt_count", "due_at", "finished_at", "reason")
+def _has_earlier(row: Any) -> ColumnElement[bool]:
+    """Whether an earlier delivery of this one's book is pending in its lane."""
+    earlier = deliveries.alias("earlier")
+    return exists().where(
+        earlier.c.lane_id == row.c.lane_id,
+        earlier.c.queue_pk == row.c.queue_pk,
+        earlier.c.queue_pk.is_not(None),
+        earlier.c.state == PENDING,
+        earlier.c.id < row.c.id,
+    )
+
+
+_SETTLED = ("id", "state", "attempt_count", "due_at", "finished_at", "reason", "probe_count")
+
+
+def recorded(tx: Tx, results: Sequence[Result]) -> set[AttemptId]:
+    """Which of these attempts have been recorded already: a commit may have succeeded although its answer got lost."""
+    asked = select(attempts.c.id).where(attempts.c.id.in_([result.attempt.id for result in results]))
+    return {AttemptId(row.id) for row in tx.execute(asked)}
 
 
 def record(tx: Tx, results: Sequence[Result]) -> frozenset[LaneId]:
@@ -170,14 +203,64 @@ def record(tx: Tx, results: Sequence[Result]) -> frozenset[LaneId]:
         attempt = result.attempt
         if epochs.get(result.lane_id) == result.epoch:
             rows.append(attempt)
-            ended = result.finished_at, result.reason
+            ended = result.finished_at, result.reason, result.probe_count
             settled.append((attempt.delivery_id, result.state.value, attempt.number, result.due_at, *ended))
         else:
             rows.append(attempt._replace(is_stale=True))
             lost.add(result.lane_id)
     insert_rows(tx, attempts, AttemptRow._fields, rows)
     update_rows(tx, deliveries, _SETTLED, settled, where="state = 'pending'")
+    queues = {
+        (result.lane_id, result.queue_pk)
+        for result in results
+        if result.queue_pk is not None and result.finished_at is not None and result.lane_id not in lost
+    }
+    promote(tx, queues)
     return frozenset(lost)
+
+
+_PROMOTE = (
+    update(deliveries)
+    .where(
+        deliveries.c.id
+        == select(deliveries.c.id)
+        .where(
+            deliveries.c.lane_id == bindparam("lane"),
+            deliveries.c.queue_pk == bindparam("queue"),
+            deliveries.c.queue_pk.is_not(None),
+            deliveries.c.state == PENDING,
+        )
+        .order_by(deliveries.c.id)
+        .limit(1)
+        .scalar_subquery(),
+        deliveries.c.due_at == NEVER_AT,
+    )
+    .values(due_at=deliveries.c.created_at)
+)
+_DEFER = (
+    update(deliveries)
+    .where(
+        deliveries.c.id.in_(bindparam("ids", expanding=True)),
+        deliveries.c.state == PENDING,
+        _has_earlier(deliveries),
+    )
+    .values(due_at=NEVER_AT)
+)
+
+
+def promote(tx: Tx, queues: Collection[tuple[LaneId, int | None]]) -> None:
+    """Let the first that waits in each of these queues (lane and book) be due. The lanes are held by the caller."""
+    if queues:
+        tx.execute(_PROMOTE, [{"lane": lane_id, "queue": pk} for lane_id, pk in sorted(queues, key=str)])
+
+
+def defer(tx: Tx, waiting: Sequence[Due]) -> None:
+    """Take these deliveries, all of one lane, out of what is due until the earlier ones of their books have ended.
+
+    The lane is locked first, in a statement of its own: so nothing can end between the look at it and the write.
+    """
+    lock_epochs(tx, [waiting[0].lane_id])
+    tx.execute(_DEFER, {"ids": [due.id for due in waiting]})
 
 
 _CANCEL = (

@@ -34,6 +34,8 @@ class Endpoint:
     deregistered_at: int | None
     disabled_at: int | None
     disabled_reason: str | None
+    paused_at: int | None = None
+    resumed_at: int | None = None
     deactivated_at: int | None = None
     description: str | None = None
     are_credentials_apart: bool = False
@@ -122,7 +124,7 @@ def _with_lane(organization_id: OrganizationId) -> Select[Any]:
     return (
         select(endpoints, lanes.c.id.label("lane_id"))
         .join(lanes, lanes.c.endpoint_id == endpoints.c.id)
-        .where(endpoints.c.organization_id == organization_id)
+        .where(endpoints.c.organization_id == organization_id, lanes.c.part == 0)
     )
 
 
@@ -172,6 +174,8 @@ def _changing(endpoint: Endpoint) -> dict[str, Any]:
         "deactivated_at": endpoint.deactivated_at,
         "disabled_at": endpoint.disabled_at,
         "disabled_reason": endpoint.disabled_reason,
+        "paused_at": endpoint.paused_at,
+        "resumed_at": endpoint.resumed_at,
     }
 
 

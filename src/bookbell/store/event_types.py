@@ -5,7 +5,7 @@ They belong to the platform, not to a tenant; those made for one organization ar
 
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, or_, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bookbell.core.defined_types import DefinedType
@@ -37,8 +37,11 @@ def delete_type(tx: Tx, name: str) -> None:
 
 def find_type(tx: Tx, name: str) -> DefinedType | None:
     """The event type of this name, whomever it is for."""
-    row = tx.execute(select(event_types).where(event_types.c.name == name)).first()
+    row = tx.execute(_BY_NAME, {"name": name}).first()
     return None if row is None else _type(row)
+
+
+_BY_NAME = select(event_types).where(event_types.c.name == bindparam("name"))
 
 
 def count_types(tx: Tx) -> int:

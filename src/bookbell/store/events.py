@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import fields
 from operator import attrgetter
+from typing import Any
 
 from sqlalchemy import bindparam, literal, or_, select, tuple_
 
@@ -31,6 +32,7 @@ _LISTENERS = (
         endpoints.c.id,
         endpoints.c.level,
         endpoints.c.account_id,
+        endpoints.c.policy,
         lanes.c.id.label("lane_id"),
         subscriptions.c.event_type,
     )
@@ -43,7 +45,7 @@ _LISTENERS = (
         or_(endpoints.c.account_id == bindparam("account"), endpoints.c.account_id.is_(None)),
         subscriptions.c.event_type.in_(bindparam("types", expanding=True)),
     )
-    .order_by(endpoints.c.id)
+    .order_by(endpoints.c.id, lanes.c.part)
 )
 
 
@@ -52,18 +54,22 @@ def listeners(
 ) -> list[Listener]:
     """Endpoints that want some of these types of events of this account (None: of no account), in a stable order."""
     values = {"organization": organization_id, "account": account_id, "types": sorted(set(event_types))}
-    found: dict[str, list[str]] = {}
-    rows = {}
+    types: dict[str, set[str]] = {}
+    lane_ids: dict[str, dict[LaneId, None]] = {}
+    rows: dict[str, Any] = {}
     for row in tx.execute(_LISTENERS, values):
-        rows[row.id] = row
-        found.setdefault(row.id, []).append(row.event_type)
+        rows.setdefault(row.id, row)
+        types.setdefault(row.id, set()).add(row.event_type)
+        lane_ids.setdefault(row.id, {})[LaneId(row.lane_id)] = None
     return [
         Listener(
             endpoint_id=EndpointId(row.id),
             lane_id=LaneId(row.lane_id),
             level=Level(row.level),
             account_id=None if row.account_id is None else AccountId(row.account_id),
-            event_types=frozenset(found[row.id]),
+            event_types=frozenset(types[row.id]),
+            lanes=tuple(lane_ids[row.id]),
+            policy=row.policy,
         )
         for row in rows.values()
     ]

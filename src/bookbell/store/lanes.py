@@ -7,10 +7,24 @@ foreign key holds the row) and looks for pending deliveries in a new statement.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, case, func, insert, literal_column, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Row,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
+from bookbell.core.circuit import Circuit
 from bookbell.core.model import AccountId, EndpointId, LaneId, Level, OrganizationId
 from bookbell.store.database import Tx
 from bookbell.store.schema import NEVER_AT, deliveries, endpoints, lanes
@@ -18,13 +32,16 @@ from bookbell.store.schema import NEVER_AT, deliveries, endpoints, lanes
 PENDING: ColumnElement[str] = literal_column("'pending'")
 """A literal, not a parameter: only then can the planner use the index over pending deliveries."""
 
+CIRCUIT = tuple(lanes.c[each.name] for each in fields(Circuit))
+"""The columns of a lane's circuit."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneConfig:
     """What the owner of a lane needs to know of its endpoint, as it stands now.
 
     closed_at, disabled_at: set when nothing may be sent. The first (deregistered or deactivated) also means that
-    nothing waits any more.
+    nothing waits any more. paused_at, resumed_at: by hand.
     next_due_at: when the first delivery of the lane that is not due yet will be, NEVER_AT if there is none.
     """
 
@@ -40,16 +57,32 @@ class LaneConfig:
     updated_at: int
     closed_at: int | None
     disabled_at: int | None
+    paused_at: int | None
+    resumed_at: int | None
+    circuit: Circuit
     next_due_at: int
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether nothing may be sent although it is kept."""
+        return self.disabled_at is not None or self.paused_at is not None
 
-def insert_lane(tx: Tx, lane_id: LaneId, organization_id: OrganizationId, endpoint_id: EndpointId) -> None:
-    """Add a sleeping lane without owner."""
+
+def circuit_of(row: Row[Any]) -> Circuit:
+    """The circuit in a row with its columns."""
+    return Circuit(**{each.name: getattr(row, each.name) for each in fields(Circuit)})
+
+
+def insert_lane(
+    tx: Tx, lane_id: LaneId, organization_id: OrganizationId, endpoint_id: EndpointId, *, part: int = 0
+) -> None:
+    """Add a sleeping lane without owner. part: its place among the lanes of the endpoint."""
     tx.execute(
         insert(lanes).values(
             id=lane_id,
             organization_id=organization_id,
             endpoint_id=endpoint_id,
+            part=part,
             owner=None,
             lease_until=0,
             epoch=0,
@@ -58,15 +91,21 @@ def insert_lane(tx: Tx, lane_id: LaneId, organization_id: OrganizationId, endpoi
     )
 
 
-_WAKE = (
-    update(lanes)
-    .where(lanes.c.id == bindparam("lane"), lanes.c.due_at > bindparam("at"))
-    .values(due_at=bindparam("at"))
-)
+def of_endpoint(tx: Tx, endpoint_id: EndpointId) -> list[LaneId]:
+    """The lanes of this endpoint, in their order."""
+    rows = tx.execute(select(lanes.c.id).where(lanes.c.endpoint_id == endpoint_id).order_by(lanes.c.part))
+    return [LaneId(row.id) for row in rows]
+
+
+_AT: BindParameter[int] = bindparam("at", type_=BigInteger)
+_NOT_BEFORE = case((lanes.c.probe_at > _AT, lanes.c.probe_at), else_=_AT)
+_WAKE = update(lanes).where(lanes.c.id == bindparam("lane"), lanes.c.due_at > _NOT_BEFORE).values(due_at=_NOT_BEFORE)
 
 
 def wake(tx: Tx, due: Mapping[LaneId, int]) -> None:
-    """Lower the `due_at` of these lanes; one that is due already is not touched. Call after inserting deliveries."""
+    """Lower the `due_at` of these lanes; one that is due already is not touched, one whose circuit is open sleeps on
+    until its probe. Call after inserting deliveries.
+    """
     if due:
         tx.execute(_WAKE, [{"lane": lane_id, "at": due[lane_id]} for lane_id in sorted(due)])
 
@@ -157,13 +196,13 @@ _LOCK_OWNED = (
     .order_by(lanes.c.id)
     .with_for_update()
 )
+_IS_RESTING = endpoints.c.disabled_at.is_not(None) | endpoints.c.paused_at.is_not(None)
 _NEXT_DUE = (
     select(
         lanes.c.id,
-        case(
-            (endpoints.c.disabled_at.is_not(None), NEVER_AT),
-            else_=func.coalesce(_FIRST_DUE, NEVER_AT),
-        ).label("due_at"),
+        lanes.c.probe_at,
+        _IS_RESTING.label("is_resting"),
+        func.coalesce(_FIRST_DUE, NEVER_AT).label("due_at"),
     )
     .join(endpoints, endpoints.c.id == lanes.c.endpoint_id)
     .where(lanes.c.id.in_(bindparam("ids", expanding=True)))
@@ -171,13 +210,18 @@ _NEXT_DUE = (
 _PARK = update(lanes).where(lanes.c.id == bindparam("lane")).values(owner=None, lease_until=0, due_at=bindparam("at"))
 
 
-def park(tx: Tx, lane_ids: Collection[LaneId], *, owner: str) -> dict[LaneId, int]:
-    """Give these lanes back, each with the instant its next delivery is due. Gives those instants.
+def park(tx: Tx, hold_ms: Mapping[LaneId, int], *, owner: str) -> dict[LaneId, int]:
+    """Give these lanes back, each with the instant it is to be turned to again. Gives those instants.
 
+    That is when its next delivery is due, not before the probe of an open circuit; for an endpoint that is paused or
+    disabled, when its next delivery has been held for `hold_ms` and expires.
     The lock and the look are two statements on purpose: the second sees what the first waited for.
     """
-    owned = [row.id for row in tx.execute(_LOCK_OWNED, {"ids": sorted(lane_ids), "by": owner})]
-    due = {LaneId(row.id): row.due_at for row in tx.execute(_NEXT_DUE, {"ids": owned})}
+    owned = [row.id for row in tx.execute(_LOCK_OWNED, {"ids": sorted(hold_ms), "by": owner})]
+    due = {}
+    for row in tx.execute(_NEXT_DUE, {"ids": owned}):
+        held = hold_ms[LaneId(row.id)] if row.is_resting else 0
+        due[LaneId(row.id)] = min(NEVER_AT, max(row.due_at + held, row.probe_at))
     if due:
         tx.execute(_PARK, [{"lane": lane_id, "at": at} for lane_id, at in due.items()])
     return due
@@ -205,6 +249,9 @@ _CONFIGS = (
         endpoints.c.updated_at,
         func.coalesce(endpoints.c.deregistered_at, endpoints.c.deactivated_at).label("closed_at"),
         endpoints.c.disabled_at,
+        endpoints.c.paused_at,
+        endpoints.c.resumed_at,
+        *CIRCUIT,
         func.coalesce(_NOT_YET_DUE, NEVER_AT).label("next_due_at"),
     )
     .join(endpoints, endpoints.c.id == lanes.c.endpoint_id)
@@ -228,6 +275,9 @@ def configs(tx: Tx, lane_ids: Collection[LaneId], *, now: int) -> list[LaneConfi
             updated_at=row.updated_at,
             closed_at=row.closed_at,
             disabled_at=row.disabled_at,
+            paused_at=row.paused_at,
+            resumed_at=row.resumed_at,
+            circuit=circuit_of(row),  # type: ignore[arg-type] # a row of this shape
             next_due_at=row.next_due_at,
         )
         for row in tx.execute(_CONFIGS, {"ids": sorted(lane_ids), "now": now})
@@ -238,7 +288,8 @@ _ASLEEP = (
     select(lanes.c.id, func.coalesce(_FIRST_DUE, NEVER_AT).label("first"))
     .join(endpoints, endpoints.c.id == lanes.c.endpoint_id)
     .where(
-        endpoints.c.disabled_at.is_(None),
+        ~_IS_RESTING,
+        lanes.c.probe_at <= bindparam("since"),
         lanes.c.due_at > bindparam("now"),
         bindparam("since") >= _FIRST_DUE,
         lanes.c.lease_until <= bindparam("now"),
@@ -248,7 +299,10 @@ _ASLEEP = (
 
 
 def overslept(tx: Tx, *, now: int, since: int, count: int) -> dict[LaneId, int]:
-    """Free lanes that sleep although a delivery was due by `since`, with that instant. Should always be empty."""
+    """Free lanes that sleep although a delivery was due by `since`, with that instant. Should always be empty.
+
+    Lanes that rest on purpose are left out: those of a paused or disabled endpoint, and those that await a probe.
+    """
     rows = tx.execute(_ASLEEP, {"now": now, "since": since, "count": count})
     return {LaneId(row.id): row.first for row in rows}
 
@@ -277,7 +331,7 @@ _DISABLE = (
         endpoints.c.id == select(lanes.c.endpoint_id).where(lanes.c.id == bindparam("lane")).scalar_subquery(),
         endpoints.c.disabled_at.is_(None),
     )
-    .values(disabled_at=bindparam("at"), disabled_reason=bindparam("why"))
+    .values(disabled_at=bindparam("at"), disabled_reason=bindparam("why"), updated_at=endpoints.c.updated_at + 1)
 )
 
 

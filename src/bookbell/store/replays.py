@@ -207,13 +207,17 @@ _REVIVE = (
         due_at=bindparam("at"),
         finished_at=None,
         reason=None,
+        probe_count=deliveries.c.attempt_count,
         replay_job_id=bindparam("job"),
     )
 )
 
 
 def revive(tx: Tx, job: ReplayJob, due_at: Sequence[tuple[DeliveryId, int]]) -> None:
-    """Let these deliveries, which have ended unsent, wait for these instants, with all attempts before them."""
+    """Let these deliveries, which have ended unsent, wait for these instants.
+
+    Attempts are numbered on, but none made before counts for the schedule any more.
+    """
     if due_at:
         same = {"organization": job.organization_id, "job": job.id}
         tx.execute(_REVIVE, [{"delivery": delivery_id, "at": at, **same} for delivery_id, at in due_at])

@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
@@ -30,11 +31,12 @@ NEVER_AT = 2**53
 DOCUMENT_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED', 'GROOMING', 'VERIFYING')")
 MIXED_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED')")
 ANALYTICS_WAITS = text("status = 'PROCESSING'")
+QUEUES = text("state = 'pending' AND queue_pk IS NOT NULL")
+SUBJECTS = text("state = 'pending' AND subject_pk IS NOT NULL")
 IS_DELETING = text("status = 'DELETING'")
-"""What the pipeline and housekeeping still have to do, spelled out so that the indexes over it can be used."""
+"""What the pipeline, lanes and housekeeping still have to do, spelled out so that the indexes over it can be used."""
 
 IS_REPLAYED = text("replay_job_id IS NOT NULL")
-
 
 organizations = Table(
     "organizations",
@@ -84,6 +86,21 @@ endpoints = Table(
     Column("disabled_at", BigInteger),
     Column("disabled_reason", Text),
     Column("replay_job_id", Id),
+    Column("paused_at", BigInteger),
+    Column("resumed_at", BigInteger),
+)
+
+# What the owner or the operator of an endpoint should know of: how long it has been failing, that it was disabled, ...
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("organization_id", Id, nullable=False),
+    Column("endpoint_id", Id, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index("notices_endpoint", "endpoint_id", "id"),
 )
 
 subscriptions = Table(
@@ -95,16 +112,34 @@ subscriptions = Table(
     Column("position", Integer, nullable=False),
 )
 
+# Beside the lease: the circuit (see core.circuit), in whose `probe_at` a lane that is to rest sleeps; 0 while closed.
 lanes = Table(
     "lanes",
     metadata,
     Column("id", Id, primary_key=True),
     Column("organization_id", Id, nullable=False),
-    Column("endpoint_id", Id, ForeignKey("endpoints.id"), nullable=False, index=True),
+    Column("endpoint_id", Id, ForeignKey("endpoints.id"), nullable=False),
     Column("owner", Text),
     Column("lease_until", BigInteger, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("due_at", BigInteger, nullable=False, index=True),
+    Column("part", Integer, nullable=False, server_default="0"),
+    Column("failure_count", Integer, nullable=False, server_default="0"),
+    Column("failing_since", BigInteger),
+    Column("opened_at", BigInteger),
+    Column("probe_at", BigInteger, nullable=False, server_default="0"),
+    Column("probe_count", Integer, nullable=False, server_default="0"),
+    Column("allowance", Integer),
+    Column("notice_percent", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("endpoint_id", "part"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("lane_count", Integer, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
 )
 
 books = Table(
@@ -289,6 +324,9 @@ events = Table(
 
 # The foreign key to lanes is what makes a worker that parks a lane wait for publishers in flight on PostgreSQL.
 # replay_job_id: the replay that made it, or made it due, last; replay_of: the delivery that this one repeats.
+# queue_pk: the book whose order is kept, if the endpoint asked for it; subject_pk: the document whose newer status
+# event supersedes this one, likewise; probe_count: attempts that do not count for the schedule, being probes or
+# made before a replay.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -305,8 +343,13 @@ deliveries = Table(
     Column("reason", Text),
     Column("replay_of", Id),
     Column("replay_job_id", Id),
-    Index("deliveries_endpoint", "endpoint_id", "id"),
     Index("deliveries_replay", "replay_job_id", sqlite_where=IS_REPLAYED, postgresql_where=IS_REPLAYED),
+    Column("queue_pk", BigInteger),
+    Column("subject_pk", BigInteger),
+    Column("probe_count", Integer, nullable=False, server_default="0"),
+    Index("deliveries_endpoint", "endpoint_id", "id"),
+    Index("deliveries_queue", "lane_id", "queue_pk", "id", sqlite_where=QUEUES, postgresql_where=QUEUES),
+    Index("deliveries_subject", "lane_id", "subject_pk", "id", sqlite_where=SUBJECTS, postgresql_where=SUBJECTS),
     Index(
         "deliveries_due",
         "lane_id",

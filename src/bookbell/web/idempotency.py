@@ -31,7 +31,7 @@ async def carried_out(
 ) -> Response[bytes]:
     """Run it, once per Idempotency-Key, and answer. raw: the request's body, which the key stands for."""
     context, key = context_of(request), _idempotency_key(request)
-    scope = f"POST {request.url.path}"
+    scope = f"POST {request.scope['path']}"
     digest = hashlib.sha256(raw).hexdigest()
 
     def run(tx: Tx, stamp: Stamp) -> Published[_Answer]:

@@ -16,6 +16,8 @@ from bookbell.web.client_api import (
     uploads,
     webhooks,
 )
+from bookbell.web.client_api import health as webhook_health
+from bookbell.web.platform_api import endpoints as endpoint_health
 from bookbell.web.platform_api import event_types as defined_types
 from bookbell.web.platform_api import events as publishing
 from bookbell.web.platform_api import organizations, reports
@@ -24,6 +26,7 @@ from bookbell.web.platform_api import replays as org_replays
 ROUTES: list[HTTPRouteHandler] = [
     *auth.routes,
     *webhooks.routes,
+    *webhook_health.routes,
     *org_webhooks.routes,
     *books.routes,
     *documents.routes,
@@ -36,6 +39,7 @@ ROUTES: list[HTTPRouteHandler] = [
     *event_types.routes,
     *organizations.routes,
     *org_replays.routes,
+    *endpoint_health.routes,
     *defined_types.routes,
     *reports.routes,
     *publishing.routes,

@@ -9,7 +9,7 @@ from bookbell.core import target
 from bookbell.core.attempt import Report, Request
 from bookbell.core.errors import InvalidInput
 from bookbell.core.guard import GuardRules, judge_address, judge_url
-from bookbell.delivery.sender import Sender
+from bookbell.delivery.sender_thread import SenderThread
 
 STOP_S = 5.0
 MARGIN_S = 5.0
@@ -22,7 +22,7 @@ class Outgoing:
         self._rules = rules
         self._lock = threading.Lock()
         self._waiting: dict[str, queue.SimpleQueue[Report]] = {}
-        self._sender = Sender(lambda address: judge_address(address, rules), deliver=self._deliver)
+        self._sender = SenderThread(lambda address: judge_address(address, rules), deliver=self._deliver)
 
     def __enter__(self) -> Self:
         self._sender.start()

@@ -3,6 +3,8 @@
 Source: contract 7 and 17.
 """
 
+from typing import Any
+
 from litestar import Response, get, post, put
 
 from bookbell.actions import event_types, webhooks
@@ -11,7 +13,7 @@ from bookbell.core.errors import InvalidInput, MissingParameter, WebhookNotFound
 from bookbell.core.events import TEST_BODY
 from bookbell.core.guard import judge_url
 from bookbell.core.model import Level
-from bookbell.core.policy import policy_fields, policy_from
+from bookbell.core.policy import Policy, policy_fields, policy_from, schedule_at
 from bookbell.store.endpoints import Endpoint
 from bookbell.web import wire
 from bookbell.web.auth import account_of
@@ -141,7 +143,7 @@ async def read_policy(request: wire.Wire) -> Response[bytes]:
     endpoint = await context.database.read(webhooks.find, account)
     if endpoint is None:
         raise WebhookNotFound
-    return wire.ok(policy_fields(policy_from(wire.json_object(endpoint.policy.encode()))))
+    return wire.ok(_policy(policy_from(wire.json_object(endpoint.policy.encode())), context))
 
 
 @put(
@@ -157,7 +159,13 @@ async def set_policy(request: wire.Wire) -> Response[bytes]:
     context, account = context_of(request), await account_of(request)
     params = await wire.read_params(request)
     policy = await context.perform(webhooks.set_policy, account, params.values, context.stamp())
-    return wire.ok(policy_fields(policy))
+    return wire.ok(_policy(policy, context))
+
+
+def _policy(policy: Policy, context: Context) -> dict[str, Any]:
+    """The policy, and when the attempts of an event of now would start if each failed."""
+    instants = [wire.exact_instant(at) for at in schedule_at(policy, context.ambient.now_ms())]
+    return {**policy_fields(policy), "schedule_at": instants}
 
 
 def _url(context: Context, endpoint: Endpoint) -> str:

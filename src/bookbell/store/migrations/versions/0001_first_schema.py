@@ -155,6 +155,8 @@ def upgrade() -> None:
         sa.Column("disabled_at", sa.BigInteger(), nullable=True),
         sa.Column("disabled_reason", sa.Text(), nullable=True),
         sa.Column("replay_job_id", sa.String(length=36), nullable=True),
+        sa.Column("paused_at", sa.BigInteger(), nullable=True),
+        sa.Column("resumed_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="endpoints_account_id_fk"),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="endpoints_organization_id_fk"),
         sa.PrimaryKeyConstraint("id", name="endpoints_pk"),
@@ -207,6 +209,24 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'UPLOADING'"),
     )
     op.create_table(
+        "workers",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("lane_count", sa.Integer(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="workers_pk"),
+    )
+    op.create_table(
+        "notices",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("endpoint_id", sa.String(length=36), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="notices_pk"),
+    )
+    op.create_index("notices_endpoint", "notices", ["endpoint_id", "id"], unique=False)
+    op.create_table(
         "lanes",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("organization_id", sa.String(length=36), nullable=False),
@@ -215,11 +235,19 @@ def upgrade() -> None:
         sa.Column("lease_until", sa.BigInteger(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("part", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failure_count", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failing_since", sa.BigInteger(), nullable=True),
+        sa.Column("opened_at", sa.BigInteger(), nullable=True),
+        sa.Column("probe_at", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("probe_count", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("allowance", sa.Integer(), nullable=True),
+        sa.Column("notice_percent", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["endpoint_id"], ["endpoints.id"], name="lanes_endpoint_id_fk"),
         sa.PrimaryKeyConstraint("id", name="lanes_pk"),
+        sa.UniqueConstraint("endpoint_id", "part", name="lanes_endpoint_id_part_unique"),
     )
     op.create_index("lanes_due_at", "lanes", ["due_at"], unique=False)
-    op.create_index("lanes_endpoint_id", "lanes", ["endpoint_id"], unique=False)
     op.create_table(
         "subscriptions",
         sa.Column("endpoint_id", sa.String(length=36), nullable=False),
@@ -244,6 +272,9 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("replay_of", sa.String(length=36), nullable=True),
         sa.Column("replay_job_id", sa.String(length=36), nullable=True),
+        sa.Column("queue_pk", sa.BigInteger(), nullable=True),
+        sa.Column("subject_pk", sa.BigInteger(), nullable=True),
+        sa.Column("probe_count", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["lane_id"], ["lanes.id"], name="deliveries_lane_id_fk"),
         sa.PrimaryKeyConstraint("id", name="deliveries_pk"),
     )
@@ -312,6 +343,15 @@ def upgrade() -> None:
         sqlite_where=sa.text("staging_id IS NOT NULL"),
         postgresql_where=sa.text("staging_id IS NOT NULL"),
     )
+    for column in ("queue", "subject"):
+        op.create_index(
+            f"deliveries_{column}",
+            "deliveries",
+            ["lane_id", f"{column}_pk", "id"],
+            unique=False,
+            sqlite_where=sa.text(f"state = 'pending' AND {column}_pk IS NOT NULL"),
+            postgresql_where=sa.text(f"state = 'pending' AND {column}_pk IS NOT NULL"),
+        )
     op.create_table(
         "images",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

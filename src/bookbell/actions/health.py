@@ -1,0 +1,109 @@
+"""How a webhook is doing, and stopping and starting it by hand."""
+
+import json
+from dataclasses import dataclass, replace
+
+from bookbell.actions import webhooks
+from bookbell.actions.stamp import Published, Stamp
+from bookbell.core import limits
+from bookbell.core.circuit import Circuit
+from bookbell.core.errors import WebhookNotFound
+from bookbell.core.health import Condition, Health, health
+from bookbell.core.model import Account, OrganizationId
+from bookbell.core.policy import policy_from
+from bookbell.store import circuits, deliveries, endpoints, lanes
+from bookbell.store.circuits import Notice
+from bookbell.store.database import Tx
+from bookbell.store.endpoints import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """disable_at: when the endpoint is disabled if nothing but failure goes on, None if it is not."""
+
+    endpoint: Endpoint
+    health: Health
+    circuits: list[Circuit]
+    disable_at: int | None
+    notices: list[Notice]
+
+
+def of_account(tx: Tx, account: Account) -> Endpoint:
+    """The account's webhook. Raises: WebhookNotFound."""
+    found = webhooks.find(tx, account)
+    if found is None:
+        raise WebhookNotFound
+    return found
+
+
+def of_organization(tx: Tx, organization_id: str, endpoint_id: str) -> Endpoint:
+    """A webhook of this organization, of either level. Raises: WebhookNotFound."""
+    found = endpoints.find_endpoint(tx, OrganizationId(organization_id), endpoint_id)
+    if found is None:
+        raise WebhookNotFound
+    return found
+
+
+def examine(tx: Tx, endpoint: Endpoint, *, now: int) -> Examined:
+    """How this webhook is doing, with its latest notices."""
+    found = circuits.list_circuits(tx, endpoint.id)
+    condition = Condition(
+        circuits=found,
+        paused_at=endpoint.paused_at,
+        disabled_at=endpoint.disabled_at,
+        disabled_reason=endpoint.disabled_reason,
+    )
+    told = health(condition, now)
+    after_ms = policy_from(json.loads(endpoint.policy)).disable_after_ms
+    is_counting = endpoint.disabled_at is None and told.circuit.failing_since is not None and after_ms is not None
+    return Examined(
+        endpoint,
+        told,
+        found,
+        (told.circuit.failing_since or 0) + (after_ms or 0) if is_counting else None,
+        circuits.list_notices(tx, endpoint.organization_id, endpoint.id, count=limits.NOTICE_COUNT_MAX),
+    )
+
+
+def pause(tx: Tx, endpoint: Endpoint, stamp: Stamp) -> Published[Endpoint]:
+    """Send nothing until it is resumed; what comes is kept, and what is in flight is finished."""
+    changed = replace(endpoint, paused_at=endpoint.paused_at or stamp.at, updated_at=webhooks.later(endpoint, stamp))
+    endpoints.save_endpoint(tx, changed)
+    _note(tx, endpoint, "paused", "paused by hand", stamp)
+    return Published(changed, frozenset(lanes.of_endpoint(tx, endpoint.id)))
+
+
+def resume(tx: Tx, endpoint: Endpoint, *, is_draining: bool, stamp: Stamp) -> Published[Endpoint]:
+    """Send again: ends a pause, enables a disabled webhook and closes its circuit.
+
+    is_draining: whether what was held is sent; else it is cancelled with reason `skipped`.
+    """
+    changed = replace(
+        endpoint,
+        paused_at=None,
+        disabled_at=None,
+        disabled_reason=None,
+        resumed_at=stamp.at,
+        updated_at=webhooks.later(endpoint, stamp),
+    )
+    endpoints.save_endpoint(tx, changed)
+    reset = circuits.reset_circuits(tx, endpoint.id)
+    if not is_draining:
+        for lane_id in sorted(reset):
+            deliveries.cancel_pending(tx, lane_id, reason="skipped", at=stamp.at)
+    lanes.wake(tx, dict.fromkeys(reset, stamp.at))
+    told = "resumed by hand" if is_draining else "resumed by hand; what was held is skipped"
+    _note(tx, endpoint, "resumed", told, stamp)
+    return Published(changed, reset)
+
+
+def _note(tx: Tx, endpoint: Endpoint, kind: str, detail: str, stamp: Stamp) -> None:
+    notice = Notice(
+        id=stamp.new_id(),
+        organization_id=endpoint.organization_id,
+        endpoint_id=endpoint.id,
+        kind=kind,
+        detail=detail,
+        created_at=stamp.at,
+    )
+    circuits.insert_notices(tx, [notice])

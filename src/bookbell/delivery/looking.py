@@ -1,0 +1,154 @@
+"""Looks: reads the endpoint and the due deliveries of lanes, and settles what cannot be sent now.
+
+What waits for an earlier event of its book is taken out of what is due; what was held for too long expires; what is
+superseded is cancelled; what nobody wants any more is cancelled too.
+"""
+
+from bookbell.core import limits
+from bookbell.core.circuit import after_change
+from bookbell.core.model import LaneId, Level
+from bookbell.delivery.lane import Lane
+from bookbell.delivery.parts import Hold
+from bookbell.store import circuits, deliveries, holding, lanes
+from bookbell.store.database import Tx
+from bookbell.store.deliveries import LOOK_LANES_MAX, Due
+from bookbell.store.lanes import LaneConfig
+from bookbell.store.schema import NEVER_AT
+
+Found = dict[LaneId, tuple[LaneConfig, list[Due]]]
+
+
+class Looking:
+    """Feeds the lanes of a worker."""
+
+    def __init__(self, hold: Hold) -> None:
+        self._hold = hold
+        self._ambient = hold.ambient
+        self._database = hold.database
+
+    async def look(self) -> None:
+        """Look at every lane that is hungry."""
+        hungry, self._hold.hungry = self._hold.hungry, {}
+        wanted = []
+        for lane_id in hungry:
+            lane = self._hold.lanes.get(lane_id)
+            if lane is not None and _is_short(lane):
+                wanted.append(lane)
+            elif lane is not None:
+                lane.has_more = True
+        for start in range(0, len(wanted), LOOK_LANES_MAX):
+            await self._look_at(wanted[start : start + LOOK_LANES_MAX])
+
+    async def _look_at(self, wanted: list[Lane]) -> None:
+        now = self._ambient.now_ms()
+        asked = {lane.id: lane.look_count(now) for lane in wanted}
+        for lane in wanted:
+            lane.is_looking = True
+            lane.next_due = NEVER_AT
+        found: Found = {}
+        counts = {lane.id: len(lane.held) + asked[lane.id] for lane in wanted}
+        try:
+            found = await self._database.read(_read, counts, now=now)
+        finally:
+            # No await until every lane has taken in what was found for it: `settled` covers just this stretch.
+            kept = [lane for lane in wanted if lane.id in found and self._knows(lane, found[lane.id][0])]
+            for lane in kept:
+                self._take_in(lane, found[lane.id][1], asked[lane.id])
+            for lane in wanted:
+                lane.is_looking = False
+                lane.settled.clear()
+                self._hold.tend(lane)
+        for lane in kept:
+            await self._settle(lane, found[lane.id][1])
+
+    def _knows(self, lane: Lane, config: LaneConfig) -> bool:
+        """Learn how the endpoint stands now. Gives whether the lane is still this worker's."""
+        if config.epoch != lane.epoch:
+            self._hold.lose([lane])
+            return False
+        lane.next_due = min(lane.next_due, config.next_due_at)
+        if lane.config is None:
+            lane.circuit = lane.saved_circuit = config.circuit
+        if lane.config is None or lane.config.updated_at != config.updated_at:
+            lane.config = config
+            if config.closed_at is not None:
+                return True
+            lane.destination = self._hold.parts.open_destination(config)
+            lane.circuit = after_change(lane.circuit, lane.destination.policy, config.resumed_at)
+        return True
+
+    def _take_in(self, lane: Lane, due: list[Due], asked: int) -> None:
+        assert lane.config is not None
+        lane.has_more = len(due) >= asked
+        now = self._ambient.now_ms()
+        if lane.config.closed_at is not None or not lane.may_send(now):
+            lane.forget_buffer()
+            return
+        if self._must_walk(lane) or self._must_expire(lane, due, now):
+            return
+        if due:
+            lane.body_bytes = max(1024, *(len(each.body) for each in due))
+        lane.take_in([each for each in due if each.is_head and each.id not in self._hold.dispatch.in_flight])
+        if lane.buffer:
+            lane.busy_at = self._ambient.monotonic_ms()
+        self._hold.dispatch.offer(lane)
+
+    async def _settle(self, lane: Lane, due: list[Due]) -> None:
+        """What a look calls for beside sending. Whatever may have more to it makes the lane hungry again."""
+        assert lane.config is not None
+        now = self._ambient.now_ms()
+        if lane.config.closed_at is not None:
+            if due:
+                await self._database.write(deliveries.cancel_unwanted, lane.id, at=now)
+            return
+        assert lane.destination is not None
+        if lane.circuit is not lane.saved_circuit and lane.circuit.opened_at is None:
+            await self._save_circuit(lane)
+        if self._must_walk(lane):
+            await self._walk(lane, now)
+        if self._must_expire(lane, due, now):
+            before = now - lane.hold_ms
+            await self._database.write(holding.expire, lane.id, lane.epoch, before=before, at=now)
+            self._hold.starve(lane)
+        elif waiting := [each for each in due if not each.is_head and each.id not in lane.held]:
+            await self._database.write(deliveries.defer, waiting)
+            self._hold.starve(lane)
+
+    async def _save_circuit(self, lane: Lane) -> None:
+        """Keep that the circuit was closed by hand, so that the lane does not sleep until a probe."""
+        circuit = lane.circuit
+        await self._database.write(circuits.save_circuits, [(lane.id, lane.epoch, circuit)])
+        lane.saved_circuit = circuit
+
+    def _must_expire(self, lane: Lane, due: list[Due], now: int) -> bool:
+        """Whether the endpoint is down and the first that waits has been held for too long; nothing is in hand."""
+        if lane.config is None or lane.held or not due:
+            return False
+        is_down = lane.config.is_resting or lane.circuit.opened_at is not None
+        return is_down and due[0].due_at <= now - lane.hold_ms
+
+    def _must_walk(self, lane: Lane) -> bool:
+        """Whether superseded events are to be cancelled before anything is sent: once for each probe."""
+        if lane.destination is None or lane.circuit.opened_at is None:
+            return False
+        return lane.destination.policy.collapse and lane.walk is not None
+
+    async def _walk(self, lane: Lane, now: int) -> None:
+        assert lane.walk is not None
+        _, lane.walk = await self._database.write(
+            holding.supersede, lane.id, lane.epoch, since=lane.walk, spared=frozenset(lane.held), at=now
+        )
+        self._hold.starve(lane)
+
+
+def _is_short(lane: Lane) -> bool:
+    return not lane.is_looking and len(lane.buffer) * 2 <= limits.LANE_BUFFER_COUNT
+
+
+def _read(tx: Tx, counts: dict[LaneId, int], *, now: int) -> Found:
+    configs = {config.lane_id: config for config in lanes.configs(tx, counts, now=now)}
+    wanted: dict[LaneId, tuple[Level, int]] = {
+        lane_id: (configs[lane_id].level, count) for lane_id, count in counts.items()
+    }
+    found = deliveries.due(tx, wanted, now=now)
+    return {lane_id: (configs[lane_id], found[lane_id]) for lane_id in counts}

@@ -1,0 +1,108 @@
+"""What the parts of an engine share: what it was made of, and its lanes with their alarms."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from bookbell import telemetry
+from bookbell.ambient import Ambient
+from bookbell.core.model import LaneId
+from bookbell.delivery.alarms import Alarms
+from bookbell.delivery.dispatch import Calls, Dispatch, Transport
+from bookbell.delivery.lane import Destination, Lane
+from bookbell.store.database import Database
+from bookbell.store.lanes import LaneConfig
+from bookbell.store.schema import NEVER_AT
+
+POLL_MS = 250  # how late work is found that no ring tells of
+SWEEP_MS = 30_000
+PRESENCE_MS = 2_500
+LINGER_MS = 200  # an idle lane is kept that long, so that steady traffic does not acquire and park all the time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineParts:
+    """open_destination: an endpoint's row made ready for sending; worker: a name unique to this process.
+
+    poll_ms: the longest that work nobody rings for, and the database, go unlooked at; presence_ms: how often a worker
+    says that it is there.
+    """
+
+    database: Database
+    ambient: Ambient
+    transport: Transport
+    open_destination: Callable[[LaneConfig], Destination]
+    worker: str
+    lease_ms: int
+    poll_ms: int = POLL_MS
+    sweep_ms: int = SWEEP_MS
+    presence_ms: int = PRESENCE_MS
+
+
+class Hold:
+    """The lanes a worker holds, and when to turn to which: hungry ones at once, others by their alarms."""
+
+    def __init__(self, parts: EngineParts) -> None:
+        self.parts = parts
+        self.ambient = parts.ambient
+        self.database = parts.database
+        self.bell = asyncio.Event()
+        self.results = asyncio.Event()
+        self.owning = asyncio.Event()
+        self.alarms = Alarms()
+        self.hungry: dict[LaneId, None] = {}
+        calls = Calls(hungry=self.starve, full=self.results.set, alarm=self._alarm)
+        self.dispatch = Dispatch(parts.ambient, parts.transport, parts.worker, calls)
+
+    @property
+    def lanes(self) -> dict[LaneId, Lane]:
+        """The lanes that are owned."""
+        return self.dispatch.lanes
+
+    def starve(self, lane: Lane) -> None:
+        """Look at this lane in the next turn."""
+        self.hungry[lane.id] = None
+        self.bell.set()
+
+    def woken(self) -> list[Lane]:
+        """Take the alarms that have gone off: lanes with due work become hungry. Gives those that may be parked."""
+        idle = []
+        for lane in self.alarms.take_due(self.ambient.monotonic_ms()):
+            if self.lanes.get(lane.id) is not lane:
+                continue
+            self.dispatch.offer(lane)
+            if lane.next_due <= self.ambient.now_ms():
+                lane.next_due = NEVER_AT
+                self.hungry[lane.id] = None
+            elif self.is_parkable(lane):
+                idle.append(lane)
+            else:
+                self.tend(lane)
+        return idle
+
+    def is_parkable(self, lane: Lane) -> bool:
+        """Whether the lane has been idle for long enough to be given back."""
+        return lane.is_idle and self.ambient.monotonic_ms() >= self._linger_until(lane)
+
+    def tend(self, lane: Lane) -> None:
+        """Set the lane's alarm: when its next delivery is due, or when it has been idle for long enough."""
+        now = self.ambient.monotonic_ms()
+        if lane.next_due < NEVER_AT:
+            self._alarm(lane, now + max(0, lane.next_due - self.ambient.now_ms()))
+        if lane.is_idle:
+            self._alarm(lane, max(now, self._linger_until(lane)))
+
+    def lose(self, lost: Iterable[Lane]) -> None:
+        """These lanes have passed to another worker."""
+        mine = [lane for lane in lost if self.lanes.get(lane.id) is lane]
+        for lane in mine:
+            self.dispatch.forget(lane)
+        if mine:
+            telemetry.log().warning("lanes_lost", worker=self.parts.worker, count=len(mine))
+
+    def _linger_until(self, lane: Lane) -> int:
+        return 0 if lane.is_leaving else lane.busy_at + LINGER_MS
+
+    def _alarm(self, lane: Lane, at: int) -> None:
+        self.alarms.set(lane, at)
+        self.bell.set()

@@ -1,0 +1,137 @@
+"""Records what became of attempts, in batches: attempts and deliveries, circuits that moved, notices that are due."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from bookbell import telemetry
+from bookbell.core import limits
+from bookbell.core.circuit import Circuit
+from bookbell.core.model import DeliveryState, LaneId
+from bookbell.delivery.dispatch import Finished
+from bookbell.delivery.lane import Lane
+from bookbell.delivery.parts import Hold
+from bookbell.store import circuits, deliveries, lanes
+from bookbell.store.circuits import Notice
+from bookbell.store.database import Tx
+from bookbell.store.deliveries import Result
+
+DISABLED_PERCENT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction writes. disabled: lanes whose endpoint is to be disabled, and why."""
+
+    results: list[Result]
+    circuits: list[tuple[LaneId, int, Circuit]]
+    notices: list[Notice] = field(default_factory=list)
+    disabled: dict[LaneId, str] = field(default_factory=dict)
+
+
+class Recording:
+    """Empties the queue of results."""
+
+    def __init__(self, hold: Hold) -> None:
+        self._hold = hold
+        self._ambient = hold.ambient
+        self._is_unsure = False  # a commit failed: of what waits, some may have been recorded all the same
+
+    async def record_turn(self) -> None:
+        """Record a batch of results once there are any. What cannot be recorded goes back to the queue."""
+        dispatch, ready = self._hold.dispatch, self._hold.results
+        await ready.wait()
+        waiting = dispatch.results
+        finished = [waiting.popleft() for _ in range(min(len(waiting), limits.RECORD_BATCH_COUNT_MAX))]
+        if not waiting:
+            ready.clear()
+        if not finished:
+            return
+        dispatch.recording_count = len(finished)
+        touched = list({id(each.lane): each.lane for each in finished}.values())
+        batch = self._batch(finished, touched)
+        write = _write_again if self._is_unsure else _write
+        try:
+            lost = await self._hold.database.write(write, batch, at=self._ambient.now_ms())
+            self._is_unsure = bool(waiting) and self._is_unsure
+        except BaseException:
+            self._is_unsure = True
+            waiting.extendleft(reversed(finished))
+            ready.set()
+            raise
+        finally:
+            dispatch.recording_count = 0
+        self._settle(finished, batch, touched)
+        self._hold.bell.set()
+        self._hold.lose([lane for lane in touched if lane.id in lost])
+        dispatch.start()
+
+    def _settle(self, finished: Sequence[Finished], batch: Batch, touched: list[Lane]) -> None:
+        """What was recorded is not in hand any more."""
+        saved = {lane_id: circuit for lane_id, _, circuit in batch.circuits}
+        for each in finished:
+            lane, result = each.lane, each.result
+            lane.held.discard(result.attempt.delivery_id)
+            if lane.is_looking:
+                lane.settled.add(result.attempt.delivery_id)
+            if result.state is DeliveryState.PENDING and lane.circuit.opened_at is None:
+                lane.next_due = min(lane.next_due, result.due_at)
+            elif result.queue_pk is not None:
+                self._hold.starve(lane)
+        for lane in touched:
+            lane.saved_circuit = saved.get(lane.id, lane.saved_circuit)
+            if lane.id in batch.disabled:
+                self._hold.starve(lane)
+            self._hold.tend(lane)
+
+    def _batch(self, finished: Sequence[Finished], touched: list[Lane]) -> Batch:
+        moved = [(each.id, each.epoch, each.circuit) for each in touched if each.circuit != each.saved_circuit]
+        batch = Batch([each.result for each in finished], moved)
+        for each in finished:
+            if each.is_gone:
+                batch.disabled[each.lane.id] = "the receiver answered 410 Gone"
+                batch.notices.append(self._notice(each.lane, "disabled", batch.disabled[each.lane.id]))
+            elif each.notice_percent:
+                self._tell_failing(each, batch)
+        return batch
+
+    def _tell_failing(self, each: Finished, batch: Batch) -> None:
+        circuit = each.lane.circuit
+        told = f"nothing but failure, {circuit.failure_count} times in a row"
+        if each.notice_percent == DISABLED_PERCENT:
+            batch.disabled[each.lane.id] = told
+        kind = "disabled" if each.notice_percent == DISABLED_PERCENT else f"failing_{each.notice_percent}"
+        batch.notices.append(self._notice(each.lane, kind, told))
+
+    def _notice(self, lane: Lane, kind: str, detail: str) -> Notice:
+        assert lane.config is not None
+        telemetry.log().warning(
+            "endpoint_notice",
+            kind=kind,
+            endpoint=lane.config.endpoint_id,
+            organization=lane.config.organization_id,
+            detail=detail,
+        )
+        return Notice(
+            id=self._ambient.new_id(),
+            organization_id=lane.config.organization_id,
+            endpoint_id=lane.config.endpoint_id,
+            kind=kind,
+            detail=detail,
+            created_at=self._ambient.now_ms(),
+        )
+
+
+def _write_again(tx: Tx, batch: Batch, *, at: int) -> frozenset[LaneId]:
+    done = deliveries.recorded(tx, batch.results)
+    left = [result for result in batch.results if result.attempt.id not in done]
+    return _write(tx, replace(batch, results=left), at=at)
+
+
+def _write(tx: Tx, batch: Batch, *, at: int) -> frozenset[LaneId]:
+    lost = deliveries.record(tx, batch.results) if batch.results else frozenset()
+    circuits.save_circuits(tx, [moved for moved in batch.circuits if moved[0] not in lost])
+    for lane_id, reason in batch.disabled.items():
+        if lane_id not in lost:
+            lanes.disable_endpoint(tx, lane_id, reason=reason, at=at)
+    circuits.insert_notices(tx, batch.notices)
+    return lost

@@ -1,0 +1,72 @@
+"""The circuits of lanes as rows, and the notices about endpoints."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import bindparam, insert, select, update
+
+from bookbell.core.circuit import CLOSED, Circuit
+from bookbell.core.model import EndpointId, LaneId, OrganizationId
+from bookbell.store.database import Tx
+from bookbell.store.lanes import CIRCUIT, circuit_of
+from bookbell.store.schema import lanes, notices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something to know of an endpoint. kind: `failing_50`, `failing_70`, `failing_90`, `disabled`, `paused`, ..."""
+
+    id: str
+    organization_id: OrganizationId
+    endpoint_id: EndpointId
+    kind: str
+    detail: str
+    created_at: int
+
+
+_SAVE = (
+    update(lanes)
+    .where(lanes.c.id == bindparam("lane"), lanes.c.epoch == bindparam("by_epoch"))
+    .values({column.name: bindparam(f"new_{column.name}") for column in CIRCUIT})
+)
+
+
+def save_circuits(tx: Tx, changed: Sequence[tuple[LaneId, int, Circuit]]) -> None:
+    """Keep these circuits, each of a lane at an epoch; one whose epoch has passed is left alone."""
+    if changed:
+        values = [
+            {"lane": lane_id, "by_epoch": epoch, **{f"new_{name}": value for name, value in asdict(circuit).items()}}
+            for lane_id, epoch, circuit in sorted(changed, key=lambda each: each[0])
+        ]
+        tx.execute(_SAVE, values)
+
+
+def reset_circuits(tx: Tx, endpoint_id: EndpointId) -> frozenset[LaneId]:
+    """Close the circuits of all lanes of this endpoint. Gives the lanes; wake them after it."""
+    rows = tx.execute(
+        update(lanes).where(lanes.c.endpoint_id == endpoint_id).values(**asdict(CLOSED)).returning(lanes.c.id)
+    )
+    return frozenset(LaneId(row.id) for row in rows)
+
+
+def list_circuits(tx: Tx, endpoint_id: EndpointId) -> list[Circuit]:
+    """The circuits of the endpoint's lanes, in the order of the lanes."""
+    rows = tx.execute(select(*CIRCUIT).where(lanes.c.endpoint_id == endpoint_id).order_by(lanes.c.part))
+    return [circuit_of(row) for row in rows]
+
+
+def insert_notices(tx: Tx, new: Sequence[Notice]) -> None:
+    """Add these notices."""
+    if new:
+        tx.execute(insert(notices), [asdict(notice) for notice in new])
+
+
+def list_notices(tx: Tx, organization_id: OrganizationId, endpoint_id: EndpointId, *, count: int) -> list[Notice]:
+    """The latest notices about an endpoint, newest first."""
+    query = (
+        select(notices)
+        .where(notices.c.organization_id == organization_id, notices.c.endpoint_id == endpoint_id)
+        .order_by(notices.c.id.desc())
+        .limit(count)
+    )
+    return [Notice(**row._mapping) for row in tx.execute(query)]

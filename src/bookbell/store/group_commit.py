@@ -1,0 +1,104 @@
+"""One commit for all writes that wait: on a database with a single writer, waiting for the disk is shared.
+
+Each write runs under a savepoint of its own, so what one of them is refused for undoes that one alone. Should anything
+else go wrong, the whole group is undone and its writes are run again one by one: a bug or a full disk is then told to
+the write that meets it. A write that waits alone has a transaction of its own, as if there were no groups.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from bookbell.core.errors import BookbellError
+
+GROUP_COUNT_MAX = 64
+
+Write = Callable[[Connection], Any]
+
+
+@dataclass(slots=True)
+class _Item:
+    """A write that waits. Once it is over, either error is set or value holds what it gave."""
+
+    write: Write
+    future: asyncio.Future[Any]
+    value: Any = None
+    error: BaseException | None = None
+
+
+@dataclass(slots=True)
+class GroupCommit:
+    """The writes of one engine. alone: runs one write in a transaction of its own, with its retries."""
+
+    engine: Engine
+    alone: Callable[[Write], Any]
+    thread: ThreadPoolExecutor
+    _waiting: deque[_Item] = field(default_factory=deque)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _is_working: bool = False
+
+    async def run(self, write: Write) -> Any:
+        """Run this write; gives what it gives once that is committed."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        with self._lock:
+            self._waiting.append(_Item(write, future))
+            is_idle, self._is_working = not self._is_working, True
+        if is_idle:
+            self.thread.submit(self._work, loop)
+        return await future
+
+    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+        while True:
+            with self._lock:
+                group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_COUNT_MAX))]
+                if not group:
+                    self._is_working = False
+                    return
+            if len(group) == 1 or not self._together(group):
+                for item in group:
+                    self._alone(item)
+            try:
+                loop.call_soon_threadsafe(_tell, group)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                pass
+
+    def _together(self, group: list[_Item]) -> bool:
+        """Run them in one transaction. Gives whether it was committed; if not, nothing of it was."""
+        try:
+            with self.engine.begin() as tx:
+                for item in group:
+                    tx.exec_driver_sql("SAVEPOINT one")
+                    item.error = None
+                    try:
+                        item.value = item.write(tx)
+                    except BookbellError as error:
+                        item.error = error
+                        tx.exec_driver_sql("ROLLBACK TO one")
+                    tx.exec_driver_sql("RELEASE one")
+        except Exception:  # noqa: BLE001 - each is run again alone, and meets it there
+            return False
+        return True
+
+    def _alone(self, item: _Item) -> None:
+        item.value, item.error = None, None
+        try:
+            item.value = self.alone(item.write)
+        except BaseException as error:  # noqa: BLE001 - it is raised where the write is awaited
+            item.error = error
+
+
+def _tell(group: list[_Item]) -> None:
+    for item in group:
+        if item.future.done():
+            continue  # whoever waited was cancelled
+        if item.error is not None:
+            item.future.set_exception(item.error)
+        else:
+            item.future.set_result(item.value)

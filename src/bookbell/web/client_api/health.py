@@ -1,0 +1,68 @@
+"""How the account's webhook is doing, and stopping and starting it by hand. An extension of ours."""
+
+from litestar import Response, get, post
+
+from bookbell.actions import health as acting
+from bookbell.actions.health import Examined
+from bookbell.actions.stamp import Published, Stamp
+from bookbell.core.errors import WebhookNotFound
+from bookbell.core.model import Account
+from bookbell.store.database import Tx
+from bookbell.web import wire
+from bookbell.web.auth import account_of
+from bookbell.web.client_api.health_shapes import HEALTH, health_fields
+from bookbell.web.context import context_of
+from bookbell.web.operation import Operation, Tag, described, enveloped, may
+from bookbell.web.shape import flag
+
+BASE = "/v1/account/settings/webhook"
+DRAIN = may("drain", flag(), "Whether what was held is sent; false cancels it with reason skipped. True if not given.")
+
+
+@get(
+    f"{BASE}/health",
+    opt=described(Operation(tag=Tag.WEBHOOK, answer=enveloped(HEALTH), errors=(WebhookNotFound,))),
+)
+async def read_health(request: wire.Wire) -> Response[bytes]:
+    """How the account's webhook is doing, in a sentence and in numbers, with the latest notices."""
+    context, account = context_of(request), await account_of(request)
+    return wire.ok(health_fields(await context.database.read(_examine, account, now=context.ambient.now_ms())))
+
+
+@post(
+    f"{BASE}/pause",
+    opt=described(Operation(tag=Tag.WEBHOOK, answer=enveloped(HEALTH), errors=(WebhookNotFound,))),
+)
+async def pause(request: wire.Wire) -> Response[bytes]:
+    """Send nothing to the account's webhook until it is resumed; what comes is kept."""
+    context, account = context_of(request), await account_of(request)
+    return wire.ok(health_fields(await context.perform(_pause, account, context.stamp())))
+
+
+@post(
+    f"{BASE}/resume",
+    opt=described(Operation(tag=Tag.WEBHOOK, fields=(DRAIN,), answer=enveloped(HEALTH), errors=(WebhookNotFound,))),
+)
+async def resume(request: wire.Wire) -> Response[bytes]:
+    """Send to the account's webhook again: ends a pause, enables it if it was disabled, closes its circuit."""
+    context, account = context_of(request), await account_of(request)
+    params = await wire.read_params(request)
+    is_draining = params.flag("drain") is not False
+    return wire.ok(health_fields(await context.perform(_resume, account, is_draining, context.stamp())))
+
+
+def _examine(tx: Tx, account: Account, *, now: int) -> Examined:
+    return acting.examine(tx, acting.of_account(tx, account), now=now)
+
+
+def _pause(tx: Tx, account: Account, stamp: Stamp) -> Published[Examined]:
+    done = acting.pause(tx, acting.of_account(tx, account), stamp)
+    return Published(_examine(tx, account, now=stamp.at), done.lanes)
+
+
+def _resume(tx: Tx, account: Account, is_draining: bool, stamp: Stamp) -> Published[Examined]:
+    done = acting.resume(tx, acting.of_account(tx, account), is_draining=is_draining, stamp=stamp)
+    return Published(_examine(tx, account, now=stamp.at), done.lanes)
+
+
+routes = [read_health, pause, resume]

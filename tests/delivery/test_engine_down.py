@@ -1,0 +1,326 @@
+"""Endpoints that are down: the circuit, what is held, when it ends, disabling, and stopping by hand."""
+
+import itertools
+from collections.abc import Callable
+
+from bookbell.actions import health as acting
+from bookbell.actions.health import Examined
+from bookbell.actions.stamp import Published
+from bookbell.core.attempt import Answered, Outcome, Unreachable
+from bookbell.core.health import HealthState
+from bookbell.store import history
+from bookbell.store.database import Tx
+from bookbell.store.endpoints import Endpoint
+from bookbell.store.schema import deliveries as table
+from simulated import OK, Scene, Worker, stop
+from world import World, new_id, stamp
+
+SECOND, HOUR, DAY = 1_000, 3_600_000, 86_400_000
+DOWN: Outcome = Unreachable("connect", "refused")
+
+
+def examined(scene: Scene, url: str) -> Examined:
+    def read(tx: Tx) -> Examined:
+        return acting.examine(tx, acting.of_account(tx, scene.accounts[url]), now=scene.simulation.now_ms())
+
+    return scene.world.db.read_now(read)
+
+
+def by_hand(scene: Scene, url: str, worker: Worker, change: Callable[[Tx, Endpoint], Published[Endpoint]]) -> None:
+    def write(tx: Tx) -> Published[Endpoint]:
+        return change(tx, acting.of_account(tx, scene.accounts[url]))
+
+    worker.engine.ring(scene.world.db.write_now(write).lanes)
+
+
+def pause(scene: Scene, url: str, worker: Worker) -> None:
+    at = stamp(scene.simulation.now_ms())
+    by_hand(scene, url, worker, lambda tx, endpoint: acting.pause(tx, endpoint, at))
+
+
+def resume(scene: Scene, url: str, worker: Worker, *, is_draining: bool = True) -> None:
+    at = stamp(scene.simulation.now_ms())
+    by_hand(scene, url, worker, lambda tx, endpoint: acting.resume(tx, endpoint, is_draining=is_draining, stamp=at))
+
+
+def attempt_counts(scene: Scene) -> list[int]:
+    def read(tx: Tx) -> list[int]:
+        return sorted(row.attempt_count - row.probe_count for row in tx.execute(table.select()))
+
+    return scene.world.db.read_now(read)
+
+
+def test_an_open_circuit_probes_and_uses_up_no_attempts(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("down", DOWN)
+    scene.publish(url, 200)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(6 * HOUR)
+        assert len(scene.arrived(url)) < 110
+        assert attempt_counts(scene)[-1] <= 2
+        found = examined(scene, url)
+        assert found.health.state is HealthState.WAITING
+        assert "failures in a row since" in found.health.sentence
+        assert "next probe in" in found.health.sentence
+        assert len(set(scene.arrived(url)[40:])) > 30, "probes take turns"
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_probes_come_at_five_seconds_doubling_to_five_minutes(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("down", DOWN, schedule_ms=[HOUR] * 3, jitter_ratio=0)
+    scene.publish(url, 30)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(30 * 60 * SECOND)
+        probes = [at for at, _, _ in scene.network.sent if at > SECOND]
+        distances = [round((later - earlier) / SECOND) for earlier, later in itertools.pairwise(probes)]
+        assert distances[:8] == [10, 20, 40, 80, 160, 300, 300, 300]
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+
+
+def test_a_recovered_receiver_is_drained_at_a_growing_rate(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("down", DOWN, 100)
+    scene.publish(url, 300)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(HOUR)
+        before = len(scene.network.sent)
+        scene.answer(url, OK, 100)
+        await scene.simulation.run_until(scene.is_settled, 12 * HOUR)
+        assert scene.states() == {"delivered": 300}
+        times = [at for at, _, _ in scene.network.sent[before:]]
+        rates = [sum(1 for at in times if start <= at - times[0] < start + 200) for start in (0, 200, 400)]
+        assert rates[0] < rates[1] < rates[2]
+        assert examined(scene, url).health.state is HealthState.DELIVERING
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_a_circuit_survives_the_takeover_by_another_worker(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("down", DOWN)
+    scene.publish(url, 60)
+
+    async def story() -> None:
+        first = scene.worker("a")
+        await scene.simulation.pass_ms(HOUR)
+        await first.die()
+        before = len(scene.network.sent)
+        second = scene.worker("b")
+        await scene.simulation.pass_ms(HOUR)
+        assert 8 <= len(scene.network.sent) - before <= 14
+        await stop(second, scene)
+
+    scene.simulation.run(story)
+
+
+def test_what_is_held_for_too_long_expires_and_nothing_younger_does(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("down", DOWN, disable_after_ms=None, hold_ms_max=2 * DAY, schedule_ms=[HOUR] * 10)
+    scene.publish(url, 560)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(DAY)
+        scene.publish(url, 40)
+        await scene.simulation.pass_ms(DAY + 3 * HOUR)
+        assert scene.reasons()["expired"] == 560
+        assert scene.states()["pending"] == 40
+        await scene.simulation.pass_ms(DAY)
+        assert scene.reasons()["expired"] == 600
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_five_days_of_nothing_but_failure_disable_with_notices_before(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("down", DOWN)
+    scene.publish(url, 30)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(5 * DAY + HOUR)
+        found = examined(scene, url)
+        assert [notice.kind for notice in reversed(found.notices)] == [
+            "failing_50",
+            "failing_70",
+            "failing_90",
+            "disabled",
+        ]
+        days = [(notice.created_at - found.notices[-1].created_at) / DAY for notice in reversed(found.notices)]
+        assert [round(day, 1) for day in days] == [0, 1, 2, 2.5]
+        assert found.health.state is HealthState.DISABLED
+        sent = len(scene.network.sent)
+        await scene.simulation.pass_ms(DAY)
+        assert len(scene.network.sent) == sent
+        scene.answer(url)
+        resume(scene, url, worker)
+        await scene.simulation.run_until(lambda: scene.states() == {"delivered": 30}, DAY)
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_a_success_in_between_keeps_an_endpoint_from_being_disabled(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("down", DOWN)
+    scene.publish(url, 30)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(4 * DAY)
+        scene.answer(url)
+        await scene.simulation.pass_ms(HOUR)
+        scene.answer(url, DOWN)
+        scene.publish(url, 30)
+        await scene.simulation.pass_ms(2 * DAY)
+        assert examined(scene, url).health.state is HealthState.WAITING
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_what_a_disabled_endpoint_holds_expires_too(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("gone", Answered(410), hold_ms_max=DAY)
+    scene.publish(url, 1)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(HOUR)
+        scene.publish(url, 5)
+        await scene.simulation.pass_ms(DAY - HOUR)
+        assert scene.states() == {"exhausted": 1, "pending": 5}
+        await scene.simulation.pass_ms(2 * HOUR)
+        assert scene.reasons() == {"gone": 1, "expired": 5}
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_pausing_by_hand_keeps_what_comes_and_resuming_sends_it(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r")
+
+    async def story() -> None:
+        worker = scene.worker()
+        pause(scene, url, worker)
+        scene.publish(url, 20)
+        await scene.simulation.pass_ms(HOUR)
+        assert scene.network.sent == []
+        assert examined(scene, url).health.sentence == "paused by hand since 15:06"
+        resume(scene, url, worker)
+        await scene.simulation.run_until(lambda: scene.states() == {"delivered": 20}, 10 * SECOND)
+        assert [notice.kind for notice in examined(scene, url).notices] == ["resumed", "paused"]
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_resuming_without_draining_skips_what_was_held(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", DOWN)
+    scene.publish(url, 20)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(HOUR)
+        scene.answer(url)
+        resume(scene, url, worker, is_draining=False)
+        scene.publish(url, 3)
+        await scene.simulation.run_until(scene.is_settled, 2 * 60 * SECOND)
+        assert scene.states() == {"cancelled": 20, "delivered": 3}
+        assert scene.reasons()["skipped"] == 20
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_resuming_by_hand_closes_the_circuit_at_once(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", DOWN, schedule_ms=[2 * HOUR] * 3)
+    scene.publish(url, 60)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(HOUR)
+        scene.answer(url)
+        resume(scene, url, worker)
+        await scene.simulation.pass_ms(SECOND)
+        assert scene.states()["delivered"] >= 30
+        assert examined(scene, url).health.state is HealthState.DELIVERING
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_while_an_endpoint_is_down_only_the_newest_status_of_a_document_is_kept(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", DOWN, collapse=True)
+    scene.publish(url, 30)
+
+    newest: set[str] = set()
+
+    def repeat(tx: Tx) -> None:
+        """The same documents report again, twice."""
+        for row in tx.execute(table.select().where(table.c.subject_pk.is_not(None))).all():
+            copies = [{**row._mapping, "id": new_id(), "attempt_count": 0, "probe_count": 0} for _ in range(2)]
+            tx.execute(table.insert(), copies)
+            newest.add(copies[-1]["id"])
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(10 * 60 * SECOND)
+        world.db.write_now(repeat)
+        await scene.simulation.pass_ms(10 * 60 * SECOND)
+        scene.answer(url)
+        await scene.simulation.run_until(scene.is_settled, DAY)
+        assert newest <= set(scene.arrived(url))
+        assert scene.states() == {"delivered": 30, "cancelled": 60}
+        assert scene.reasons()["superseded"] == 60
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+
+
+def test_trying_one_again_by_hand_waits_for_the_probe_of_an_open_circuit(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", DOWN, schedule_ms=[1_000])
+    scene.publish(url, 12)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(HOUR)
+        sent = len(scene.network.sent)
+
+        def due_now(tx: Tx) -> None:
+            (first, *_) = tx.execute(table.select()).all()
+            history.make_due(tx, first.organization_id, first.id, at=scene.simulation.now_ms())
+
+        world.db.write_now(due_now)
+        await scene.simulation.pass_ms(10 * 60 * SECOND)
+        assert sent < len(scene.network.sent) <= sent + 3
+        await stop(worker, scene)
+
+    scene.simulation.run(story)

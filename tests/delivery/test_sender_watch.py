@@ -1,0 +1,82 @@
+"""What is watched is told when it is ready, by epoll and by its stand-in; numbers of closed sockets come again."""
+
+import select
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from bookbell.delivery.sender_watch import IN, OUT, SelectorPoller, Watch
+
+COUNT = 64
+
+
+@pytest.fixture(params=["best", "selector"])
+def watch(request: pytest.FixtureRequest) -> Iterator[Watch]:
+    made = Watch(SelectorPoller() if request.param == "selector" else None)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    one, other = socket.socketpair()
+    with one, other:
+        yield one, other
+
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+def test_a_wanted_descriptor_is_told_when_it_is_ready(watch: Watch, pair: Pair) -> None:
+    one, other = pair
+    watch.want(one.fileno(), IN)
+    assert watch.ready(COUNT) == []
+    other.send(b"x")
+    assert watch.ready(COUNT) == [(one.fileno(), IN)]
+    watch.want(one.fileno(), IN | OUT)
+    assert watch.ready(COUNT) == [(one.fileno(), IN | OUT)]
+    watch.want(one.fileno(), OUT)
+    assert watch.ready(COUNT) == [(one.fileno(), OUT)]
+
+
+def test_its_own_descriptor_is_readable_when_something_is_ready(watch: Watch, pair: Pair) -> None:
+    one, other = pair
+    watch.want(one.fileno(), IN)
+    assert select.select([watch.fileno()], [], [], 0)[0] == []
+    other.send(b"x")
+    assert select.select([watch.fileno()], [], [], 0)[0] == [watch.fileno()]
+
+
+def test_what_nobody_waits_for_any_more_is_not_told_and_can_be_wanted_again(watch: Watch, pair: Pair) -> None:
+    one, other = pair
+    watch.want(one.fileno(), IN)
+    watch.unwant(one.fileno())
+    other.send(b"x")
+    assert watch.ready(COUNT) == []
+    assert watch.ready(COUNT) == []
+    watch.want(one.fileno(), IN)
+    assert watch.ready(COUNT) == [(one.fileno(), IN)]
+
+
+def test_the_number_of_a_closed_socket_serves_the_next(watch: Watch) -> None:
+    for _ in range(3):
+        one, other = socket.socketpair()
+        watch.want(one.fileno(), IN)
+        other.send(b"x")
+        assert watch.ready(COUNT) == [(one.fileno(), IN)]
+        watch.unwant(one.fileno())
+        one.close()
+        other.close()
+        assert watch.ready(COUNT) == []
+
+
+def test_only_so_many_are_told_at_once(watch: Watch) -> None:
+    pairs = [socket.socketpair() for _ in range(5)]
+    for one, _ in pairs:
+        watch.want(one.fileno(), OUT)
+    assert len(watch.ready(3)) == 3
+    for one, other in pairs:
+        watch.unwant(one.fileno())
+        one.close()
+        other.close()

@@ -1,0 +1,259 @@
+"""Hours of operation under random faults, with the promises checked at every request and every step.
+
+Everything is drawn from one seed, so a failing seed replays exactly.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import event as sql_event
+from sqlalchemy import select
+
+from bookbell.core.attempt import Answered, Outcome, Request, TimedOut, Unreachable
+from bookbell.core.model import LaneId
+from bookbell.store import lanes
+from bookbell.store.database import Tx
+from bookbell.store.schema import deliveries as table
+from bookbell.store.schema import lanes as lanes_table
+from simulated import OK, InlineDatabase, Network, Scene, Worker, stop
+from world import World
+
+P = ParamSpec("P")
+T = TypeVar("T")
+HOUR = 3_600_000
+FAILURES: tuple[Outcome, ...] = (
+    Answered(500),
+    Answered(429, "2"),
+    Answered(301),
+    TimedOut("first_byte"),
+    Unreachable("reset", "reset"),
+    Unreachable("dns", "no such host"),
+)
+
+
+class Broken(AssertionError):
+    """A promise was broken."""
+
+
+class Link:
+    """One worker's way to the database, on which things get lost.
+
+    loss: how likely a call fails before it begins, at any of its statements, or after its commit.
+    """
+
+    def __init__(self, database: InlineDatabase, chance: Any) -> None:
+        self._database = database
+        self._chance = chance
+        self.loss = 0.0
+        self.is_cut = False
+        self._is_inside = False
+        sql_event.listen(database.engine, "before_cursor_execute", self._before_statement)
+
+    def _before_statement(self, *_: Any) -> None:
+        if self._is_inside and self._chance.random() < self.loss:
+            raise ConnectionError("lost at a statement")
+
+    async def write(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        found: T = await self._call(self._database.write, fn, *args, **kwargs)
+        return found
+
+    async def read(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        found: T = await self._call(self._database.read, fn, *args, **kwargs)
+        return found
+
+    async def _call(self, run: Any, fn: Any, *args: Any, **kwargs: Any) -> Any:
+        def inside(tx: Tx) -> Any:
+            self._is_inside = True
+            try:
+                return fn(tx, *args, **kwargs)
+            finally:
+                self._is_inside = False
+
+        if self.is_cut or self._chance.random() < self.loss:
+            raise ConnectionError("lost before it began")
+        value = await run(inside)
+        if self._chance.random() < self.loss:
+            raise ConnectionError("lost after the commit")
+        return value
+
+
+class Watched(Network):
+    """A network that looks at each request as it leaves: may it?"""
+
+    scene: "Hours"
+
+    def begin(self, request: Request, line: Any) -> None:
+        self.scene.check_request(request)
+        super().begin(request, line)
+
+
+class Hours(Scene):
+    """A scene in which everything goes wrong now and then."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        super().__init__(world, seed)
+        self.network = Watched(self.simulation)
+        self.network.scene = self
+        self.chance = self.simulation.chance
+        self.links: dict[str, Link] = {}
+        self.broken: list[str] = []
+        self.urls = [self._receiver(number) for number in range(5)]
+        self._names = iter(range(1_000))
+        self.all_lanes = self.world.db.read_now(all_lanes)
+
+    def _receiver(self, number: int) -> str:
+        """One of every kind: in order, with few in flight, slow, mostly down, without a circuit."""
+        policies: list[dict[str, Any]] = [
+            {"order": "book", "schedule_ms": [2_000, 60_000, HOUR, HOUR]},
+            {"in_flight_max": 2},
+            {"rate_per_s": 5},
+            {"collapse": True, "schedule_ms": [60_000] * 6},
+            {"circuit_failures": None, "schedule_ms": [5_000] * 8},
+        ]
+        fast: dict[str, Any] = {"timeout_ms_total": 900, "timeout_ms_connect": 900}
+        url = self.receiver(f"kind{number}", **fast, **policies[number])
+        self.turn_weather(url)
+        return url
+
+    def turn_weather(self, url: str) -> None:
+        """From now on the receiver fails this often."""
+        chance, odds = self.chance, self.chance.choice([0.0, 0.1, 0.5, 1.0])
+        self.network.receivers[url] = lambda _count: (
+            chance.choice(FAILURES) if chance.random() < odds else OK,
+            chance.randrange(1, 800),
+        )
+
+    def new_worker(self) -> Worker:
+        """Another worker, with a link of its own."""
+        name = f"w{next(self._names)}"
+        database = self.world.db
+        assert isinstance(database, InlineDatabase)
+        link: Any = Link(database, self.chance)
+        self.links[name] = link
+        made = Worker(self.simulation, self.network, link, name, poll_ms=600_000, presence_ms=600_000)
+        self.workers.append(made)
+        return made
+
+    def check_request(self, request: Request) -> None:
+        """Nothing recorded as ended is sent, and nothing before the earlier ones of its book."""
+
+        def read(tx: Tx) -> tuple[str, int]:
+            row = tx.execute(table.select().where(table.c.id == request.key)).one()
+            earlier = select(table.c.id).where(
+                table.c.lane_id == row.lane_id,
+                table.c.queue_pk == row.queue_pk,
+                table.c.state == "pending",
+                table.c.id < row.id,
+            )
+            return row.state, 0 if row.queue_pk is None else len(tx.execute(earlier).all())
+
+        state, earlier_count = self.world.db.read_now(read)
+        if state == "delivered":
+            self.broken.append(f"{request.key} was sent again after it was recorded as delivered")
+        if earlier_count:
+            self.broken.append(f"{request.key} overtook {earlier_count} of its book")
+
+    def check_step(self) -> None:
+        """Nothing was sent that must not be; one live owner for each lane; bounds in flight; nobody oversleeps."""
+        if self.broken:
+            raise Broken(self.broken[0])
+        owners = Counter(
+            lane.id
+            for worker in self.workers
+            for lane in worker.engine.dispatch.lanes.values()
+            if self.simulation.now < lane.lease_end
+        )
+        if owners and owners.most_common(1)[0][1] > 1:
+            raise Broken("two live owners of a lane")
+        if any(count > (2 if "kind1" in url else 16) for url, count in self.network.in_flight.items()):
+            raise Broken("too many in flight")
+        now = self.simulation.now_ms()
+        asleep = self.world.db.read_now(lanes.overslept, now=now, since=now - 1_000, count=10)
+        if asleep:
+            raise Broken(f"{len(asleep)} lanes sleep over due work")
+
+    async def live(self, turns: int) -> None:
+        """That many turns of work and faults; then let everything come to rest."""
+        chance = self.chance
+        for _ in range(2):
+            self.new_worker()
+        for _ in range(turns):
+            await self._one_turn()
+        for link in self.links.values():
+            link.loss, link.is_cut = 0.0, False
+        for url in self.urls:
+            self.answer(url, OK, 50)
+        for _ in range(200):
+            if self.is_settled():
+                break
+            await self.simulation.pass_ms(chance.randrange(HOUR, 3 * HOUR))
+            self.check_step()
+        if not self.is_settled():
+            raise Broken(f"not everything ended: {self.states()}")
+        for worker in self.workers:
+            await stop(worker, self)
+
+    def _cut(self, name: str, duration_ms: int) -> None:
+        """Nothing of this worker reaches the database for that long."""
+        link = self.links[name]
+        link.is_cut = True
+        self.simulation.at(self.simulation.now + duration_ms, lambda: setattr(link, "is_cut", False))
+
+    async def _cut_off_in_the_midst(self) -> None:
+        """The busiest worker loses the database amid requests, for less or more than its lease."""
+        for url in self.chance.sample(self.urls, 2):
+            self.publish(url, 8)
+        for worker in self.workers:
+            worker.engine.ring(self.all_lanes)
+        busy = max(self.workers, key=lambda each: len(each.engine.dispatch.lanes))
+        for _ in range(40):
+            if busy.engine.dispatch.in_flight:
+                break
+            await self.simulation.pass_ms(50)
+            busy = max(self.workers, key=lambda each: len(each.engine.dispatch.in_flight))
+        self._cut(busy.name, self.chance.choice([5_000, 25_000]))
+        for _ in range(15):
+            await self.simulation.pass_ms(2_000)
+            self.check_step()
+
+    async def _one_turn(self) -> None:
+        chance = self.chance
+        if chance.random() < 0.7:
+            self.publish(chance.choice(self.urls), chance.randrange(1, 5))
+        fault = chance.randrange(12)
+        if fault == 0:
+            await self.workers.pop(chance.randrange(len(self.workers))).die()
+            self.new_worker()
+        elif fault == 1:
+            await self._cut_off_in_the_midst()
+        elif fault == 2:
+            self.links[chance.choice(self.workers).name].loss = chance.choice([0.02, 0.2])
+        elif fault in {3, 4}:
+            for link in self.links.values():
+                link.loss, link.is_cut = 0.0, False
+        elif fault == 5:
+            self.simulation.wall_offset += chance.randrange(-300, 300)
+        elif fault in {6, 7}:
+            self.turn_weather(chance.choice(self.urls))
+        elif fault == 8:
+            await stop(self.workers.pop(0), self) if len(self.workers) > 1 else None
+            self.new_worker()
+        span = chance.choice([300, 3_000, 12_000, 60_000, HOUR, 10 * HOUR])
+        steps = chance.randrange(2, 6)
+        for _ in range(steps):
+            await self.simulation.pass_ms(max(1, span // steps + chance.randrange(-50, 50)))
+            self.check_step()
+
+
+def all_lanes(tx: Tx) -> list[LaneId]:
+    """The lanes there are."""
+    return [LaneId(row.id) for row in tx.execute(select(lanes_table.c.id))]
+
+
+def simulate(world: World, seed: int, turns: int = 60) -> Hours:
+    """Live through it, and check what must hold at the end."""
+    hours = Hours(world, seed)
+    hours.simulation.run(lambda: hours.live(turns))
+    hours.check()
+    return hours

@@ -1,0 +1,123 @@
+"""Writes that wait are committed together; what one of them is refused for, or breaks, is told to it alone."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+from sqlalchemy import event
+
+from bookbell.core.errors import InvalidRequest
+from bookbell.core.model import Organization, OrganizationId
+from bookbell.store import accounts
+from bookbell.store.database import Database, Tx
+
+
+@pytest.fixture
+def database(sqlite_url: str) -> Iterator[Database]:
+    opened = Database(sqlite_url)
+    yield opened
+    opened.close()
+
+
+def add(tx: Tx, name: str) -> str:
+    accounts.insert_organization(tx, Organization(id=OrganizationId(name), name=name, created_at=1))
+    return name
+
+
+def add_and_refuse(tx: Tx, name: str) -> str:
+    add(tx, name)
+    raise InvalidRequest(name)
+
+
+def add_and_break(tx: Tx, name: str) -> str:
+    add(tx, name)
+    raise RuntimeError(name)
+
+
+def names(database: Database) -> list[str]:
+    return [each.name for each in database.read_now(accounts.list_organizations, after="", count=100)]
+
+
+def together(database: Database, *writes: Callable[[], Awaitable[object]]) -> tuple[list[object], int]:
+    """Hold the writer until all of these wait, then let it go. Gives what came of each, and the commits it took."""
+    commits: list[object] = []
+    event.listen(database.engine, "commit", commits.append)
+
+    async def story() -> list[object]:
+        held, go = threading.Event(), threading.Event()
+
+        def hold(_tx: Tx) -> None:
+            held.set()
+            go.wait()
+
+        holding = asyncio.ensure_future(database.write(hold))
+        await asyncio.to_thread(held.wait)
+        waiting = [asyncio.ensure_future(write()) for write in writes]
+        await asyncio.sleep(0)
+        go.set()
+        await holding
+        return list(await asyncio.gather(*waiting, return_exceptions=True))
+
+    return asyncio.run(story()), len(commits) - 1
+
+
+def test_writes_that_wait_share_a_commit(database: Database) -> None:
+    done, commits = together(database, *(lambda name=name: database.write(add, name) for name in "abcde"))
+    assert (done, commits) == (["a", "b", "c", "d", "e"], 1)
+    assert names(database) == ["a", "b", "c", "d", "e"]
+
+
+def test_what_is_refused_is_undone_alone(database: Database) -> None:
+    (first, refused, last), commits = together(
+        database,
+        lambda: database.write(add, "a"),
+        lambda: database.write(add_and_refuse, "b"),
+        lambda: database.write(add, "c"),
+    )
+    assert (first, last, commits) == ("a", "c", 1)
+    assert isinstance(refused, InvalidRequest)
+    assert names(database) == ["a", "c"]
+
+
+def test_a_bug_in_one_write_is_told_to_it_alone(database: Database) -> None:
+    (first, broken, last), commits = together(
+        database,
+        lambda: database.write(add, "a"),
+        lambda: database.write(add_and_break, "b"),
+        lambda: database.write(add, "c"),
+    )
+    assert (first, last, commits) == ("a", "c", 2)
+    assert isinstance(broken, RuntimeError)
+    assert names(database) == ["a", "c"]
+
+
+def test_a_group_that_cannot_be_committed_is_made_one_by_one(database: Database) -> None:
+    def spoil(tx: Tx) -> None:
+        tx.exec_driver_sql("ROLLBACK")
+
+    (first, spoilt), _ = together(database, lambda: database.write(add, "a"), lambda: database.write(spoil))
+    assert first == "a"
+    assert names(database) == ["a"]
+    assert spoilt is None or isinstance(spoilt, Exception)
+
+
+def test_a_write_whose_caller_was_cancelled_disturbs_no_other(database: Database) -> None:
+    async def cancelled() -> object:
+        task = asyncio.ensure_future(database.write(add, "a"))
+        await asyncio.sleep(0)
+        task.cancel()
+        return await asyncio.gather(task, return_exceptions=True)
+
+    (_, last), _ = together(database, cancelled, lambda: database.write(add, "b"))
+    assert last == "b"
+    assert names(database) == ["a", "b"]
+
+
+def test_every_write_of_many_tasks_is_made_once(database: Database) -> None:
+    async def story() -> list[str]:
+        return list(await asyncio.gather(*(database.write(add, f"n{number:04d}") for number in range(500))))
+
+    assert asyncio.run(story()) == [f"n{number:04d}" for number in range(500)]
+    found = database.read_now(accounts.list_organizations, after="", count=1000)
+    assert len(found) == 500
