@@ -116,7 +116,7 @@ def test_a_replay_wakes_the_lane(world: World) -> None:
     world.publish(account, 1)
     fail_all(world)
     world.db.write_now(lanes.acquire, [lane_id], owner="w", now=START, lease_until=START)
-    world.db.write_now(lanes.park, [lane_id], owner="w")
+    world.db.write_now(lanes.park, {lane_id: 0}, owner="w")
     job = start(world, account, asked())
     published = world.db.write_now(replaying.work, job.id, stamp(LATER))
     assert published.lanes == {lane_id}

@@ -25,7 +25,6 @@ SELECT_ARGUMENT = typer.Argument(help="What to take.")
 SINCE_OPTION = typer.Option(None, help="Nothing older: an instant like 2026-05-30T16:00:00Z, or 90m, 36h, 7d ago.")
 ONLY_OPTION = typer.Option([], help="event=TYPE, book=PK, until=INSTANT or delivery=ID; can be given several times.")
 TO_OPTION = typer.Option(None, "--to", help="Send copies to this staging URL, and leave the webhook alone.")
-SECRET_OPTION = typer.Option(None, help="Sign what goes to the staging URL with this.")
 COLUMNS = ["id", "state", "selection", "endpoint_id", "recovered_count", "replayed_count", "total_count", "created_at"]
 LOOK_S = 0.5
 _AGO = re.compile(r"(\d{1,6})([mhd])")
@@ -40,7 +39,7 @@ class Caller:
     webhook: str | None
     organization: str | None
     rate: int
-    as_json: bool
+    secret: str | None
 
 
 @replay.callback()
@@ -50,10 +49,10 @@ def choose(
     webhook: str | None = typer.Option(None, help="For this webhook (its uuid); of an account that is a manager."),
     organization: str | None = typer.Option(None, help="For every webhook of this organization (its id)."),
     rate: int = typer.Option(limits.REPLAY_RATE_DEFAULT, help="Made due in a second.", min=1, max=1_000),
-    as_json: bool = JSON_OPTION,
+    secret: str | None = typer.Option(None, help="Sign what goes to a staging URL with this."),
 ) -> None:
     """Send again what failed, was missed or was delivered."""
-    context.obj = Caller(account, webhook, organization, rate, as_json)
+    context.obj = Caller(account, webhook, organization, rate, secret)
 
 
 @replay.command("plan")
@@ -62,6 +61,7 @@ def plan_replay(
     select: Selection = SELECT_ARGUMENT,
     since: str | None = SINCE_OPTION,
     only: list[str] = ONLY_OPTION,
+    as_json: bool = JSON_OPTION,
 ) -> None:
     """Say what there is to do, and do nothing."""
     caller: Caller = context.obj
@@ -75,7 +75,7 @@ def plan_replay(
             {"webhook": each.endpoint.id, "count": each.expected.count, "is_exact": each.expected.is_exact}
             for each in plans
         ]
-        show_table(shown, columns, as_json=caller.as_json)
+        show_table(shown, columns, as_json=as_json)
 
 
 @replay.command("start")
@@ -85,7 +85,7 @@ def start_replay(
     since: str | None = SINCE_OPTION,
     only: list[str] = ONLY_OPTION,
     to: str | None = TO_OPTION,
-    secret: str | None = SECRET_OPTION,
+    as_json: bool = JSON_OPTION,
 ) -> None:
     """Start a replay; a running service works on it, and `watch` shows how far it is."""
     caller: Caller = context.obj
@@ -95,7 +95,7 @@ def start_replay(
         from bookbell.cli.running import opened
 
         with opened() as parts:
-            asked = _asked(parts, caller, select, since, only, (to, secret))
+            asked = _asked(parts, caller, select, since, only, to)
             plans = _plans(parts, caller, asked)
             stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
             seal = parts.vault.seal
@@ -104,12 +104,14 @@ def start_replay(
                 jobs = [parts.database.write_now(replays.start, plans[0], owner, seal, stamp)]
             else:
                 jobs = parts.database.write_now(replays.start_all, plans, seal, stamp)
-        show_table([_row(job) for job in jobs], COLUMNS, as_json=caller.as_json)
+        show_table([_row(job) for job in jobs], COLUMNS, as_json=as_json)
 
 
 @replay.command("list")
 def list_replays(
-    context: typer.Context, limit: int = typer.Option(20, help="How many, newest first.", min=1, max=500)
+    context: typer.Context,
+    limit: int = typer.Option(20, help="How many, newest first.", min=1, max=500),
+    as_json: bool = JSON_OPTION,
 ) -> None:
     """List replays."""
     caller: Caller = context.obj
@@ -119,11 +121,11 @@ def list_replays(
 
         with opened() as parts:
             found = parts.database.read_now(replays.list_jobs, _scope(parts, caller), before=None, count=limit)
-        show_table([_row(job) for job in found], COLUMNS, as_json=caller.as_json)
+        show_table([_row(job) for job in found], COLUMNS, as_json=as_json)
 
 
 @replay.command("show")
-def show_replay(context: typer.Context, replay_id: str) -> None:
+def show_replay(context: typer.Context, replay_id: str, as_json: bool = JSON_OPTION) -> None:
     """Show one replay, and what became of what it has sent."""
     caller: Caller = context.obj
     with explained():
@@ -133,11 +135,11 @@ def show_replay(context: typer.Context, replay_id: str) -> None:
         with opened() as parts:
             job, outcomes = parts.database.read_now(replays.inspect, _scope(parts, caller), replay_id)
         shown = {**_row(job), "detail": job.detail, **{state.value: count for state, count in outcomes.items()}}
-        show(shown, as_json=caller.as_json, rows=list(shown.items()))
+        show(shown, as_json=as_json, rows=list(shown.items()))
 
 
 @replay.command("watch")
-def watch_replay(context: typer.Context, replay_id: str) -> None:
+def watch_replay(context: typer.Context, replay_id: str, as_json: bool = JSON_OPTION) -> None:
     """Show a replay's progress until it has ended; exit status 1 unless it is done."""
     caller: Caller = context.obj
     with explained():
@@ -147,7 +149,7 @@ def watch_replay(context: typer.Context, replay_id: str) -> None:
         from bookbell.actions import replays
         from bookbell.cli.running import opened
 
-        with opened() as parts, Progress(console=Console(stderr=True), disable=caller.as_json) as progress:
+        with opened() as parts, Progress(console=Console(stderr=True), disable=as_json) as progress:
             scope = _scope(parts, caller)
             bar = progress.add_task("replay")
             while True:
@@ -157,12 +159,12 @@ def watch_replay(context: typer.Context, replay_id: str) -> None:
                 if job.state is not JobState.RUNNING:
                     break
                 threading.Event().wait(LOOK_S)
-        show(_row(job), as_json=caller.as_json, rows=list(_row(job).items()))
+        show(_row(job), as_json=as_json, rows=list(_row(job).items()))
     raise typer.Exit(0 if job.state is JobState.DONE else 1)
 
 
 @replay.command("cancel")
-def cancel_replay(context: typer.Context, replay_id: str) -> None:
+def cancel_replay(context: typer.Context, replay_id: str, as_json: bool = JSON_OPTION) -> None:
     """Make nothing more due; what already is stays so, but for what waits for a staging URL."""
     caller: Caller = context.obj
     with explained():
@@ -173,7 +175,7 @@ def cancel_replay(context: typer.Context, replay_id: str) -> None:
         with opened() as parts:
             stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
             job = parts.database.write_now(replays.cancel, _scope(parts, caller), replay_id, stamp).value
-        show(_row(job), as_json=caller.as_json, rows=list(_row(job).items()))
+        show(_row(job), as_json=as_json, rows=list(_row(job).items()))
 
 
 def _row(job: ReplayJob) -> dict[str, Any]:
@@ -187,7 +189,7 @@ def _asked(
     select: Selection,
     since: str | None,
     only: Sequence[str],
-    staging: tuple[str | None, str | None] = (None, None),
+    url: str | None = None,
 ) -> "Asked":
     from bookbell.actions.replays import Asked, Staging
     from bookbell.core import target
@@ -207,7 +209,6 @@ def _asked(
         event_types=frozenset(chosen["event"]) if "event" in chosen else None,
         book_pk=None if book is None else _number(book),
     )
-    url, secret = staging
     if url is None:
         return Asked(wanted=wanted, rate_per_s=caller.rate)
     parsed = target.parse(url)
@@ -215,7 +216,7 @@ def _asked(
     if refused is not None:
         raise InvalidInput(details=refused.detail)
     return Asked(
-        wanted=wanted, rate_per_s=caller.rate, staging=Staging(url=url, masked=parsed.masked(), secret=secret)
+        wanted=wanted, rate_per_s=caller.rate, staging=Staging(url=url, masked=parsed.masked(), secret=caller.secret)
     )
 
 
