@@ -15,6 +15,8 @@ from bookbell.core.errors import AccountNotFound, InvalidInput, OrganizationNotF
 from bookbell.core.replay import JobState, ReplayJob, Selection
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from bookbell.actions.replays import Asked, Plan
     from bookbell.core.model import Account, OrganizationId
     from bookbell.service import Opened
@@ -146,19 +148,10 @@ def watch_replay(context: typer.Context, replay_id: str, as_json: bool = JSON_OP
         from rich.console import Console
         from rich.progress import Progress
 
-        from bookbell.actions import replays
         from bookbell.cli.running import opened
 
         with opened() as parts, Progress(console=Console(stderr=True), disable=as_json) as progress:
-            scope = _scope(parts, caller)
-            bar = progress.add_task("replay")
-            while True:
-                job = parts.database.read_now(replays.demand, scope, replay_id)
-                done = job.recovered_count + job.replayed_count
-                progress.update(bar, total=max(1, job.total_count, done), completed=done, description=job.state.value)
-                if job.state is not JobState.RUNNING:
-                    break
-                threading.Event().wait(LOOK_S)
+            job = _followed(parts, _scope(parts, caller), replay_id, progress)
         show(_row(job), as_json=as_json, rows=list(_row(job).items()))
     raise typer.Exit(0 if job.state is JobState.DONE else 1)
 
@@ -176,6 +169,20 @@ def cancel_replay(context: typer.Context, replay_id: str, as_json: bool = JSON_O
             stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
             job = parts.database.write_now(replays.cancel, _scope(parts, caller), replay_id, stamp).value
         show(_row(job), as_json=as_json, rows=list(_row(job).items()))
+
+
+def _followed(parts: "Opened", scope: "Scope", replay_id: str, progress: "Progress") -> ReplayJob:
+    """Show how far the job is, again and again. Gives it once it has ended."""
+    from bookbell.actions import replays
+
+    bar = progress.add_task("replay")
+    while True:
+        job = parts.database.read_now(replays.demand, scope, replay_id)
+        done = job.recovered_count + job.replayed_count
+        progress.update(bar, total=max(1, job.total_count, done), completed=done, description=job.state.value)
+        if job.state is not JobState.RUNNING:
+            return job
+        threading.Event().wait(LOOK_S)
 
 
 def _row(job: ReplayJob) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, cast, func, literal, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, cast, func, literal, select, tuple_, update
 
 from bookbell.core.model import AccountId, Level, OrganizationId
 from bookbell.store.database import Tx
@@ -23,6 +23,9 @@ POSITION_MAX = 2**62
 SLACK_MS = 3_600_000
 """An event's transaction begins within that time of its instant; only where a stretch since an instant begins
 depends on it."""
+
+_NEWEST_COUNT = 10_000
+"""Events looked at to find out whether there is anything to settle: whatever was restored is among the newest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,20 @@ def next_position(tx: Tx) -> int:
     if tx.dialect.name == "sqlite":
         return _after_last(tx)
     return int(tx.execute(select(_number(func.pg_snapshot_xmax(func.pg_current_snapshot())))).scalar_one())
+
+
+def settle_restored(tx: Tx) -> int:
+    """Put events that were restored from another database cluster before all new ones. Gives how many.
+
+    Their positions are numbers of that cluster's transactions, which may not have come up in this one yet.
+    """
+    if tx.dialect.name == "sqlite":
+        return 0
+    following = next_position(tx)
+    newest = select(events.c.position).order_by(events.c.id.desc()).limit(_NEWEST_COUNT).cte()
+    if tx.execute(select(newest.c.position).where(newest.c.position >= following).limit(1)).first() is None:
+        return 0
+    return tx.execute(update(events).where(events.c.position >= following).values(position=0)).rowcount
 
 
 def _after_last(tx: Tx) -> int:
