@@ -229,6 +229,18 @@ def test_events_missed_while_unregistered_are_made_up_for_once(world: World) -> 
     assert list(balance(world)) == []
 
 
+def test_missed_events_are_walked_on_although_the_last_one_was_pruned(world: World) -> None:
+    account = world.account()
+    world.publish(account, 6)
+    world.webhook(account, "DOC_VERIFIED")
+    job = start(world, account, asked(Selection.MISSED, rate_per_s=2))
+    worked = world.db.write_now(replaying.work, job.id, stamp(LATER)).value
+    assert worked is not None
+    _, last = worked.job.cursor.split(":")
+    change(world, event_table.delete().where(event_table.c.id == last))
+    assert finish(world, job, worked.job.due_at).replayed_count == 6
+
+
 def test_two_workers_on_one_job_do_each_batch_once(world: World) -> None:
     account = world.account()
     world.webhook(account, "DOC_VERIFIED")

@@ -30,6 +30,7 @@ EXHAUSTED, CANCELLED = DeliveryState.EXHAUSTED, DeliveryState.CANCELLED
 
 def found(state: DeliveryState | None = EXHAUSTED, **given: Any) -> Candidate:
     base = Candidate(
+        cursor="c",
         delivery_id=None if state is None else DeliveryId("d"),
         event_id=EventId("e"),
         event_type="DOC_VERIFIED",
@@ -123,7 +124,7 @@ def test_a_repetition_is_not_repeated_with_its_original() -> None:
 
 def test_a_batch_takes_so_many_and_remembers_the_last_it_looked_at() -> None:
     ids = [DeliveryId(name) for name in "abcd"]
-    looked_at = [found(DELIVERED if each == "b" else EXHAUSTED, delivery_id=each) for each in ids]
+    looked_at = [found(DELIVERED if each == "b" else EXHAUSTED, delivery_id=each, cursor=each) for each in ids]
 
     def taken(count: int) -> Taken:
         return take(looked_at, wanted(), job_id="job", is_staging=False, count_max=count)
@@ -136,9 +137,9 @@ def test_a_batch_takes_so_many_and_remembers_the_last_it_looked_at() -> None:
     assert take([], wanted(), job_id="job", is_staging=False, count_max=1) == Taken((), None, is_all=True)
 
 
-def test_an_event_moves_the_cursor_by_its_own_id() -> None:
+def test_an_event_moves_the_cursor_too() -> None:
     missed = take([found(None)], wanted(Selection.MISSED), job_id="job", is_staging=False, count_max=1)
-    assert (missed.cursor, missed.chosen[0][1]) == ("e", REPLAY)
+    assert (missed.cursor, missed.chosen[0][1]) == ("c", REPLAY)
 
 
 def test_the_rate_spreads_a_batch() -> None:

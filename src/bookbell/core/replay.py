@@ -62,8 +62,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A delivery of the endpoint or, where delivery_id and state are None, an event without one."""
+    """A delivery of the endpoint or, where delivery_id and state are None, an event without one.
 
+    cursor: from where a walk goes on after it.
+    """
+
+    cursor: str
     delivery_id: DeliveryId | None
     event_id: EventId
     event_type: str
@@ -80,8 +84,8 @@ class Candidate:
 class ReplayJob:
     """A job as it is stored. account_id None: the operator's; staging_id: where it sends to instead of endpoint_id.
 
-    cursor: the last delivery or event looked at; until_position: where the events end that were there when it began;
-    total_count: how many there were to do then, at least, and exactly if is_total_exact.
+    cursor: where the last delivery or event looked at stands; until_position: where the events end that were there
+    when it began; total_count: how many there were to do then, at least, and exactly if is_total_exact.
     """
 
     id: str
@@ -126,7 +130,7 @@ def take(found: Sequence[Candidate], wanted: Wanted, *, job_id: str, is_staging:
             if len(chosen) == count_max:
                 return Taken(tuple(chosen), cursor, is_all=False)
             chosen.append((candidate, done))
-        cursor = candidate.delivery_id or candidate.event_id
+        cursor = candidate.cursor
     return Taken(tuple(chosen), cursor, is_all=True)
 
 

@@ -46,7 +46,8 @@ class Replayer:
             await self._work(job_id)
         if self._ambient.monotonic_ms() >= self._forget_at:
             self._forget_at = self._ambient.monotonic_ms() + FORGET_MS
-            await self._database.write(forget_staging, self._stamp())
+            if await self._database.read(replays.spent_staging):
+                await self._database.write(forget_staging, self._stamp())
         next_at = min((due_at for _, due_at in jobs), default=now + POLL_MS)
         return min(POLL_MS, max(PAUSE_MS_MIN, next_at - self._ambient.now_ms()))
 

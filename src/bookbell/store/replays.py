@@ -167,20 +167,28 @@ def next_events(
 ) -> list[Candidate]:
     """Events of this stream in its order, REPLAY_SCAN_COUNT at most; those without a delivery to the endpoint as such.
 
-    after: the id of an event, or empty; below: a position.
+    after: the cursor of the last, or empty, which holds when that event has been pruned; below: a position.
     """
     is_made = exists().where(deliveries.c.event_id == events.c.id, deliveries.c.endpoint_id == endpoint_id)
     stretch = Stretch(
-        after=after or None,
+        place=_place(after),
         since_at=wanted.since_at,
         below=below,
         event_types=wanted.event_types,
         book_pk=wanted.book_pk,
         count=limits.REPLAY_SCAN_COUNT,
     )
-    columns = (events.c.id, events.c.type, events.c.book_pk, events.c.created_at, is_made.label("is_made"))
+    columns = (
+        events.c.id,
+        events.c.position,
+        events.c.type,
+        events.c.book_pk,
+        events.c.created_at,
+        is_made.label("is_made"),
+    )
     return [
         Candidate(
+            cursor=f"{row.position}:{row.id}",
             delivery_id=None,
             event_id=EventId(row.id),
             event_type=row.type,
@@ -190,6 +198,11 @@ def next_events(
         )
         for row in tx.execute(chosen(tx, stream, stretch, *columns))
     ]
+
+
+def _place(cursor: str) -> tuple[int, str] | None:
+    position, _, event_id = cursor.partition(":")
+    return (int(position), event_id) if position else None
 
 
 _REVIVE = (
@@ -276,6 +289,7 @@ def _within(scope: Scope) -> Select[Any]:
 
 def _delivery(row: Any) -> Candidate:
     return Candidate(
+        cursor=row.id,
         delivery_id=DeliveryId(row.id),
         event_id=EventId(row.event_id),
         event_type=row.type,

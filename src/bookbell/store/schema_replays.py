@@ -7,7 +7,8 @@ from bookbell.store.columns import Id, metadata
 IS_RUNNING = text("state = 'running'")
 HAS_STAGING = text("staging_id IS NOT NULL")
 
-# A replay: what is chosen, how far it has come (cursor: the last delivery or event looked at) and what it has done.
+# A replay: what is chosen, how far it has come (cursor: where the last delivery or event looked at
+# stands) and what it has done.
 # staging_id: the hidden endpoint it sends to, if not to the endpoint itself; until_position: where the events end that
 # were there when it began.
 replay_jobs = Table(
@@ -28,7 +29,7 @@ replay_jobs = Table(
     Column("rate_per_s", Integer, nullable=False),
     Column("state", String(10), nullable=False),
     Column("detail", Text),
-    Column("cursor", Id, nullable=False),
+    Column("cursor", String(64), nullable=False),
     Column("total_count", Integer, nullable=False),
     Column("is_total_exact", Boolean, nullable=False),
     Column("recovered_count", Integer, nullable=False),

@@ -39,9 +39,13 @@ class Stream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
-    """A part of a stream; None does not restrict. after: an event's id; below: a position; since_at: inclusive."""
+    """A part of a stream; None does not restrict. after: an event's id; below: a position; since_at: inclusive.
+
+    place: position and id of an event that may be gone, where `after` needs one that is there.
+    """
 
     after: str | None = None
+    place: tuple[int, str] | None = None
     since_at: int | None = None
     below: int | None = None
     event_types: Collection[str] | None = None
@@ -98,6 +102,8 @@ def chosen(tx: Tx, stream: Stream, stretch: Stretch, *columns: Any) -> Select[An
     if stretch.after is not None:
         place = select(events.c.position).where(events.c.id == stretch.after).scalar_subquery()
         query = query.where(tuple_(events.c.position, events.c.id) > tuple_(place, literal(stretch.after)))
+    if stretch.place is not None:
+        query = query.where(tuple_(events.c.position, events.c.id) > tuple_(*map(literal, stretch.place)))
     if stretch.since_at is not None:
         query = query.where(events.c.created_at >= stretch.since_at, events.c.position >= _start(stream, stretch))
     if stretch.below is not None:

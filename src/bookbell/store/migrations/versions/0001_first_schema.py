@@ -313,7 +313,7 @@ def upgrade() -> None:
         sa.Column("rate_per_s", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("detail", sa.Text(), nullable=True),
-        sa.Column("cursor", sa.String(length=36), nullable=False),
+        sa.Column("cursor", sa.String(length=64), nullable=False),
         sa.Column("total_count", sa.Integer(), nullable=False),
         sa.Column("is_total_exact", sa.Boolean(), nullable=False),
         sa.Column("recovered_count", sa.Integer(), nullable=False),
