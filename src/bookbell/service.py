@@ -7,6 +7,7 @@ released → sender → database.
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import sys
@@ -41,6 +42,7 @@ from bookbell.web.discarding import remove_discarded
 from bookbell.web.routes import ROUTES
 from bookbell.web.throttle import Throttle
 
+GC_THRESHOLDS = (50_000, 20, 50)  # deliveries come by the thousand and hold no cycles
 SWITCH_INTERVAL_S = 0.001  # a saturated loop would otherwise starve the store's threads
 PRUNE_MS = 60_000
 
@@ -158,6 +160,9 @@ class Service:
     async def run(self, on_ready: Callable[[str], None] = lambda _address: None) -> None:
         """Serve until stopped. on_ready: called with the base URL once requests are answered."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+        gc.collect()
+        gc.freeze()  # what was imported stays for good, and needs not be looked through again
+        gc.set_threshold(*GC_THRESHOLDS)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bookbell.core.attempt import Answered, TimedOut
-from bookbell.core.circuit import CLOSED, CircuitState, is_probing
+from bookbell.core.circuit import CLOSED, CircuitState, after_change, is_probing
 from bookbell.core.feedback import Feedback, Pause, Skip, SlowDown, feedback_of, paused
 from bookbell.core.policy import PRESETS
 
@@ -53,3 +53,9 @@ def test_a_pause_opens_the_circuit_until_it_is_over() -> None:
     longer = paused(circuit, Pause(300_000), now=121_000)
     assert (longer.opened_at, longer.probe_at) == (1_000, 421_000)
     assert not is_probing(longer, 121_000)
+
+
+def test_resuming_by_hand_ends_a_pause() -> None:
+    circuit = paused(CLOSED, Pause(120_000), now=1_000)
+    assert after_change(circuit, STANDARD, 2_000) == CLOSED
+    assert after_change(circuit, STANDARD, 999) == circuit

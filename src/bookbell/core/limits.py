@@ -75,7 +75,7 @@ BLOBS_REMOVED_COUNT_MAX = 500  # files that one housekeeping step removes
 
 # Engine.
 LANES_PER_WORKER_MAX = 2_048
-LANE_BUFFER_COUNT = 64  # due deliveries of one lane read ahead into memory
+LANE_BUFFER_COUNT = 256  # due deliveries of one lane read ahead into memory
 LANE_BUFFER_BYTES = 1024 * 1024  # of their bodies, judged by the largest seen last
 BODY_BYTES_GUESS = 32 * 1024  # how large a body is taken to be in a lane that was not looked at yet
 BUFFERS_BYTES_MAX = 256 * 1024 * 1024  # of one worker process, all lanes together

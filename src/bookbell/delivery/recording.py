@@ -16,6 +16,7 @@ from bookbell.store.database import Tx
 from bookbell.store.deliveries import Result
 
 DISABLED_PERCENT = 100
+LINGER_MS = 10  # results are gathered for that long: what one transaction costs is shared by all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Recording:
         dispatch, ready = self._hold.dispatch, self._hold.results
         await ready.wait()
         waiting = dispatch.results
+        if len(waiting) < limits.RECORD_BATCH_COUNT_MAX and not self._hold.is_draining:
+            await self._ambient.sleep_ms(LINGER_MS)
         finished = [waiting.popleft() for _ in range(min(len(waiting), limits.RECORD_BATCH_COUNT_MAX))]
         if not waiting:
             ready.clear()
