@@ -53,8 +53,8 @@ async def start_replays(request: wire.Wire) -> Response[bytes]:
     """Start a replay for each webhook of an organization that has something to send again, or say what there is."""
     require_operator(request)
     context = context_of(request)
-    organization_id = await _organization(request, context)
     params, stamp = wire.Params(await wire.read_object(request)), context.stamp()
+    organization_id = await _organization(request, context)
     asked, webhook_uuid = shapes.asked_of(params, context, now=stamp.at), params.text("webhook_uuid")
     if asked.staging is not None and webhook_uuid is None:
         raise ValidationFailed("webhook_uuid: say of which webhook the staging URL gets copies")
