@@ -51,10 +51,10 @@ def judge(outcome: Outcome, policy: Policy, *, attempt: int, now_ms: int, draw: 
     retry_after: str | None = None
     match outcome:
         case Answered(status_code, header):
-            if isinstance(feedback_of(outcome, policy), Skip) and not _is_success(status_code, policy):
-                return Skipped()
             if _is_success(status_code, policy):
                 return Delivered()
+            if isinstance(feedback_of(outcome, policy), Skip):
+                return Skipped()
             if status_code == GONE and policy.is_gone_final:
                 return Gone()
             retry_after = header

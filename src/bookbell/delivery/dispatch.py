@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from bookbell import telemetry
 from bookbell.ambient import Ambient
 from bookbell.core import limits
-from bookbell.core.attempt import Report, Request, describe
+from bookbell.core.attempt import Answered, Report, Request, describe
 from bookbell.core.circuit import Circuit, after_failure, after_success
 from bookbell.core.feedback import Pause, Skip, SlowDown, feedback_of, paused
 from bookbell.core.model import DeliveryId, DeliveryState, LaneId, OrganizationId
@@ -173,7 +173,8 @@ class Dispatch:
         result, verdict = worker.settle(sent, report, by)
         is_gone = isinstance(verdict, Gone)
         notice = self._move_circuit(lane, sent, verdict, by.now)
-        self._heed(lane, sent, report, by.now)
+        if isinstance(report.outcome, Answered) and report.outcome.feedback is not None:
+            self._heed(lane, sent, report, by.now)
         self.results.append(Finished(lane, result, is_gone, notice))
         if is_gone or notice == 100:
             lane.forget_buffer()

@@ -115,10 +115,10 @@ class Lane:
         if destination is None or not self.buffer or self.is_leaving:
             return 0
         policy = destination.policy
-        rate = self._rate(ambient.monotonic_ms())
-        if self.circuit is CLOSED and rate is None:
+        if self.circuit is CLOSED and policy.rate_per_s is None and not self.slow_until:
             return min(len(self.buffer), policy.in_flight_max - self.in_flight)
         room = min(len(self.buffer), allowed(self.circuit, policy, ambient.now_ms()) - self.in_flight)
+        rate = self._rate(ambient.monotonic_ms())
         if rate is not None:
             self.bucket = filled(self.bucket, rate, ambient.monotonic_ms())
             room = min(room, int(self.bucket.tokens + 1e-9))
@@ -164,7 +164,10 @@ class Lane:
             self.buffer.rotate(-(self.circuit.probe_count % len(self.buffer)))
         due = self.buffer.popleft()
         self.meter.bytes -= len(due.body)
-        if self._rate(self.bucket.at) is not None:
+        is_metered = self.slow_until or (
+            self.destination is not None and self.destination.policy.rate_per_s is not None
+        )
+        if is_metered:
             self.bucket = Bucket(self.bucket.tokens - 1, self.bucket.at)
         return due
 

@@ -8,10 +8,9 @@ from typing import Any
 from sqlalchemy import bindparam, literal, or_, select, tuple_
 
 from bookbell.core.model import AccountId, EndpointId, Event, EventId, LaneId, Level, Listener, OrganizationId
-from bookbell.store.bulk import insert_rows
 from bookbell.store.database import Tx
 from bookbell.store.schema import endpoints, events, lanes, subscriptions
-from bookbell.store.stream import Stream, Stretch, chosen, own_position
+from bookbell.store.stream import Stream, Stretch, chosen, insert_placed
 
 _COLUMNS = tuple(each.name for each in fields(Event))
 _SELECTED = tuple(events.c[name] for name in _COLUMNS)
@@ -20,11 +19,7 @@ _values_of = attrgetter(*_COLUMNS)
 
 def insert_events(tx: Tx, new: Sequence[Event]) -> None:
     """Add these events, in order; their place in the stream is that of this transaction."""
-    position = own_position(tx, at=new[0].created_at)
-    if position is None:
-        insert_rows(tx, events, _COLUMNS, [_values_of(event) for event in new])
-    else:
-        insert_rows(tx, events, ("position", *_COLUMNS), [(position, *_values_of(event)) for event in new])
+    insert_placed(tx, _COLUMNS, [_values_of(event) for event in new])
 
 
 _LISTENERS = (

@@ -9,13 +9,15 @@ event therefore has a `position`, and a reader gets only what no later commit ca
 - SQLite: one more than the last, for writers are serial; not below the event's instant, for the last may be pruned.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, cast, func, literal, select, tuple_, update
 
 from bookbell.core.model import AccountId, Level, OrganizationId
+from bookbell.store.bulk import Row, insert_rows
 from bookbell.store.database import Tx
 from bookbell.store.schema import events
 
@@ -24,6 +26,7 @@ SLACK_MS = 3_600_000
 """An event's transaction begins within that time of its instant; only where a stretch since an instant begins
 depends on it."""
 
+_AFTER_LAST = "coalesce((SELECT position + 1 FROM events ORDER BY rowid DESC LIMIT 1), 0)"
 _NEWEST_COUNT = 10_000
 """Events looked at to find out whether there is anything to settle: whatever was restored is among the newest."""
 
@@ -53,11 +56,19 @@ class Stretch:
     count: int
 
 
-def own_position(tx: Tx, *, at: int) -> int | None:
-    """The position of the events that this transaction makes; None where the column's default knows it."""
+def insert_placed(tx: Tx, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+    """Add these events, in order, at the place of this transaction. columns: those given, with `created_at`."""
     if tx.dialect.name != "sqlite":
-        return None
-    return max(at, _after_last(tx))
+        insert_rows(tx, events, columns, rows)
+        return
+    at = columns.index("created_at")
+    tx.exec_driver_sql(_sqlite_insert(columns), [(row[at], *row) for row in rows])
+
+
+@lru_cache(4)
+def _sqlite_insert(columns: tuple[str, ...]) -> str:
+    named, values = ", ".join(columns), ", ".join("?" * len(columns))
+    return f"INSERT INTO events (position, {named}) VALUES (max(?, {_AFTER_LAST}), {values})"  # noqa: S608 - our names
 
 
 def settled_below(tx: Tx) -> int:
@@ -87,8 +98,7 @@ def settle_restored(tx: Tx) -> int:
 
 
 def _after_last(tx: Tx) -> int:
-    last = tx.exec_driver_sql("SELECT position FROM events ORDER BY rowid DESC LIMIT 1").scalar()
-    return 0 if last is None else int(last) + 1
+    return int(tx.exec_driver_sql(f"SELECT {_AFTER_LAST}").scalar_one())
 
 
 def is_known(tx: Tx, stream: Stream, event_id: str) -> bool:
