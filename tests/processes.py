@@ -37,7 +37,7 @@ class Service:
         self.folder = folder
         self.port = 0
         self._arguments = arguments
-        self._environment = {
+        self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("BOOKBELL_")},
             "BOOKBELL_DATA_DIR": str(folder / "data"),
             "BOOKBELL_MASTER_KEY": MASTER_KEY,
@@ -56,7 +56,7 @@ class Service:
         self._log = (self.folder / "service.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "bookbell.cli.main", "serve", "--port", str(self.port), *self._arguments],
-            env=self._environment,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
@@ -97,7 +97,7 @@ class Service:
         """Run a bookbell command on this service's database."""
         return subprocess.run(
             [sys.executable, "-m", "bookbell.cli.main", *arguments],
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=WAIT_S,

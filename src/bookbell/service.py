@@ -30,15 +30,16 @@ from bookbell.delivery.parts import EngineParts
 from bookbell.delivery.replaying import Replayer
 from bookbell.delivery.sender import Sender
 from bookbell.delivery.worker import open_destination
+from bookbell.keeping.auditor import audit
+from bookbell.keeping.batches import Chores
+from bookbell.keeping.pruner import prune
 from bookbell.pipeline.simulator import Simulator
-from bookbell.store import idempotency
 from bookbell.store.database import Database, DatabaseError
 from bookbell.store.upgrade import missing, upgrade
 from bookbell.vault import Vault, kept_master_key
-from bookbell.web import files
 from bookbell.web.app import create_app
 from bookbell.web.context import Context
-from bookbell.web.discarding import remove_discarded
+from bookbell.web.discarding import remove_discarded, sweep
 from bookbell.web.routes import ROUTES
 from bookbell.web.throttle import Throttle
 
@@ -71,6 +72,12 @@ class Opened:
     @property
     def pipeline_token(self) -> str:
         return self.settings.pipeline_token or self.vault.token("pipeline")
+
+    @property
+    def chores(self) -> Chores:
+        """What work in the background is done with, under a name that no other process has."""
+        owner = f"{socket.gethostname()}:{self.ambient.new_id()[-12:]}"
+        return Chores(database=self.database, ambient=self.ambient, owner=owner)
 
     @property
     def guard(self) -> GuardRules:
@@ -190,7 +197,7 @@ class Service:
             await self._stop.wait()
             return
         silent_since = self._opened.ambient.now_ms() - limits.UPLOAD_SILENCE_MS_MAX
-        await asyncio.to_thread(files.sweep_temporary, self._settings.blob_dir, before=silent_since)
+        await sweep(self._opened.database, self._settings.blob_dir, before=silent_since)
         listener = _listen(self._settings)
         host, port = listener.getsockname()[:2]
         config = uvicorn.Config(
@@ -252,8 +259,9 @@ class Service:
             )
             tasks.append(simulator.run())
         if self._role is not Role.API:
-            tasks.append(self._housekeeping("housekeeping", self._forget_answers))
             tasks.append(Replayer(opened.database, opened.ambient, self._ring).run())
+            tasks.append(self._housekeeping("retention", lambda: prune(opened.chores, self._settings.keeping)))
+            tasks.append(self._housekeeping("audit", lambda: audit(opened.chores)))
         if self._role is not Role.WORKER:
             tasks.append(self._housekeeping("files", self._remove_files))
         return tasks
@@ -266,11 +274,6 @@ class Service:
                 await step()
             except Exception:  # noqa: BLE001 - the border of a loop's turn
                 telemetry.log().error("loop_failed", loop=name, exc_info=True)
-
-    async def _forget_answers(self) -> None:
-        """Answers kept for idempotency, once they are old."""
-        before = self._opened.ambient.now_ms() - limits.IDEMPOTENCY_KEPT_MS
-        await self._opened.database.write(idempotency.prune, before=before)
 
     async def _remove_files(self) -> None:
         """Files that removed books and documents have left: where requests are answered, there the files are."""

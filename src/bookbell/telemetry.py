@@ -28,6 +28,8 @@ LOG_EVENTS = {
     "endpoint_notice": "An endpoint has been failing for long, or was disabled; the same is kept as a notice.",
     "lanes_lost": "Leases of this worker passed to another; their attempts are kept as history.",
     "lanes_overslept": "Lanes slept although work was due. Should never happen; they were woken.",
+    "ledger_problem": "The audit found a row that does not balance; says which and why. Should never happen.",
+    "retention_ran": "Retention removed something; says how many rows of each kind and how many bytes of bodies.",
     "loop_failed": "A turn of a loop failed, mostly because the database was away; it is tried again.",
     "replay_done": "A replay has made everything due that it was to; says how many were recovered and replayed.",
     "replay_failed": "A replay ended early: nothing can be sent to its webhook any more.",
@@ -85,8 +87,32 @@ LANES_OVERSLEPT = Counter(
     "bookbell_lanes_overslept", "Lanes found asleep with due work by the safety net.", registry=REGISTRY
 )
 ATTEMPTS_STALE = Counter("bookbell_attempts_stale", "Attempts finished after their lane was lost.", registry=REGISTRY)
+LEDGER_PROBLEMS = Counter(
+    "bookbell_ledger_problems", "Rows that the audit found not to balance, by problem.", ["problem"], registry=REGISTRY
+)
+LEDGER_AUDITED_UNTIL = Gauge(
+    "bookbell_ledger_audited_until_seconds",
+    "Events made before that instant (seconds since 1970) have been audited in the background.",
+    registry=REGISTRY,
+)
+PRUNED_ROWS = Counter(
+    "bookbell_pruned_rows", "Rows that retention has removed or emptied.", ["kind"], registry=REGISTRY
+)
+PRUNED_BYTES = Counter("bookbell_pruned_bytes", "Bytes of bodies that retention has removed.", registry=REGISTRY)
+KEPT_BYTES = Gauge("bookbell_kept_bytes", "Bytes of bodies that are kept, as last measured.", registry=REGISTRY)
+KEPT_SINCE = Gauge(
+    "bookbell_kept_since_seconds",
+    "When the oldest event was made that is kept, in seconds since 1970.",
+    registry=REGISTRY,
+)
 
 METRICS = {
+    "bookbell_kept_bytes",
+    "bookbell_kept_since_seconds",
+    "bookbell_ledger_audited_until_seconds",
+    "bookbell_ledger_problems_total",
+    "bookbell_pruned_bytes_total",
+    "bookbell_pruned_rows_total",
     "bookbell_attempts_total",
     "bookbell_attempts_stale_total",
     "bookbell_deliveries_replayed_total",

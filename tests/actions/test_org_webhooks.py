@@ -381,6 +381,7 @@ def test_a_manager_inspects_them_and_no_accounts_own(world: World, manager: Acco
     (delivery,) = told(world, manager, webhook, state="pending", event_type=EVENTS[0])
     inspected = world.db.read_now(history.inspect, manager, delivery.id)
     assert inspected.body == inspected.event.body_org
+    assert inspected.body is not None
     assert b'"severity":"LOW"' in inspected.body
     (own,) = world.db.read_now(history.list_deliveries, account, DeliveryQuery())
     assert world.db.read_now(history.inspect, account, own.id).body != inspected.body

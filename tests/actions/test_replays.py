@@ -479,6 +479,6 @@ def test_a_copy_that_vanished_shows_in_the_ledger(world: World) -> None:
     job = start(world, account, asked(Selection.ALL, staging=STAGING))
     finish(world, job)
     change(world, table.delete().where(table.c.replay_job_id == job.id))
-    assert list(balance(world)) == ["1 deliveries were matched and 1 replayed, but 1 are accounted for."]
+    assert "2 deliveries were matched, but 1 are accounted for." in list(balance(world))
     change(world, event_table.update().values(replayed_count=0))
     assert list(balance(world)) == []

@@ -14,9 +14,10 @@ from bookbell.actions import replaying
 from bookbell.cli.main import app
 from bookbell.core.model import Account, AttemptId, DeliveryState, LaneId, Level
 from bookbell.core.signing import signature
-from bookbell.store import accounts, deliveries, lanes
+from bookbell.store import accounts, chores, deliveries, lanes
 from bookbell.store.database import Database, Tx
 from bookbell.store.deliveries import AttemptRow, Result
+from bookbell.store.schema import deliveries as table
 from bookbell.store.schema import events
 from world import START, World, new_id, stamp, world_in
 
@@ -229,15 +230,41 @@ def test_an_unknown_account_is_said_to_be_unknown(shell: Shell, arguments: list[
 
 
 def test_audit_balances_and_finds_what_does_not(shell: Shell, listening: Listening) -> None:
-    hours = ["--since-hours", "1000000"]
-    (ledger,) = shell.json("audit", *hours)
+    since = ["--since", "2025-01-01"]
+    (ledger,) = shell.json("audit", *since)
     assert (ledger["matched"], ledger["pending"], ledger["problems"]) == (2, 2, [])
-    assert shell.json("audit", *hours, "--organization", listening.world.organization.id) == [ledger]
-    exclaim(listening.world)
-    (ledger,) = shell.json("audit", *hours, status=1)
-    assert ledger["problems"]
-    assert ledger["problems"][0] in " ".join(shell.run("audit", *hours, status=1).stdout.split())
+    assert [each["matched"] for each in ledger["endpoints"]] == [2]
+    assert shell.json("audit", *since, "--organization", listening.world.organization.id) == [ledger]
+    shell.db.write_now(lambda tx: tx.execute(table.update().values(state="exhausted", finished_at=1)))
+    (ledger,) = shell.json("audit", *since, status=1)
+    assert [each["problem"] for each in ledger["findings"]] == ["unexplained"] * 2
+    assert {each["detail"] for each in ledger["findings"]} == set(ledger["problems"])
+    assert ledger["problems"][0] in " ".join(shell.run("audit", *since, status=1).stdout.split())
     assert shell.refused("audit", "--organization", "nowhere") == "Organization not found"
+
+
+def test_audit_reads_instants_and_durations(shell: Shell, listening: Listening) -> None:
+    assert shell.json("audit", "--since", "1h") == []
+    assert shell.json("audit", "--since", "2025-01-01", "--until", "2025-01-02T00:00:00Z") == []
+    assert len(shell.json("audit", "--since", "99999d")) == 1
+    assert shell.refused("audit", "--since", "soon") == (
+        "--since: an instant like 2026-05-30T16:00:00Z or a duration like 24h is expected"
+    )
+
+
+def test_prune_shows_what_would_go_and_removes_it(shell: Shell, listening: Listening) -> None:
+    shell.db.write_now(
+        lambda tx: tx.execute(table.update().values(state="cancelled", finished_at=1, reason="deregistered"))
+    )
+    (before,) = shell.json("audit", "--since", "2025-01-01")
+    (would,) = shell.json("prune", "--dry-run")
+    assert (would["events"], would["deliveries"]) == (7, 2), "five that nobody wanted"
+    (done,) = shell.json("prune")
+    assert (done["events"], done["deliveries"], done["bytes"]) == (7, 2, would["bytes"])
+    assert shell.json("audit", "--since", "2025-01-01") == [before]
+    assert re.search("^events +0$", shell.run("prune").stdout, re.MULTILINE)
+    shell.db.write_now(chores.take, "retention", owner="other", now=0, lease_until=2**52)
+    assert shell.refused("prune").startswith("Another process is pruning now.")
 
 
 def test_db_upgrade_says_that_all_is_up_to_date(shell: Shell) -> None:

@@ -89,7 +89,7 @@ def test_what_was_missed_while_unregistered_is_sent_and_a_staging_url_gets_copie
         assert headers["authorization"].startswith("Basic ")
         assert "webhook-signature" in {name.lower() for name in headers}
         ledger = audited(service)
-        assert (ledger["matched"], ledger["replayed"], ledger["delivered"]) == (0, 2 * COUNT, 2 * COUNT)
+        assert (ledger["matched"], ledger["delivered"]) == (2 * COUNT, 2 * COUNT)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -122,6 +122,6 @@ def test_a_job_goes_on_after_kill_9_and_makes_no_doubles(
         assert (found["state"], found["replayed_count"], found["deliveries"]["delivered"]) == ("done", 400, 400)
         until("nothing waits", lambda: not client.deliveries(state="pending"))
         ledger = audited(api)
-        assert (ledger["matched"], ledger["replayed"], ledger["delivered"]) == (440, 400, 840)
+        assert (ledger["matched"], ledger["delivered"]) == (840, 840)
         copies = set(receiver.ids()) - originals
         assert len(copies) == 440, "a crash may repeat a request, but makes no delivery twice"

@@ -101,6 +101,7 @@ def test_an_event_of_a_transaction_that_is_still_running_holds_later_ones_back(w
     account = world.account()
     slow, quick = event(account), event(account)
     is_inserted, may_commit = threading.Event(), threading.Event()
+    assert everything(world, account) == [], "a reader is connected"
 
     def insert_slowly(tx: Tx) -> None:
         events.insert_events(tx, [slow])

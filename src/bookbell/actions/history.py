@@ -26,11 +26,9 @@ class Inspected:
     attempts: list[AttemptView]
 
     @property
-    def body(self) -> bytes:
-        """What this delivery's endpoint is sent."""
-        body = self.event.body_org if self.delivery.level is Level.ORG else self.event.body_account
-        assert body is not None
-        return body
+    def body(self) -> bytes | None:
+        """What this delivery's endpoint is sent; None once retention has removed it."""
+        return self.event.body_org if self.delivery.level is Level.ORG else self.event.body_account
 
 
 def list_deliveries(tx: Tx, account: Account, query: DeliveryQuery) -> list[DeliveryView]:
@@ -59,6 +57,13 @@ def list_events(tx: Tx, account: Account, *, before: str | None, count: int) -> 
     """The events of the account's books, newest first, whether or not anybody listened."""
     position = None if before is None else EventId(before)
     return events.list_events(tx, account.organization_id, account.id, before=position, count=count)
+
+
+def list_org_events(tx: Tx, account: Account, *, before: str | None, count: int) -> list[Event]:
+    """The events of the whole organization at org level, newest first, for a manager. Raises: NotPermittedManager."""
+    require_manager(account)
+    position = None if before is None else EventId(before)
+    return events.list_org_events(tx, account.organization_id, before=position, count=count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,14 +142,16 @@ def inspect(tx: Tx, account: Account, delivery_id: str) -> Inspected:
     """One delivery that the account may see, whole. Raises: NotFound."""
     delivery = _demand(tx, account, delivery_id)
     event = events.find_event(tx, account.organization_id, delivery.event_id)
-    assert event is not None
+    if event is None:  # removed since the delivery was read
+        raise NotFound(f"Delivery {delivery_id[:80]} not found")
     return Inspected(delivery, event, history.list_attempts(tx, account.organization_id, delivery.id))
 
 
 def retry_now(tx: Tx, account: Account, delivery_id: str, stamp: Stamp) -> Published[DeliveryView]:
     """Make a delivery due now that waits, is exhausted, or was cancelled because its webhook was deactivated.
 
-    Raises: NotFound, IllegalTransition when it has ended otherwise or nothing is sent to its webhook.
+    Raises: NotFound, IllegalTransition when it has ended otherwise, nothing is sent to its webhook, or its body is
+    not kept any more.
     """
     delivery = _demand(tx, account, delivery_id)
     is_dropped = delivery.state is DeliveryState.CANCELLED and delivery.reason == DEACTIVATED
@@ -156,6 +163,8 @@ def retry_now(tx: Tx, account: Account, delivery_id: str, stamp: Stamp) -> Publi
         raise IllegalTransition("The webhook is not registered any more, so there is nowhere to send this delivery.")
     if delivery.is_deactivated:
         raise IllegalTransition("The webhook is not active; activate it before this delivery is tried again.")
+    if not events.hold_event(tx, account.organization_id, delivery.event_id):
+        raise IllegalTransition("The body of this delivery is not kept any more, so it cannot be sent again.")
     history.make_due(tx, account.organization_id, delivery.id, at=stamp.at)
     lane_id = LaneId(delivery.lane_id)
     lanes.wake(tx, {lane_id: stamp.at})

@@ -22,7 +22,7 @@ from bookbell.core.replay import (
     due_at,
     take,
 )
-from bookbell.store import endpoints, lanes, replays, stream
+from bookbell.store import endpoints, events, lanes, replays, stream
 from bookbell.store.database import Tx
 from bookbell.store.endpoints import Endpoint
 
@@ -99,10 +99,10 @@ class _Into:
 
 
 def _made(tx: Tx, job: ReplayJob, into: _Into, taken: Taken, stamp: Stamp) -> Worked:
-    """Make due what was taken, each at its place in the rate."""
+    """Make due what was taken, each at its place in the rate. What retention has been quicker with is left."""
+    kept = [each for each in taken.chosen if events.hold_event(tx, job.organization_id, each[0].event_id)]
     placed = [
-        (candidate, done, due_at(index, job.rate_per_s, stamp.at))
-        for index, (candidate, done) in enumerate(taken.chosen)
+        (candidate, done, due_at(index, job.rate_per_s, stamp.at)) for index, (candidate, done) in enumerate(kept)
     ]
     revived = [(found.delivery_id, at) for found, done, at in placed if done is Treatment.RECOVER]
     copies = [

@@ -8,6 +8,7 @@ from bookbell.cli import (
     accounts,
     bench,
     deliveries,
+    ledger,
     listen,
     operate,
     policy,
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 MODULES = (
     operate,
+    ledger,
     sandbox,
     accounts,
     webhooks,

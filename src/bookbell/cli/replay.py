@@ -1,10 +1,8 @@
 """Commands for replays: send again what failed, was missed or was delivered. A running service does the work."""
 
-import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,6 +10,7 @@ import typer
 from bookbell.cli.printing import JSON_OPTION, explained, show, show_table
 from bookbell.core import limits
 from bookbell.core.errors import AccountNotFound, InvalidInput, OrganizationNotFound, ValidationFailed
+from bookbell.core.instants import instant_from
 from bookbell.core.replay import JobState, ReplayJob, Selection
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ ONLY_OPTION = typer.Option([], help="event=TYPE, book=PK, until=INSTANT or deliv
 TO_OPTION = typer.Option(None, "--to", help="Send copies to this staging URL, and leave the webhook alone.")
 COLUMNS = ["id", "state", "selection", "endpoint_id", "recovered_count", "replayed_count", "total_count", "created_at"]
 LOOK_S = 0.5
-_AGO = re.compile(r"(\d{1,6})([mhd])")
-_MINUTE_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,14 +241,10 @@ def _number(text: str) -> int:
 
 
 def _instant(text: str, now: int) -> int:
-    ago = _AGO.fullmatch(text)
-    if ago is not None:
-        return max(0, now - int(ago[1]) * _MINUTE_MS[ago[2]])
-    try:
-        given = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValidationFailed(f"{text} is no instant; write 2026-05-30T16:00:00Z, or 90m, 36h, 7d.") from error
-    return max(0, int((given if given.tzinfo else given.replace(tzinfo=UTC)).timestamp() * 1000))
+    instant = instant_from(text, now)
+    if instant is None:
+        raise ValidationFailed(f"{text} is no instant; write 2026-05-30T16:00:00Z, or 90m, 36h, 7d.")
+    return instant
 
 
 def _plans(parts: "Opened", caller: Caller, asked: "Asked") -> "list[Plan]":

@@ -22,7 +22,8 @@ BookbellError
 ├── NotAuthenticated (1200)
 ├── AccountInactive (1307)
 ├── NotPermitted              2102 book, 2104 document, 1316 manager
-├── InternalError (500)
+├── TooEarly (1100, HTTP 425)
+├── InternalError (500) · Unavailable (503)
 └── NotFound                  1401 book, 1501 document, 7002 image group, 1399 account, 1101 path, 1000 webhook, …
 """
 
@@ -254,6 +255,18 @@ class InternalError(BookbellError):
     """The request failed for a reason of our own; the cause is in the log"""
 
     status = 500
+
+
+class Unavailable(BookbellError):
+    """The database cannot be reached at the moment; try again later"""
+
+    status = 503
+
+
+class TooEarly(BookbellError):
+    """The analytics of this book are not ready yet"""
+
+    status = 425
 
 
 class NotFound(BookbellError):

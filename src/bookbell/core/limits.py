@@ -35,9 +35,21 @@ PAGE_COUNT_DEFAULT = 50  # rows of a list page
 PAGE_COUNT_MAX = 500
 OFFSET_MAX = 1_000_000
 REPORT_BATCH_COUNT_MAX = 500
+ANALYTICS_JOB_KEPT_MS = 24 * 3_600_000  # contract 10.9
 IDEMPOTENCY_KEY_CHARS_MAX = 255
 IDEMPOTENCY_KEPT_MS = 24 * 3_600_000
-PRUNE_BATCH_COUNT_MAX = 500
+
+# Retention and the background audit: batches are small, and rests follow them.
+PRUNE_BATCH_COUNT_MAX = 500  # events, attempts or answers in one transaction
+PRUNE_BATCH_DELIVERIES_MAX = 5_000  # deliveries that go with them
+PRUNE_BATCH_BOOKS_MAX = 10
+CHORE_BATCH_MS_MAX = 50  # a batch that took longer is followed by a smaller one; on SQLite publishers wait for it
+CHORE_REST_MS_MIN = 20
+CHORE_LEASE_MS = 60_000
+CHORE_LAG_MS = 600_000  # how old an event is when the background audits and measures it: by then it is committed
+AUDIT_BATCH_COUNT = 2_000  # events read in one statement
+AUDIT_FINDINGS_MAX = 1_000  # named; more are counted
+LEDGER_ROWS_MAX = 1_000_000  # deliveries counted for one answer
 
 # Replays.
 REPLAY_BATCH_COUNT_MAX = 200  # deliveries that one transaction makes due
@@ -70,7 +82,7 @@ PAGES_PER_BOOK_MAX = 40_000
 DOCUMENTS_PER_MIXED_MAX = 500
 AGGREGATOR_BYTES_MAX = 32 * 1024 * 1024  # of one request; JSON is read whole
 AUDIT_COPY_TOKEN_CHARS_MAX = 255
-EXTRA_FIELDS_COUNT_MAX = 100
+UNSURE_COUNT_MAX = 500  # files looked up in the database at once, see web/files.py
 BLOBS_REMOVED_COUNT_MAX = 500  # files that one housekeeping step removes
 
 # Engine.

@@ -11,12 +11,11 @@ from enum import StrEnum
 from typing import assert_never
 
 from bookbell.core import limits
+from bookbell.core.instants import DAY_MS, id_floor
 from bookbell.core.model import AccountId, DeliveryId, DeliveryState, EndpointId, EventId, OrganizationId
 
 FINAL_REASONS = frozenset({"superseded", "skipped", "skipped_by_receiver"})
 """Cancelled for good: a newer event says more, or somebody asked for it. `failed` leaves these out."""
-
-DAY_MS = 24 * 3_600_000
 
 
 class Selection(StrEnum):
@@ -187,16 +186,6 @@ def due_at(index: int, rate_per_s: int, now: int) -> int:
     [1000, 1250, 1500, 1750, 2000]
     """
     return now + index * 1000 // rate_per_s
-
-
-def id_floor(at: int) -> str:
-    """A text below every id made at this instant or later. Ids begin with their milliseconds (RFC 9562, 5.7).
-
-    >>> id_floor(1_750_000_000_000)
-    '01977420-dc00'
-    """
-    digits = f"{max(0, at):012x}"
-    return f"{digits[:8]}-{digits[8:]}"
 
 
 def first_cursor(since_at: int) -> str:

@@ -144,7 +144,10 @@ _CANDIDATES = (
         deliveries.c.replay_job_id,
     )
     .join(events, events.c.id == deliveries.c.event_id)
-    .where(deliveries.c.endpoint_id == bindparam("endpoint"))
+    .where(
+        deliveries.c.endpoint_id == bindparam("endpoint"),
+        or_(events.c.body_account.is_not(None), events.c.body_org.is_not(None)),
+    )
 )
 _NEXT = (
     _CANDIDATES.where(deliveries.c.id > bindparam("after"), deliveries.c.id < bindparam("before"))
@@ -155,7 +158,10 @@ _ONE = _CANDIDATES.where(deliveries.c.id == bindparam("id"), deliveries.c.id > b
 
 
 def next_deliveries(tx: Tx, endpoint_id: EndpointId, wanted: Wanted, *, after: str) -> list[Candidate]:
-    """Deliveries of this endpoint in order of id, REPLAY_SCAN_COUNT at most, wanted or not; fewer at the end."""
+    """Deliveries of this endpoint in order of id, REPLAY_SCAN_COUNT at most, wanted or not; fewer at the end.
+
+    Those whose body is not kept any more are left out.
+    """
     values = {"endpoint": endpoint_id, "after": after}
     if wanted.delivery_id is not None:
         return [_delivery(row) for row in tx.execute(_ONE, {**values, "id": wanted.delivery_id})]

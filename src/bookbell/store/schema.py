@@ -21,19 +21,32 @@ from sqlalchemy import (
 )
 
 from bookbell.store.columns import Id, OwnTransaction, Pk, metadata
+from bookbell.store.schema_analytics import analytics_jobs, analytics_requests, book_analytics
+from bookbell.store.schema_keeping import chores, kept_bytes, ledger_totals
 from bookbell.store.schema_replays import replay_jobs
 
-__all__ = ["metadata", "replay_jobs"]  # made elsewhere, but of this schema
+__all__ = [  # made elsewhere, but of this schema
+    "analytics_jobs",
+    "analytics_requests",
+    "book_analytics",
+    "chores",
+    "kept_bytes",
+    "ledger_totals",
+    "metadata",
+    "replay_jobs",
+]
 
 NEVER_AT = 2**53
 """A `due_at` that does not come: nothing is waiting."""
 
 DOCUMENT_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED', 'GROOMING', 'VERIFYING')")
 MIXED_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED')")
-ANALYTICS_WAITS = text("status = 'PROCESSING'")
+BOOK_WAITS = text("status = 'VERIFIED' AND analyzed_at IS NULL")
+GROUP_WAITS = text("status IN ('UPLOADING', 'QUEUED')")
 QUEUES = text("state = 'pending' AND queue_pk IS NOT NULL")
 SUBJECTS = text("state = 'pending' AND subject_pk IS NOT NULL")
 IS_DELETING = text("status = 'DELETING'")
+IS_DELETED = text("status = 'DELETED'")
 """What the pipeline, lanes and housekeeping still have to do, spelled out so that the indexes over it can be used."""
 
 IS_REPLAYED = text("replay_job_id IS NOT NULL")
@@ -154,6 +167,7 @@ books = Table(
     Column("is_classified", Boolean, nullable=False),
     Column("tasks_done", String(64), nullable=False),
     Column("is_completed", Boolean, nullable=False),
+    Column("analyzed_at", BigInteger),
     Column("book_class", String(32), nullable=False),
     Column("book_type", String(32), nullable=False),
     Column("is_public", Boolean, nullable=False),
@@ -161,6 +175,7 @@ books = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Index("books_organization_pk", "organization_id", "pk"),
+    Index("books_waiting", "pk", sqlite_where=BOOK_WAITS, postgresql_where=BOOK_WAITS),
     Index(
         "books_name_unique",
         "account_id",
@@ -169,6 +184,7 @@ books = Table(
         sqlite_where=text("status <> 'DELETED'"),
         postgresql_where=text("status <> 'DELETED'"),
     ),
+    Index("books_deleted", "updated_at", sqlite_where=IS_DELETED, postgresql_where=IS_DELETED),
     sqlite_autoincrement=True,
 )
 
@@ -190,6 +206,7 @@ image_groups = Table(
         sqlite_where=text("status = 'UPLOADING'"),
         postgresql_where=text("status = 'UPLOADING'"),
     ),
+    Index("image_groups_waiting", "pk", sqlite_where=GROUP_WAITS, postgresql_where=GROUP_WAITS),
     sqlite_autoincrement=True,
 )
 
@@ -272,19 +289,6 @@ discarded_blobs = Table(
     Column("blob", Text, primary_key=True),
     Column("organization_id", Id, nullable=False),
     Column("discarded_at", BigInteger, nullable=False, index=True),
-)
-
-analytics_requests = Table(
-    "analytics_requests",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("organization_id", Id, nullable=False),
-    Column("book_pk", BigInteger, ForeignKey("books.pk"), nullable=False, index=True),
-    Column("status", String(16), nullable=False),
-    Column("result", Text),
-    Column("created_at", BigInteger, nullable=False),
-    Column("updated_at", BigInteger, nullable=False),
-    Index("analytics_requests_waiting", "id", sqlite_where=ANALYTICS_WAITS, postgresql_where=ANALYTICS_WAITS),
 )
 
 # Types the operator defines; those of the contract are in core.catalogue. organization_id null: for all of them.

@@ -102,8 +102,11 @@ def _after_last(tx: Tx) -> int:
 
 
 def is_known(tx: Tx, stream: Stream, event_id: str) -> bool:
-    """Whether this is an event of the stream."""
-    return tx.execute(_of(stream, select(events.c.id)).where(events.c.id == event_id)).first() is not None
+    """Whether this is an event of the stream, though its body may not be kept any more."""
+    query = select(events.c.id).where(events.c.id == event_id, events.c.organization_id == stream.organization_id)
+    if stream.account_id is not None:
+        query = query.where(events.c.account_id == stream.account_id)
+    return tx.execute(query).first() is not None
 
 
 def chosen(tx: Tx, stream: Stream, stretch: Stretch, *columns: Any) -> Select[Any]:

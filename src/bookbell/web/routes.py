@@ -6,11 +6,13 @@ from bookbell.web import auth, health, reference
 from bookbell.web.client_api import (
     aggregator,
     analytics,
+    book_analytics,
     books,
     documents,
     event_types,
     events,
     history,
+    ledger,
     org_webhooks,
     replays,
     uploads,
@@ -20,7 +22,7 @@ from bookbell.web.client_api import health as webhook_health
 from bookbell.web.platform_api import endpoints as endpoint_health
 from bookbell.web.platform_api import event_types as defined_types
 from bookbell.web.platform_api import events as publishing
-from bookbell.web.platform_api import organizations, reports
+from bookbell.web.platform_api import organizations, reports, work
 from bookbell.web.platform_api import replays as org_replays
 
 ROUTES: list[HTTPRouteHandler] = [
@@ -33,8 +35,10 @@ ROUTES: list[HTTPRouteHandler] = [
     *uploads.routes,
     *aggregator.routes,
     *analytics.routes,
+    *book_analytics.routes,
     *events.routes,
     *history.routes,
+    *ledger.routes,
     *replays.routes,
     *event_types.routes,
     *organizations.routes,
@@ -42,6 +46,7 @@ ROUTES: list[HTTPRouteHandler] = [
     *endpoint_health.routes,
     *defined_types.routes,
     *reports.routes,
+    *work.routes,
     *publishing.routes,
     *health.routes,
     *reference.routes,

@@ -31,6 +31,7 @@ from bookbell.core.errors import (
     ValidationFailed,
     status_of,
 )
+from bookbell.core.instants import instant_from
 from bookbell.web.context import context_of
 
 Wire = Request[Any, Any, Any]
@@ -88,17 +89,17 @@ class Params:
             return word in TRUE_WORDS
         raise ValidationFailed(f"{name}: true or false is expected")
 
-    def instant(self, name: str) -> int | None:
-        """The parameter as milliseconds UTC, given as ISO 8601; without a zone it is UTC. Raises: ValidationFailed."""
+    def instant(self, name: str, now: int) -> int | None:
+        """The parameter as milliseconds UTC, given as ISO 8601 or how long before now. Raises: ValidationFailed."""
         value = self.text(name)
         if not value:
             return None
-        try:
-            given = datetime.fromisoformat(value)
-            instant = int((given if given.tzinfo else given.replace(tzinfo=UTC)).timestamp() * 1000)
-        except (ValueError, OverflowError) as error:
-            raise ValidationFailed(f"{name}: an instant like 2026-05-30T16:15:14Z is expected") from error
-        return max(0, instant)
+        instant = instant_from(value, now)
+        if instant is None:
+            raise ValidationFailed(
+                f"{name}: an instant like 2026-05-30T16:15:14Z, or how long ago like 36h, is expected"
+            )
+        return instant
 
     def texts(self, name: str) -> list[str]:
         """The parameter as a list: an array, a repeated field, or one text with commas. Raises: ValidationFailed."""

@@ -41,7 +41,7 @@ OLDEST_FIRST, NEWEST_FIRST = "ASC", "DESC"
                 may(
                     "level",
                     choice(Level),
-                    "ASC, org: those of the organization, as its webhooks get them; for managers.",
+                    "org: those of the whole organization, as its webhooks get them; for managers.",
                 ),
                 may("webhook_uuid", uuid(), "ASC: as this webhook of the organization gets them; for managers."),
                 may(
@@ -64,33 +64,41 @@ async def list_events(request: wire.Wire) -> Response[bytes]:
         raise ValidationFailed(f"order: {NEWEST_FIRST} or {OLDEST_FIRST} is expected")
     count = wire.page_count(params)
     if order == OLDEST_FIRST:
-        reading = _reading(params, count)
+        reading = _reading(params, count, context.ambient.now_ms())
         told = await _read_on(context, account, reading, _wait_ms(params))
         following = told[-1].event.id if told else reading.after
         return wire.ok({"events": [_told(each) for each in told], "next": following})
     if "after" in params:
         raise ValidationFailed("after: goes with order=ASC; the page after the newest is asked for by `before`")
-    found = await context.database.read(history.list_events, account, before=params.text("before"), count=count)
-    shown = [_event(each, each.body_account or each.body_org) for each in found]
+    level = _level(params)
+    listing = history.list_org_events if level is Level.ORG else history.list_events
+    found = await context.database.read(listing, account, before=params.text("before"), count=count)
+    shown = [
+        _event(each, each.body_org if level is Level.ORG else each.body_account or each.body_org) for each in found
+    ]
     return wire.ok({"events": shown, "next": found[-1].id if len(found) == count else None})
 
 
-def _reading(params: wire.Params, count: int) -> Reading:
-    level = params.text("level") or Level.ACCOUNT
-    if level not in list(Level):
-        raise ValidationFailed(f"level: one of {', '.join(Level)} is expected")
+def _reading(params: wire.Params, count: int, now: int) -> Reading:
     if "before" in params:
         raise ValidationFailed("before: goes with order=DESC; in order one goes on with `after`")
     return Reading(
         after=params.text("after") or None,
-        since_at=params.instant("since"),
+        since_at=params.instant("since", now),
         event_types=frozenset(params.texts("event")) or None,
         book_pk=params.integer("book_pk"),
-        is_org=level == Level.ORG,
+        is_org=_level(params) is Level.ORG,
         webhook_uuid=params.text("webhook_uuid"),
         is_subscribed=bool(params.flag("subscribed")),
         count=count,
     )
+
+
+def _level(params: wire.Params) -> Level:
+    level = params.text("level") or Level.ACCOUNT
+    if level not in list(Level):
+        raise ValidationFailed(f"level: one of {', '.join(Level)} is expected")
+    return Level(level)
 
 
 def _wait_ms(params: wire.Params) -> int:
@@ -127,7 +135,8 @@ def _event(event: Event, body: bytes | None) -> dict[str, Any]:
         "book_pk": event.book_pk,
         "created_at": wire.exact_instant(event.created_at),
         "matched_count": event.matched_count,
-        "body": msgspec.Raw(body or b"null"),
+        "body": None if body is None else msgspec.Raw(body),
+        "pruned": body is None,
     }
 
 

@@ -119,7 +119,8 @@ def shown_delivery(delivery: DeliveryView) -> dict[str, Any]:
 
 def _inspected(inspected: Inspected) -> dict[str, Any]:
     attempts = [_attempt(each) for each in inspected.attempts]
-    return {**shown_delivery(inspected.delivery), "body": json.loads(inspected.body), "attempts": attempts}
+    body = None if inspected.body is None else json.loads(inspected.body)
+    return {**shown_delivery(inspected.delivery), "body": body, "pruned": body is None, "attempts": attempts}
 
 
 def _attempt(attempt: AttemptView) -> dict[str, Any]:

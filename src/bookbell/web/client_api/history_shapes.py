@@ -45,8 +45,16 @@ EVENT = record(
         "book_pk": nullable(PK),
         "created_at": exact_instant(),
         "matched_count": whole(1),
-        "body": anything({"status": "BOOK_COMPLETE", "book_pk": 40120077}),
+        "body": nullable(anything({"status": "BOOK_COMPLETE", "book_pk": 40120077})),
+        "pruned": flag(False),
     },
     {"deliveries": listed(DELIVERY)},
 )
-INSPECTED = record({**_DELIVERY, "body": anything({"status": "BOOK_COMPLETE"}), "attempts": listed(_ATTEMPT)})
+INSPECTED = record(
+    {
+        **_DELIVERY,
+        "body": nullable(anything({"status": "BOOK_COMPLETE"})),
+        "pruned": flag(False),
+        "attempts": listed(_ATTEMPT),
+    }
+)

@@ -80,7 +80,7 @@ def asked_of(params: wire.Params, context: Context, *, now: int) -> Asked:
 
     Raises: MissingParameter, ValidationFailed, InvalidInput when the guard refuses the staging URL.
     """
-    delivery_id, since = params.text("delivery_id"), params.instant("since")
+    delivery_id, since = params.text("delivery_id"), params.instant("since", now)
     if since is None and delivery_id is None:
         raise MissingParameter("Required parameter not found: since, or delivery_id")
     selected = params.text("select") or Selection.FAILED
@@ -89,7 +89,7 @@ def asked_of(params: wire.Params, context: Context, *, now: int) -> Asked:
     rate = params.integer("rate_per_s")
     if rate is not None and not 1 <= rate <= limits.REPLAY_RATE_MAX:
         raise ValidationFailed(f"rate_per_s: a whole number from 1 to {limits.REPLAY_RATE_MAX} is expected")
-    until = params.instant("until")
+    until = params.instant("until", now)
     return Asked(
         wanted=Wanted(
             selection=Selection(selected) if delivery_id is None else Selection.ALL,

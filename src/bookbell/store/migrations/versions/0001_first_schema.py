@@ -54,6 +54,31 @@ def upgrade() -> None:
     op.create_index("events_organization", "events", ["organization_id", "created_at"], unique=False)
     op.create_index("events_position", "events", ["organization_id", "position", "id"], unique=False)
     op.create_table(
+        "ledger_totals",
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("endpoint_id", sa.String(length=36), nullable=False),
+        sa.Column("day_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("matched", sa.BigInteger(), nullable=False),
+        sa.Column("delivered", sa.BigInteger(), nullable=False),
+        sa.Column("exhausted", sa.BigInteger(), nullable=False),
+        sa.Column("cancelled", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "endpoint_id", "day_at", name="ledger_totals_pk"),
+    )
+    op.create_table(
+        "kept_bytes",
+        sa.Column("hour_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("byte_count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("hour_at", name="kept_bytes_pk"),
+    )
+    op.create_table(
+        "chores",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("lease_until", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.String(length=36), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="chores_pk"),
+    )
+    op.create_table(
         "idempotency_keys",
         sa.Column("scope", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -115,6 +140,7 @@ def upgrade() -> None:
         sa.Column("is_classified", sa.Boolean(), nullable=False),
         sa.Column("tasks_done", sa.String(length=64), nullable=False),
         sa.Column("is_completed", sa.Boolean(), nullable=False),
+        sa.Column("analyzed_at", sa.BigInteger(), nullable=True),
         sa.Column("book_class", sa.String(length=32), nullable=False),
         sa.Column("book_type", sa.String(length=32), nullable=False),
         sa.Column("is_public", sa.Boolean(), nullable=False),
@@ -136,6 +162,22 @@ def upgrade() -> None:
         postgresql_where=sa.text("status <> 'DELETED'"),
     )
     op.create_index("books_organization_pk", "books", ["organization_id", "pk"], unique=False)
+    op.create_index(
+        "books_deleted",
+        "books",
+        ["updated_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'DELETED'"),
+        postgresql_where=sa.text("status = 'DELETED'"),
+    )
+    op.create_index(
+        "books_waiting",
+        "books",
+        ["pk"],
+        unique=False,
+        sqlite_where=sa.text("status = 'VERIFIED' AND analyzed_at IS NULL"),
+        postgresql_where=sa.text("status = 'VERIFIED' AND analyzed_at IS NULL"),
+    )
     op.create_table(
         "endpoints",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -185,6 +227,30 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'PROCESSING'"),
     )
     op.create_table(
+        "book_analytics",
+        sa.Column("book_pk", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("view", sa.String(length=32), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("result", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["book_pk"], ["books.pk"], name="book_analytics_book_pk_fk"),
+        sa.PrimaryKeyConstraint("book_pk", "view", name="book_analytics_pk"),
+    )
+    op.create_table(
+        "analytics_jobs",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("book_pk", sa.BigInteger(), nullable=False),
+        sa.Column("view", sa.String(length=32), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("result", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["book_pk"], ["books.pk"], name="analytics_jobs_book_pk_fk"),
+        sa.PrimaryKeyConstraint("id", name="analytics_jobs_pk"),
+    )
+    op.create_index("analytics_jobs_book_pk", "analytics_jobs", ["book_pk"], unique=False)
+    op.create_index("analytics_jobs_created_at", "analytics_jobs", ["created_at"], unique=False)
+    op.create_table(
         "image_groups",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("uuid", sa.String(length=36), nullable=False),
@@ -207,6 +273,14 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("status = 'UPLOADING'"),
         postgresql_where=sa.text("status = 'UPLOADING'"),
+    )
+    op.create_index(
+        "image_groups_waiting",
+        "image_groups",
+        ["pk"],
+        unique=False,
+        sqlite_where=sa.text("status IN ('UPLOADING', 'QUEUED')"),
+        postgresql_where=sa.text("status IN ('UPLOADING', 'QUEUED')"),
     )
     op.create_table(
         "workers",
