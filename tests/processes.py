@@ -51,6 +51,10 @@ class Service:
         }
         self.start()
 
+    def set(self, **settings: str) -> None:
+        """Other settings, for commands and from the next start on."""
+        self.environment |= {f"BOOKBELL_{name.upper()}": value for name, value in settings.items()}
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         self._log = (self.folder / "service.log").open("ab")
@@ -92,6 +96,15 @@ class Service:
         if self.process.stdout is not None:
             self.process.stdout.close()
         self._log.close()
+
+    def begin(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start a bookbell command on this service's database, and do not wait for it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "bookbell.cli.main", *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a bookbell command on this service's database."""

@@ -15,6 +15,7 @@ GOOD: dict[str, tuple[str, Any]] = {
     "host": ("::1", "::1"),
     "port": ("9000", 9000),
     "master_key": ("A" * 43, "A" * 43),
+    "master_keys_old": ("B" * 43, "B" * 43),
     "operator_token": ("operator", "operator"),
     "pipeline_token": ("pipeline", "pipeline"),
     "allow_networks": ("10.1.0.0/16, ::1/128", (ip_network("10.1.0.0/16"), ip_network("::1/128"))),

@@ -43,6 +43,9 @@ class Settings:
         "",
         "Key that seals secrets, 43 characters from `bookbell key`; empty keeps a generated one in the data folder.",
     )
+    master_keys_old: str = _setting(
+        "", "More keys that values are still, or already, sealed under, comma separated; see Operating."
+    )
     operator_token: str = _setting("", "Token of the operator; empty derives one from the master key.")
     pipeline_token: str = _setting("", "Token of the pipeline; empty derives one from the master key.")
     allow_networks: tuple[Network, ...] = _setting(

@@ -14,11 +14,13 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 
 from bookbell import telemetry
+from bookbell.actions.stamp import Stamp
 from bookbell.ambient import RealAmbient
 from bookbell.config import Settings, StartError
 from bookbell.core import limits
@@ -36,7 +38,7 @@ from bookbell.keeping.pruner import prune
 from bookbell.pipeline.simulator import Simulator
 from bookbell.store.database import Database, DatabaseError
 from bookbell.store.upgrade import missing, upgrade
-from bookbell.vault import Vault, kept_master_key
+from bookbell.vault import Vault, kept_keys
 from bookbell.web.app import create_app
 from bookbell.web.context import Context
 from bookbell.web.discarding import remove_discarded, sweep
@@ -67,11 +69,30 @@ class Opened:
 
     @property
     def operator_token(self) -> str:
-        return self.settings.operator_token or self.vault.token("operator")
+        return self.operator_tokens[0]
 
     @property
     def pipeline_token(self) -> str:
-        return self.settings.pipeline_token or self.vault.token("pipeline")
+        return self.pipeline_tokens[0]
+
+    @property
+    def operator_tokens(self) -> list[str]:
+        """The operator's token, and those of older master keys that are still believed."""
+        return [self.settings.operator_token] if self.settings.operator_token else self.vault.tokens("operator")
+
+    @property
+    def pipeline_tokens(self) -> list[str]:
+        """The same for the pipeline."""
+        return [self.settings.pipeline_token] if self.settings.pipeline_token else self.vault.tokens("pipeline")
+
+    @property
+    def key_file(self) -> Path | None:
+        """Where the master keys are kept; None when a setting holds them."""
+        return None if self.settings.master_key else key_file_in(self.settings)
+
+    def stamp(self) -> Stamp:
+        """Now, with fresh ids."""
+        return Stamp(self.ambient.now_ms(), self.ambient.new_id)
 
     @property
     def chores(self) -> Chores:
@@ -93,10 +114,26 @@ def open_parts(settings: Settings, *, is_checked: bool = True) -> Opened:
         )
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        vault = Vault(settings.master_key or kept_master_key(settings.data_dir / "master.key"))
+        vault = _open_vault(settings)
     except OSError as error:
         raise StartError(f"The data folder {settings.data_dir} cannot be used: {error.strerror}.") from error
     return Opened(settings, vault, _open_database(settings, is_checked=is_checked), RealAmbient())
+
+
+def key_file_in(settings: Settings) -> Path:
+    """Where the master keys are kept when no setting holds them."""
+    return settings.data_dir / "master.key"
+
+
+def _open_vault(settings: Settings) -> Vault:
+    others = [each.strip() for each in settings.master_keys_old.split(",") if each.strip()]
+    if settings.master_key:
+        return Vault(settings.master_key, others)
+    path = key_file_in(settings)
+    ring = kept_keys(path)
+    if not ring:
+        raise StartError(f"{path} holds no master key.")
+    return Vault(ring[0], [*ring[1:], *others], reread=lambda: [*kept_keys(path), *others])
 
 
 def _open_database(settings: Settings, *, is_checked: bool) -> Database:
@@ -232,8 +269,8 @@ class Service:
             ambient=opened.ambient,
             vault=opened.vault,
             guard=opened.guard,
-            operator_token=opened.operator_token,
-            pipeline_token=opened.pipeline_token,
+            operator_tokens=tuple(opened.operator_tokens),
+            pipeline_tokens=tuple(opened.pipeline_tokens),
             preset=self._settings.preset,
             blob_dir=self._settings.blob_dir,
             upload_bytes_max=self._settings.upload_bytes_max,

@@ -10,18 +10,21 @@ import pytest
 from typer.testing import CliRunner
 from typer.testing import Result as Run
 
-from bookbell.actions import replaying
+from bookbell.actions import replaying, webhooks
 from bookbell.cli.main import app
 from bookbell.core.model import Account, AttemptId, DeliveryState, LaneId, Level
 from bookbell.core.signing import signature
 from bookbell.store import accounts, chores, deliveries, lanes
 from bookbell.store.database import Database, Tx
 from bookbell.store.deliveries import AttemptRow, Result
+from bookbell.store.endpoints import Endpoint
 from bookbell.store.schema import deliveries as table
 from bookbell.store.schema import events
+from bookbell.vault import Vault, kept_keys
+from receivers import Proving
 from world import START, World, new_id, stamp, world_in
 
-KEY = "A" * 43
+KEY, NEW_KEY = "A" * 43, "B" * 42 + "A"
 COMMANDS = sorted(
     [each.name or each.callback.__name__ for each in app.registered_commands if each.callback]
     + [str(each.name) for each in app.registered_groups]
@@ -50,6 +53,18 @@ class Shell:
         (line,) = result.stderr.splitlines()
         assert line.startswith("bookbell: ")
         return line.removeprefix("bookbell: ")
+
+    def refused_after(self, *arguments: str) -> str:
+        """What a command says on standard error when it cannot do all it was asked."""
+        return self.run(*arguments, status=2).stderr
+
+
+def sealed_webhook(world: World, vault: Vault, secret: str, url: str = "https://hooks.example.net/a") -> Endpoint:
+    """A webhook of another account, sealed as the service does."""
+    account = world.account(secret)
+    wanted = webhooks.Wanted(url=url, masked=url, event_types=("DOC_VERIFIED",), preset="standard")
+    world.db.write_now(webhooks.configure, account, wanted, vault.seal, stamp())
+    return world.db.write_now(webhooks.rotate_secret, account, secret, vault, stamp()).value
 
 
 @pytest.fixture
@@ -124,6 +139,121 @@ def test_tokens_prints_both_roles_and_they_stay_the_same(shell: Shell) -> None:
     assert first.keys() == {"operator_token", "pipeline_token"}
     assert [first] == shell.json("tokens")
     assert first["operator_token"] in shell.run("tokens").stdout
+
+
+def test_a_key_in_a_setting_is_replaced_in_two_steps_and_everything_is_sealed_anew(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = world_in(shell.db)
+    for number in range(3):
+        sealed_webhook(world, Vault(KEY), f"secret-of-number-{number}")
+    (first,) = shell.json("key", "list")
+    assert (first["is_primary"], first["value_count"]) == (True, 6)
+    assert "BOOKBELL_MASTER_KEYS_OLD" in shell.refused("key", "rotate")
+    (old,) = shell.json("tokens")
+
+    monkeypatch.setenv("BOOKBELL_MASTER_KEYS_OLD", KEY)
+    monkeypatch.setenv("BOOKBELL_MASTER_KEY", NEW_KEY)
+    assert shell.json("tokens") != [old]
+    assert [each["value_count"] for each in shell.json("key", "list")] == [0, 6]
+    assert "6 values are sealed under an old key" in shell.refused("key", "drop")
+    resealed = shell.run("key", "reseal", "--batch", "2").stdout
+    assert resealed.splitlines() == [
+        "endpoints.url_sealed: 2 resealed",
+        "endpoints.url_sealed: 1 resealed",
+        "endpoints.secret_sealed: 2 resealed",
+        "endpoints.secret_sealed: 1 resealed",
+        "Every value is sealed under the primary key (6 were not).",
+    ]
+    assert shell.run("key", "reseal").stdout == "Every value is sealed under the primary key (0 were not).\n"
+    assert "take it out of BOOKBELL_MASTER_KEYS_OLD" in shell.run("key", "drop").stdout
+    monkeypatch.delenv("BOOKBELL_MASTER_KEYS_OLD")
+    assert [each["value_count"] for each in shell.json("key", "list")] == [6]
+
+
+def test_a_value_that_opens_with_no_key_is_named(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint = sealed_webhook(world_in(shell.db), Vault(KEY), "secret-of-someone")
+    monkeypatch.setenv("BOOKBELL_MASTER_KEY", NEW_KEY)
+    (unknown,) = [each for each in shell.json("key", "list") if not each["is_primary"]]
+    assert unknown["value_count"] == 2
+    assert f"endpoint-url:{endpoint.id}" in shell.refused_after("key", "reseal")
+
+
+def test_a_key_in_the_data_folder_is_replaced_by_commands(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BOOKBELL_MASTER_KEY")
+    monkeypatch.setenv("BOOKBELL_DATABASE_URL", f"sqlite:///{tmp_path / 'its-own.db'}")
+    (before,) = shell.json("key", "list")
+    path = tmp_path / "data" / "master.key"
+    (old,) = kept_keys(path)
+    database = Database(f"sqlite:///{tmp_path / 'its-own.db'}")
+    sealed_webhook(world_in(database), Vault(old), "secret-of-someone")
+    database.close()
+    assert "Restart the service" in shell.run("key", "rotate").stdout
+    after, was = shell.json("key", "list")
+    assert (was["key"], was["value_count"], after["value_count"]) == (before["key"], 2, 0)
+    assert "Run `bookbell key reseal`" in shell.refused("key", "drop")
+    shell.run("key", "reseal")
+    assert "holds the primary key only" in shell.run("key", "drop").stdout
+    assert len(kept_keys(path)) == 1
+    assert kept_keys(path) != [old]
+    (only,) = shell.json("key", "list")
+    assert (only["key"], only["value_count"]) == (after["key"], 2)
+
+
+# -- signatures -------------------------------------------------------------------------------------------------------
+
+
+def test_a_webhooks_secrets_are_made_used_and_ended_by_command(shell: Shell) -> None:
+    world = world_in(shell.db)
+    endpoint = sealed_webhook(world, Vault(KEY), "secret-of-someone")
+    place = (endpoint.id, "--organization", world.organization.id)
+    (first,) = shell.json("signing", "show", *place)
+    assert (first["scheme"], first["is_primary"], first["is_signing"]) == ("ocrolus", True, True)
+    assert "secret-of-someone" not in shell.run("signing", "show", *place).stdout
+    (made,) = shell.json("signing", "add", *place)
+    assert made["secret"].startswith("whsec_")
+    (pair,) = shell.json("signing", "add", *place, "--algorithm", "ed25519")
+    assert pair["public_key"].startswith("whpk_")
+    assert "secret" not in pair
+    shell.run("signing", "use", *place, "--scheme", "standard-webhooks", "--primary", made["id"])
+    found = shell.json("signing", "show", *place)
+    assert [(each["id"], each["is_primary"], each["is_signing"]) for each in found] == [
+        (made["id"], True, True),
+        (first["id"], False, False),
+        (pair["id"], False, True),
+    ]
+    assert found[1]["expires_at"] is not None
+    shell.run("signing", "expire", endpoint.id, first["id"], "--organization", world.organization.id)
+    assert len(shell.json("signing", "show", *place)) == 2
+    assert "--scheme is one of" in shell.refused("signing", "use", *place, "--scheme", "none")
+    assert "--algorithm is" in shell.refused("signing", "add", *place, "--algorithm", "rsa")
+    assert "primary first" in shell.refused("signing", "expire", endpoint.id, made["id"], *place[1:])
+    assert "not found" in shell.refused("signing", "show", new_id(), *place[1:])
+
+
+def test_a_command_makes_a_secret_the_primary_once_the_receiver_proves_it(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOOKBELL_ALLOW_NETWORKS", "127.0.0.0/8")
+    world, vault = world_in(shell.db), Vault(KEY)
+    with Proving("secret-of-someone") as receiver:
+        endpoint = sealed_webhook(world, vault, "secret-of-someone", url=receiver.url)
+        place = (endpoint.id, "--organization", world.organization.id)
+        (made,) = shell.json("signing", "add", *place)
+        assert "answered 401" in shell.refused("signing", "use", *place, "--primary", made["id"], "--proof")
+        assert [each["is_primary"] for each in shell.json("signing", "show", *place)] == [True, False]
+        receiver.secrets.append(made["secret"])
+        shell.run("signing", "use", *place, "--primary", made["id"], "--proof")
+        shown = shell.json("signing", "show", *place)[0]
+        assert (shown["id"], shown["is_primary"]) == (made["id"], True)
+        assert shown["proven_at"] is not None
+    unsigned = world.webhook(world.account("unsigned"), "DOC_VERIFIED")
+    where = (unsigned.id, "--organization", world.organization.id)
+    assert "has no secret" in shell.run("signing", "show", *where).stdout
+    assert shell.run("signing", "show", *where, "--json").stdout == "[]\n"
+    assert "add one first" in shell.refused("signing", "use", *where, "--scheme", "ocrolus", "--proof")
 
 
 # -- organizations and accounts ---------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from bookbell.actions.org_webhooks import require_manager
 from bookbell.actions.stamp import Published, Stamp
-from bookbell.actions.webhooks import Seal, check_secret, retire, secret_place, url_place
-from bookbell.core import limits
+from bookbell.actions.webhooks import Sealing, keyset_in, retire, secret_place, url_place
+from bookbell.core import keyset, limits
 from bookbell.core.errors import IllegalTransition, NotFound, OrgWebhookNotFound, WebhookNotFound
 from bookbell.core.model import Account, DeliveryId, DeliveryState, EndpointId, LaneId, OrganizationId, Role
 from bookbell.core.replay import Candidate, JobState, ReplayJob, Selection, Wanted, first_cursor, take
@@ -134,7 +134,7 @@ def _estimate(tx: Tx, endpoint: Endpoint, asked: Asked) -> Estimate:
     return Estimate(count, is_exact=False, sample=tuple(sample))
 
 
-def start(tx: Tx, plan: Plan, account: Account | None, seal: Seal, stamp: Stamp) -> ReplayJob:
+def start(tx: Tx, plan: Plan, account: Account | None, vault: Sealing, stamp: Stamp) -> ReplayJob:
     """Begin a replay; workers go on with it. account None: the operator asks.
 
     Raises: IllegalTransition when nothing can be sent there, or too many are running; ValidationFailed for a secret.
@@ -145,7 +145,7 @@ def start(tx: Tx, plan: Plan, account: Account | None, seal: Seal, stamp: Stamp)
     if replays.count_running(tx, endpoint.organization_id) >= limits.REPLAYS_RUNNING_MAX:
         raise IllegalTransition(f"{limits.REPLAYS_RUNNING_MAX} replays are running; wait for one to end or cancel it.")
     job_id = stamp.new_id()
-    staging_id = None if asked.staging is None else _add_staging(tx, endpoint, asked.staging, job_id, seal, stamp)
+    staging_id = None if asked.staging is None else _add_staging(tx, endpoint, asked.staging, job_id, vault, stamp)
     wanted = narrowed(endpoint, asked.wanted)
     job = ReplayJob(
         id=job_id,
@@ -171,9 +171,9 @@ def start(tx: Tx, plan: Plan, account: Account | None, seal: Seal, stamp: Stamp)
     return job
 
 
-def start_all(tx: Tx, plans: Sequence[Plan], seal: Seal, stamp: Stamp) -> list[ReplayJob]:
+def start_all(tx: Tx, plans: Sequence[Plan], vault: Sealing, stamp: Stamp) -> list[ReplayJob]:
     """Begin those of these replays that have something to do, for the operator. Raises: as `start`."""
-    return [start(tx, plan, None, seal, stamp) for plan in plans if plan.expected.count]
+    return [start(tx, plan, None, vault, stamp) for plan in plans if plan.expected.count]
 
 
 def inspect(tx: Tx, scope: Scope, job_id: str) -> tuple[ReplayJob, dict[DeliveryState, int]]:
@@ -236,11 +236,18 @@ def look(tx: Tx, endpoint: Endpoint, wanted: Wanted, *, after: str, below: int) 
     return replays.next_events(tx, owned, endpoint.id, wanted, after=after, below=below)
 
 
-def _add_staging(tx: Tx, endpoint: Endpoint, staging: Staging, job_id: str, seal: Seal, stamp: Stamp) -> EndpointId:
-    """An endpoint and a lane for this job alone, so that nothing it does touches those of the webhook."""
+def _add_staging(
+    tx: Tx, endpoint: Endpoint, staging: Staging, job_id: str, vault: Sealing, stamp: Stamp
+) -> EndpointId:
+    """An endpoint and a lane for this job alone, so that nothing it does touches those of the webhook.
+
+    It signs by the scheme of the webhook. Raises: ValidationFailed when the secret cannot.
+    """
+    staging_id, secrets = EndpointId(stamp.new_id()), None
     if staging.secret is not None:
-        check_secret(staging.secret)
-    staging_id = EndpointId(stamp.new_id())
+        keyset.check_length("staging_secret", staging.secret)
+        only = keyset.Secret(id=stamp.new_id(), value=staging.secret, created_at=stamp.at)
+        secrets = keyset.to_text(keyset.replaced(keyset_in(endpoint, vault), only))
     new = Endpoint(
         id=staging_id,
         organization_id=endpoint.organization_id,
@@ -248,8 +255,8 @@ def _add_staging(tx: Tx, endpoint: Endpoint, staging: Staging, job_id: str, seal
         level=endpoint.level,
         lane_id=LaneId(stamp.new_id()),
         url_masked=staging.masked,
-        url_sealed=seal(staging.url, url_place(staging_id)),
-        secret_sealed=None if staging.secret is None else seal(staging.secret, secret_place(staging_id)),
+        url_sealed=vault.seal(staging.url, url_place(staging_id)),
+        secret_sealed=None if secrets is None else vault.seal(secrets, secret_place(staging_id)),
         policy=json.dumps(STAGING_POLICY),
         created_at=stamp.at,
         updated_at=stamp.at,

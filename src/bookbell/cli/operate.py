@@ -1,4 +1,4 @@
-"""Commands that run the service and keep its database: serve, demo, db, key, tokens, openapi."""
+"""Commands that run the service and keep its database: serve, demo, db, tokens, openapi."""
 
 import time
 from pathlib import Path
@@ -32,14 +32,6 @@ def demo(
         from bookbell.cli.demo import run_demo
 
         raise typer.Exit(run_demo(is_kept=keep))
-
-
-def key(as_json: bool = JSON_OPTION) -> None:
-    """Make a master key for BOOKBELL_MASTER_KEY."""
-    from bookbell.vault import new_master_key
-
-    made = new_master_key()
-    show({"master_key": made}, as_json=as_json, rows=[("BOOKBELL_MASTER_KEY", made)])
 
 
 def tokens(as_json: bool = JSON_OPTION) -> None:
@@ -77,6 +69,6 @@ def upgrade_database() -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Register these commands."""
-    for command in (serve, demo, key, tokens, openapi):
+    for command in (serve, demo, tokens, openapi):
         app.command()(command)
     app.add_typer(database, name="db")

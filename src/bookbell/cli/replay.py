@@ -97,12 +97,11 @@ def start_replay(
             asked = _asked(parts, caller, select, since, only, to)
             plans = _plans(parts, caller, asked)
             stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
-            seal = parts.vault.seal
             if caller.organization is None:
                 owner = _account(parts, caller)
-                jobs = [parts.database.write_now(replays.start, plans[0], owner, seal, stamp)]
+                jobs = [parts.database.write_now(replays.start, plans[0], owner, parts.vault, stamp)]
             else:
-                jobs = parts.database.write_now(replays.start_all, plans, seal, stamp)
+                jobs = parts.database.write_now(replays.start_all, plans, parts.vault, stamp)
         show_table([_row(job) for job in jobs], COLUMNS, as_json=as_json)
 
 

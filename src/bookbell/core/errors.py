@@ -14,6 +14,7 @@ BookbellError
 │   ├── MissingParameter (1103)
 │   ├── TooLarge (413), UnsupportedMediaType (415), MethodNotAllowed (405), RequestTimeout (408)
 │   ├── TooManyRequests (429)
+│   ├── ProofFailed (1100)
 │   ├── IllegalTransition (1100, HTTP 409)
 │   ├── NotAcceptable (1100, HTTP 406)
 │   ├── BookPending (1404) · MixedPending (1511)
@@ -161,6 +162,10 @@ class TooManyRequests(InvalidRequest):
         """wait_ms: after which a request would be taken."""
         super().__init__()
         self.wait_ms = wait_ms
+
+
+class ProofFailed(InvalidRequest):
+    """The receiver did not prove that it holds the new secret; nothing was changed"""
 
 
 class IllegalTransition(InvalidRequest):
@@ -330,6 +335,12 @@ class OrganizationNotFound(NotFound):
 
 class EventTypeNotFound(NotFound):
     """Event type not found"""
+
+
+class SecretNotFound(NotFound):
+    """Secret not found"""
+
+    status = 400
 
 
 class WebhookNotFound(NotFound):

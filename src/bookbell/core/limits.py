@@ -14,6 +14,10 @@ REQUESTS_IN_FLIGHT_MAX = 4_096  # of one worker process, all lanes together
 # Secrets (contract 5.2).
 SECRET_CHARS_MIN = 16
 SECRET_CHARS_MAX = 128
+SECRETS_MAX = 5  # of one webhook, while one takes the place of another
+SECRET_OVERLAP_MS = 24 * 3_600_000  # how long a replaced secret stays unless something else is said
+SECRET_OVERLAP_MS_MAX = 30 * 24 * 3_600_000
+RESEAL_BATCH_COUNT_MAX = 200
 
 # Org-level webhooks (contract 8).
 ORG_WEBHOOKS_MAX = 5  # of one organization, unless the operator says otherwise

@@ -14,6 +14,7 @@ from bookbell.core.feedback import SLOW_RATE_PER_S
 from bookbell.core.model import DeliveryId, LaneId, OrganizationId
 from bookbell.core.policy import Policy
 from bookbell.core.rate import Bucket, filled, next_token_ms
+from bookbell.core.signing import Signing
 from bookbell.store.deliveries import Due
 from bookbell.store.holding import Position
 from bookbell.store.lanes import LaneConfig
@@ -29,7 +30,7 @@ class Destination:
 
     url: str
     authorization: str | None
-    secret: str | None
+    signing: Signing | None
     policy: Policy
     version: int
     problem: Refused | Unreachable | None = None

@@ -72,6 +72,14 @@ def lock_organization(tx: Tx, organization_id: OrganizationId) -> None:
     tx.execute(select(organizations.c.id).where(organizations.c.id == organization_id).with_for_update(key_share=True))
 
 
+def lock_owner(tx: Tx, endpoint: Endpoint) -> None:
+    """Let nobody else change this webhook until the transaction ends."""
+    if endpoint.account_id is None:
+        lock_organization(tx, endpoint.organization_id)
+    else:
+        tx.execute(select(accounts.c.id).where(accounts.c.id == endpoint.account_id).with_for_update())
+
+
 def find_account_endpoint(tx: Tx, organization_id: OrganizationId, account_id: AccountId) -> Endpoint | None:
     """The account's webhook, also a deregistered one, with its event types in their order."""
     row = tx.execute(_of_organization(organization_id).where(endpoints.c.account_id == account_id)).first()

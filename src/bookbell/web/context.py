@@ -43,8 +43,8 @@ class Context:
     ambient: Ambient
     vault: Vault
     guard: GuardRules
-    operator_token: str
-    pipeline_token: str
+    operator_tokens: tuple[str, ...]
+    pipeline_tokens: tuple[str, ...]
     preset: str
     blob_dir: Path
     upload_bytes_max: int

@@ -15,6 +15,7 @@ from bookbell.web.client_api import (
     ledger,
     org_webhooks,
     replays,
+    signing,
     uploads,
     webhooks,
 )
@@ -30,6 +31,7 @@ ROUTES: list[HTTPRouteHandler] = [
     *webhooks.routes,
     *webhook_health.routes,
     *org_webhooks.routes,
+    *signing.routes,
     *books.routes,
     *documents.routes,
     *uploads.routes,

@@ -55,7 +55,7 @@ async def start_replay(request: wire.Wire) -> Response[bytes]:
     plan = await context.database.read(replays.plan_own, account, asked, params.text("webhook_uuid"))
     if params.flag("dry_run"):
         return wire.ok(shapes.shown_plan(plan))
-    job = await context.database.write(replays.start, plan, account, context.vault.seal, stamp)
+    job = await context.database.write(replays.start, plan, account, context.vault, stamp)
     return wire.ok(shapes.shown_job(job))
 
 

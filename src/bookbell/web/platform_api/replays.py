@@ -62,7 +62,7 @@ async def start_replays(request: wire.Wire) -> Response[bytes]:
     if params.flag("dry_run"):
         shown = [{"webhook_uuid": plan.endpoint.id, **shapes.shown_plan(plan)} for plan in plans]
         return wire.ok({"plans": shown})
-    jobs = await context.database.write(replays.start_all, plans, context.vault.seal, stamp)
+    jobs = await context.database.write(replays.start_all, plans, context.vault, stamp)
     return wire.ok({"replays": [shapes.shown_job(job) for job in jobs]})
 
 
