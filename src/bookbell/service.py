@@ -29,6 +29,7 @@ from bookbell.core.model import LaneId
 from bookbell.delivery.engine import Engine
 from bookbell.delivery.exchange import Exchange
 from bookbell.delivery.parts import EngineParts
+from bookbell.delivery.replaying import Replayer
 from bookbell.delivery.sender import Sender
 from bookbell.delivery.worker import open_destination
 from bookbell.keeping.auditor import audit
@@ -295,6 +296,7 @@ class Service:
             )
             tasks.append(simulator.run())
         if self._role is not Role.API:
+            tasks.append(Replayer(opened.database, opened.ambient, self._ring).run())
             tasks.append(self._housekeeping("retention", lambda: prune(opened.chores, self._settings.keeping)))
             tasks.append(self._housekeeping("audit", lambda: audit(opened.chores)))
         if self._role is not Role.WORKER:

@@ -21,6 +21,7 @@ LOG_EVENTS = {
     "service_stopping": "A stop was asked for; in-flight requests may finish until the deadline.",
     "service_stopped": "The process is about to exit; `unfinished` attempts were released to be made again.",
     "attempt_failed": "An attempt did not succeed; says what happened and when the next is due.",
+    "delivery_skipped": "The receiver asked, by response header, not to be sent this delivery again.",
     "delivery_exhausted": "The last attempt of a delivery failed, or it was refused for good.",
     "endpoint_disabled": "A receiver answered 410 Gone; nothing is sent to it until it is configured again.",
     "circuit_changed": "The circuit of an endpoint's lane opened, began to recover or closed.",
@@ -30,6 +31,8 @@ LOG_EVENTS = {
     "ledger_problem": "The audit found a row that does not balance; says which and why. Should never happen.",
     "retention_ran": "Retention removed something; says how many rows of each kind and how many bytes of bodies.",
     "loop_failed": "A turn of a loop failed, mostly because the database was away; it is tried again.",
+    "replay_done": "A replay has made everything due that it was to; says how many were recovered and replayed.",
+    "replay_failed": "A replay ended early: nothing can be sent to its webhook any more.",
     "request_failed": "A bug or an outage: a client's request was answered with 500.",
     "simulator_item_failed": "The simulator could not move one item; it tries again later.",
 }
@@ -69,6 +72,9 @@ class _Latencies(Collector):
 
 LATENCY = _Latencies()
 REGISTRY.register(LATENCY)
+REPLAYED = Counter(
+    "bookbell_deliveries_replayed", "Deliveries made due by replays: recovered or new.", ["kind"], registry=REGISTRY
+)
 CIRCUIT_CHANGES = Counter(
     "bookbell_circuit_changes",
     "Circuits of lanes that changed, by the state they came to.",
@@ -109,6 +115,7 @@ METRICS = {
     "bookbell_pruned_rows_total",
     "bookbell_attempts_total",
     "bookbell_attempts_stale_total",
+    "bookbell_deliveries_replayed_total",
     "bookbell_circuit_changes_total",
     "bookbell_deliveries_settled_total",
     "bookbell_first_attempt_latency_seconds",

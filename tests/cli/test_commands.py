@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 from typer.testing import Result as Run
 
-from bookbell.actions import webhooks
+from bookbell.actions import replaying, webhooks
 from bookbell.cli.main import app
 from bookbell.core.model import Account, AttemptId, DeliveryState, LaneId, Level
 from bookbell.core.signing import signature
@@ -483,3 +483,67 @@ def exclaim(world: World) -> None:
         tx.execute(events.update().values(matched_count=events.c.matched_count + 1))
 
     world.db.write_now(run)
+
+
+# -- replays ----------------------------------------------------------------------------------------------------------
+
+SINCE = ("--since", "2020-01-01T00:00:00Z")
+
+
+def test_replay_plans_starts_lists_shows_and_cancels(shell: Shell, listening: Listening) -> None:
+    shell.db.write_now(deliveries.cancel_pending, listening.lane_id, reason="expired", at=START)
+    own = ("replay", "--account", listening.login)
+    (planned,) = shell.json(*own, "plan", "failed", *SINCE)
+    assert (planned["count"], planned["is_exact"]) == (2, True)
+    assert shell.json(*own, "plan", "failed", *SINCE, "--only", "event=BOOK_VERIFIED")[0]["count"] == 1
+    assert shell.json(*own, "plan", "failed", "--since", "90m")[0]["count"] == 0
+    (job,) = shell.json(*own, "start", "failed", *SINCE)
+    assert (job["state"], job["selection"], job["total_count"]) == ("running", "failed", 2)
+    assert shell.json(*own, "list") == [job]
+    (shown,) = shell.json(*own, "show", job["id"])
+    assert (shown["id"], shown["pending"], shown["cancelled"]) == (job["id"], 0, 0)
+    shell.db.write_now(replaying.work, job["id"], stamp(job["created_at"]))
+    (watched,) = shell.json(*own, "watch", job["id"])
+    assert (watched["state"], watched["recovered_count"]) == ("done", 2)
+    (other,) = shell.json(*own, "start", "all", *SINCE, "--to", "https://staging.example.net/x")
+    assert shell.json(*own, "cancel", other["id"])[0]["state"] == "cancelled"
+    assert shell.json(*own, "watch", other["id"], status=1)[0]["state"] == "cancelled"
+
+
+def test_replay_across_an_organization(shell: Shell, listening: Listening) -> None:
+    shell.db.write_now(deliveries.cancel_pending, listening.lane_id, reason="expired", at=START)
+    whole = ("replay", "--organization", listening.world.organization.id)
+    (job,) = shell.json(*whole, "start", "failed", *SINCE)
+    assert shell.json(*whole, "list") == [job]
+    assert "pending" in shell.run(*whole, "show", job["id"]).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["plan", "failed"], "Say how far back with --since, or which one with --only delivery=ID."),
+        (["plan", "failed", "--since", "soon"], "soon is no instant; write 2026-05-30T16:00:00Z, or 90m, 36h, 7d."),
+        (["plan", "all", *SINCE, "--only", "book=x"], "A book is named by its number, not x."),
+        (
+            ["plan", "all", *SINCE, "--only", "state=x"],
+            "--only is event=TYPE, book=PK, until=INSTANT or delivery=ID, not state=x.",
+        ),
+        (["show", "x"], "Replay x not found"),
+        (["plan", "all", "--only", "delivery=x"], "Delivery x not found"),
+    ],
+)
+def test_a_replay_that_cannot_be_is_one_line(
+    shell: Shell, listening: Listening, arguments: list[str], said: str
+) -> None:
+    assert shell.refused("replay", "--account", listening.login, *arguments) == said
+
+
+def test_a_replay_needs_somebody_to_be_for(shell: Shell, listening: Listening) -> None:
+    assert shell.refused("replay", "list").startswith("Say for whom")
+    assert shell.refused("replay", "--account", "x", "list").startswith("No account")
+    assert shell.refused("replay", "--organization", "x", "list") == "Organization not found"
+    staging = ("start", "all", *SINCE, "--to", "https://staging.example.net/x")
+    organization_id = listening.world.organization.id
+    assert shell.refused("replay", "--organization", organization_id, *staging).startswith("Say with --webhook")
+    refused = shell.refused("replay", "--account", listening.login, *staging[:-1], "http://10.0.0.1/")
+    assert "10.0.0.1" in refused

@@ -21,8 +21,10 @@ API = api_routes()
 JSON = "application/json"
 WITHOUT_BODY = {
     "POST /v1/deliveries/{delivery_id:str}/retry",
-    "POST /platform/v1/organizations/{organization_id:str}/accounts/{account_id:str}/revoke",
+    "POST /v1/replays/{replay_id:str}/cancel",
     "POST /v1/account/settings/webhook/pause",
+    "POST /platform/v1/organizations/{organization_id:str}/accounts/{account_id:str}/revoke",
+    "POST /platform/v1/organizations/{organization_id:str}/replays/{replay_id:str}/cancel",
     "POST /platform/v1/organizations/{organization_id:str}/endpoints/{endpoint_id:str}/pause",
 }
 """Routes that do not look at a body at all."""

@@ -1,6 +1,7 @@
 """The ledger: what was matched must be accounted for.
 
-matched is counted when an event is published and kept with the event; the rest is counted from the deliveries as
+matched is counted when an event is published, and again when a replay adds a delivery to it; both are kept with
+the event. The rest is counted from the deliveries as
 they are now. So a delivery that vanished, or was never written, shows, and is named by its event. Deliveries that
 retention has removed are counted in totals that were written when they went.
 """

@@ -60,6 +60,20 @@ AUDIT_BATCH_COUNT = 2_000  # events read in one statement
 AUDIT_FINDINGS_MAX = 1_000  # named; more are counted
 LEDGER_ROWS_MAX = 1_000_000  # deliveries counted for one answer
 
+# Replays.
+REPLAY_BATCH_COUNT_MAX = 200  # deliveries that one transaction makes due
+REPLAY_SCAN_COUNT = 1_000  # deliveries or events that one transaction looks at
+REPLAY_COUNTED_MAX = 100_000  # looked at to say beforehand how much there is to do
+REPLAY_SAMPLE_COUNT = 10
+REPLAY_RATE_DEFAULT = 50  # deliveries made due in a second
+REPLAY_RATE_MAX = 1_000
+REPLAYS_RUNNING_MAX = 20  # of one organization
+REPLAYS_LOOKED_AT_MAX = 100
+
+# Reading events in order.
+EVENTS_WAIT_S_MAX = 30
+EVENTS_WAITING_MAX = 200  # requests that wait for an event at the same time; more are answered at once
+
 # Event types an operator defines, and the bodies published under them.
 EVENT_TYPE_CHARS_MAX = 64
 DEFINED_TYPES_MAX = 500

@@ -185,7 +185,7 @@ class Transfer:
         if code == 0 or self._is_cut:
             status_code = int(self.curl.getinfo(pycurl.RESPONSE_CODE))
             retry_after = None if status_code == HTTPStatus.OK else _value_of(self._head, b"retry-after")
-            return Answered(status_code, retry_after)
+            return Answered(status_code, retry_after, _value_of(self._head, b"webhook-delivery"))
         if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX or code == _TOO_LARGE:
             return Oversized("headers")
         if self._is_garbled:

@@ -12,10 +12,11 @@ from bookbell import __version__, ed25519
 from bookbell.core import keyset, limits, signing, target
 from bookbell.core.attempt import Answered, Refused, Report, Request, Timings, Unreachable, describe, kind_of
 from bookbell.core.errors import BookbellError
+from bookbell.core.feedback import SKIPPED
 from bookbell.core.guard import GuardRules, judge_url
 from bookbell.core.model import AttemptId, DeliveryState
 from bookbell.core.policy import Policy, policy_from
-from bookbell.core.verdict import Delivered, Exhausted, Gone, Retry, Verdict, judge
+from bookbell.core.verdict import Delivered, Exhausted, Gone, Retry, Skipped, Verdict, judge
 from bookbell.delivery.lane import Destination
 from bookbell.store.deliveries import AttemptRow, Due, Result
 from bookbell.store.lanes import LaneConfig
@@ -126,6 +127,8 @@ def _as_columns(verdict: Verdict, due: Due) -> tuple[DeliveryState, int, str | N
             return DeliveryState.EXHAUSTED, due.due_at, reason
         case Gone():
             return DeliveryState.EXHAUSTED, due.due_at, "gone"
+        case Skipped():
+            return DeliveryState.CANCELLED, due.due_at, SKIPPED
 
 
 def _attempt_row(sent: Sent, report: Report, by: Settling) -> AttemptRow:

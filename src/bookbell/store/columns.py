@@ -1,6 +1,10 @@
-"""What the tables are made of: conventions for names, and types of ids."""
+"""What the tables are made of: conventions for names, types of ids, and a default that knows its transaction."""
+
+from typing import Any
 
 from sqlalchemy import BigInteger, Integer, MetaData, String
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 metadata = MetaData(
     naming_convention={
@@ -13,3 +17,19 @@ metadata = MetaData(
 
 Id = String(36)
 Pk = BigInteger().with_variant(Integer, "sqlite")
+
+
+class OwnTransaction(FunctionElement[int]):
+    """The number of the transaction that runs, as a column's default. SQLite has none: there it is always given."""
+
+    inherit_cache = True
+
+
+@compiles(OwnTransaction, "postgresql")
+def _on_postgresql(_element: OwnTransaction, _compiler: Any, **_options: Any) -> str:
+    return "(pg_current_xact_id()::text::bigint)"
+
+
+@compiles(OwnTransaction, "sqlite")
+def _on_sqlite(_element: OwnTransaction, _compiler: Any, **_options: Any) -> str:
+    return "0"

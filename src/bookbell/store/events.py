@@ -5,21 +5,22 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, literal, or_, select, tuple_
 
 from bookbell.core.model import AccountId, EndpointId, Event, EventId, LaneId, Level, Listener, OrganizationId
-from bookbell.store.bulk import insert_rows
 from bookbell.store.database import Tx
 from bookbell.store.prepared import Prepared
 from bookbell.store.schema import endpoints, events, lanes, subscriptions
+from bookbell.store.stream import Stream, Stretch, chosen, insert_placed
 
 _COLUMNS = tuple(each.name for each in fields(Event))
+_SELECTED = tuple(events.c[name] for name in _COLUMNS)
 _values_of = attrgetter(*_COLUMNS)
 
 
 def insert_events(tx: Tx, new: Sequence[Event]) -> None:
-    """Add these events, in order."""
-    insert_rows(tx, events, _COLUMNS, [_values_of(event) for event in new])
+    """Add these events, in order; their place in the stream is that of this transaction."""
+    insert_placed(tx, _COLUMNS, [_values_of(event) for event in new])
 
 
 _LISTENERS = (
@@ -79,26 +80,33 @@ def list_events(
     tx: Tx, organization_id: OrganizationId, account_id: AccountId, *, before: EventId | None, count: int
 ) -> list[Event]:
     """Events of this account's books, newest first, older than `before`."""
-    query = select(events).where(events.c.organization_id == organization_id, events.c.account_id == account_id)
+    query = select(*_SELECTED).where(events.c.organization_id == organization_id, events.c.account_id == account_id)
     if before is not None:
-        query = query.where(events.c.id < before)
-    rows = tx.execute(query.order_by(events.c.id.desc()).limit(count))
+        place = select(events.c.position).where(events.c.id == before).scalar_subquery()
+        query = query.where(tuple_(events.c.position, events.c.id) < tuple_(place, literal(before)))
+    rows = tx.execute(query.order_by(events.c.position.desc(), events.c.id.desc()).limit(count))
     return [_event(row) for row in rows]
+
+
+def read_stretch(tx: Tx, stream: Stream, stretch: Stretch) -> list[Event]:
+    """The events of a stretch of a stream, in the order of their commits."""
+    return [_event(row) for row in tx.execute(chosen(tx, stream, stretch, *_SELECTED))]
 
 
 def list_org_events(tx: Tx, organization_id: OrganizationId, *, before: EventId | None, count: int) -> list[Event]:
     """Events that the organization's webhooks are told of, of all its accounts and of none, newest first."""
-    query = select(events).where(events.c.organization_id == organization_id, events.c.body_org.is_not(None))
+    query = select(*_SELECTED).where(events.c.organization_id == organization_id, events.c.body_org.is_not(None))
     if before is not None:
-        query = query.where(events.c.id < before)
-    rows = tx.execute(query.order_by(events.c.id.desc()).limit(count))
+        place = select(events.c.position).where(events.c.id == before).scalar_subquery()
+        query = query.where(tuple_(events.c.position, events.c.id) < tuple_(place, literal(before)))
+    rows = tx.execute(query.order_by(events.c.position.desc(), events.c.id.desc()).limit(count))
     return [_event(row) for row in rows]
 
 
 def find_event(tx: Tx, organization_id: OrganizationId, event_id: EventId) -> Event | None:
     """One event of this organization."""
     row = tx.execute(
-        select(events).where(events.c.organization_id == organization_id, events.c.id == event_id)
+        select(*_SELECTED).where(events.c.organization_id == organization_id, events.c.id == event_id)
     ).first()
     return None if row is None else _event(row)
 

@@ -41,6 +41,7 @@ from bookbell.store.database import Tx
 from bookbell.store.schema import attempts, deliveries, events, ledger_totals
 
 _AFTER, _UNTIL = bindparam("after", type_=String), bindparam("until", type_=String)
+_DUE = events.c.matched_count + events.c.replayed_count
 _EVENTS = and_(events.c.id > _AFTER, events.c.id <= _UNTIL)
 _DELIVERIES = and_(deliveries.c.event_id > _AFTER, deliveries.c.event_id <= _UNTIL)
 
@@ -56,9 +57,7 @@ _COUNTED = (
     .group_by(deliveries.c.organization_id, deliveries.c.endpoint_id)
 )
 _MATCHED = (
-    select(events.c.organization_id, func.sum(events.c.matched_count).label("matched"))
-    .where(_EVENTS)
-    .group_by(events.c.organization_id)
+    select(events.c.organization_id, func.sum(_DUE).label("matched")).where(_EVENTS).group_by(events.c.organization_id)
 )
 
 
@@ -88,8 +87,8 @@ _FOUND = (
     .scalar_subquery()
 )
 _UNBALANCED = (
-    select(events.c.id, events.c.organization_id, events.c.matched_count, _FOUND.label("found"))
-    .where(_EVENTS, events.c.matched_count != _FOUND)
+    select(events.c.id, events.c.organization_id, _DUE.label("matched"), _FOUND.label("found"))
+    .where(_EVENTS, _DUE != _FOUND)
     .order_by(events.c.id)
 )
 _OWNER = (
@@ -154,7 +153,7 @@ def findings(tx: Tx, *, after: str, until: str, organization_id: str | None = No
         unbalanced = unbalanced.where(events.c.organization_id == organization_id)
         suspicious = suspicious.where(deliveries.c.organization_id == organization_id)
     found = [
-        judge_event(row.organization_id, row.id, matched=row.matched_count, found=row.found)
+        judge_event(row.organization_id, row.id, matched=row.matched, found=row.found)
         for row in tx.execute(unbalanced, values)
     ]
     for row in tx.execute(suspicious, values):

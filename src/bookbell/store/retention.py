@@ -56,7 +56,7 @@ _OLD_EVENTS = _old(
     events,
     events.c.id,
     events.c.organization_id,
-    events.c.matched_count,
+    (events.c.matched_count + events.c.replayed_count).label("matched_count"),
     events.c.created_at,
     kept.EVENT_HOUR,
     kept.EVENT_BYTES.label("byte_count"),

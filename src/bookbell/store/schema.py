@@ -20,9 +20,10 @@ from sqlalchemy import (
     text,
 )
 
-from bookbell.store.columns import Id, Pk, metadata
+from bookbell.store.columns import Id, OwnTransaction, Pk, metadata
 from bookbell.store.schema_analytics import analytics_jobs, analytics_requests, book_analytics
 from bookbell.store.schema_keeping import chores, kept_bytes, ledger_totals
+from bookbell.store.schema_replays import replay_jobs
 
 __all__ = [  # made elsewhere, but of this schema
     "analytics_jobs",
@@ -32,6 +33,7 @@ __all__ = [  # made elsewhere, but of this schema
     "kept_bytes",
     "ledger_totals",
     "metadata",
+    "replay_jobs",
 ]
 
 NEVER_AT = 2**53
@@ -46,6 +48,8 @@ SUBJECTS = text("state = 'pending' AND subject_pk IS NOT NULL")
 IS_DELETING = text("status = 'DELETING'")
 IS_DELETED = text("status = 'DELETED'")
 """What the pipeline, lanes and housekeeping still have to do, spelled out so that the indexes over it can be used."""
+
+IS_REPLAYED = text("replay_job_id IS NOT NULL")
 
 organizations = Table(
     "organizations",
@@ -73,7 +77,8 @@ accounts = Table(
 # One row per account-level webhook for the life of the account: deregistering sets deregistered_at and forgets
 # URL and secret, registering again revives it, so the history of its deliveries stays in one place. A deleted
 # org-level webhook leaves its row in the same state, for good. are_credentials_apart: the URL's credentials were
-# given beside it, so they are never shown.
+# given beside it, so they are never shown. replay_job_id: set for the hidden endpoint of a replay to a staging URL,
+# which nothing subscribes for and no list shows.
 endpoints = Table(
     "endpoints",
     metadata,
@@ -93,6 +98,7 @@ endpoints = Table(
     Column("deactivated_at", BigInteger),
     Column("disabled_at", BigInteger),
     Column("disabled_reason", Text),
+    Column("replay_job_id", Id),
     Column("paused_at", BigInteger),
     Column("resumed_at", BigInteger),
 )
@@ -299,10 +305,12 @@ event_types = Table(
     Column("updated_at", BigInteger, nullable=False),
 )
 
+# position: grows with the order of commits (see store.stream). replayed_count: deliveries that replays have added.
 events = Table(
     "events",
     metadata,
     Column("id", Id, primary_key=True),
+    Column("position", BigInteger, nullable=False, server_default=OwnTransaction()),
     Column("organization_id", Id, nullable=False),
     Column("account_id", Id),
     Column("book_pk", BigInteger),
@@ -310,15 +318,19 @@ events = Table(
     Column("body_account", LargeBinary),
     Column("body_org", LargeBinary),
     Column("matched_count", Integer, nullable=False),
+    Column("replayed_count", Integer, nullable=False, server_default="0"),
     Column("created_at", BigInteger, nullable=False),
-    Index("events_account", "account_id", "id"),
+    Index("events_account", "account_id", "position", "id"),
+    Index("events_position", "organization_id", "position", "id"),
     Index("events_organization", "organization_id", "created_at"),
     Index("events_book", "book_pk", "id"),
 )
 
 # The foreign key to lanes is what makes a worker that parks a lane wait for publishers in flight on PostgreSQL.
+# replay_job_id: the replay that made it, or made it due, last; replay_of: the delivery that this one repeats.
 # queue_pk: the book whose order is kept, if the endpoint asked for it; subject_pk: the document whose newer status
-# event supersedes this one, likewise; probe_count: attempts that were probes and do not count for the schedule.
+# event supersedes this one, likewise; probe_count: attempts that do not count for the schedule, being probes or
+# made before a replay.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -333,6 +345,9 @@ deliveries = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
     Column("reason", Text),
+    Column("replay_of", Id),
+    Column("replay_job_id", Id),
+    Index("deliveries_replay", "replay_job_id", sqlite_where=IS_REPLAYED, postgresql_where=IS_REPLAYED),
     Column("queue_pk", BigInteger),
     Column("subject_pk", BigInteger),
     Column("probe_count", Integer, nullable=False, server_default="0"),

@@ -10,9 +10,11 @@ from bookbell.web.client_api import (
     books,
     documents,
     event_types,
+    events,
     history,
     ledger,
     org_webhooks,
+    replays,
     signing,
     uploads,
     webhooks,
@@ -20,7 +22,9 @@ from bookbell.web.client_api import (
 from bookbell.web.client_api import health as webhook_health
 from bookbell.web.platform_api import endpoints as endpoint_health
 from bookbell.web.platform_api import event_types as defined_types
-from bookbell.web.platform_api import events, organizations, reports, work
+from bookbell.web.platform_api import events as publishing
+from bookbell.web.platform_api import organizations, reports, work
+from bookbell.web.platform_api import replays as org_replays
 
 ROUTES: list[HTTPRouteHandler] = [
     *auth.routes,
@@ -34,15 +38,18 @@ ROUTES: list[HTTPRouteHandler] = [
     *aggregator.routes,
     *analytics.routes,
     *book_analytics.routes,
+    *events.routes,
     *history.routes,
     *ledger.routes,
+    *replays.routes,
     *event_types.routes,
     *organizations.routes,
+    *org_replays.routes,
     *endpoint_health.routes,
     *defined_types.routes,
     *reports.routes,
     *work.routes,
-    *events.routes,
+    *publishing.routes,
     *health.routes,
     *reference.routes,
 ]

@@ -1,9 +1,8 @@
-"""Events and deliveries of an account: what was told, what came of it, and trying again. An extension of ours."""
+"""Deliveries of an account: what came of its events, and trying again. An extension of ours."""
 
 import json
 from typing import Any
 
-import msgspec
 from litestar import Response, get, post
 
 from bookbell.actions import history
@@ -11,7 +10,7 @@ from bookbell.actions.history import Inspected
 from bookbell.core import limits
 from bookbell.core.attempt import header_pairs
 from bookbell.core.errors import IllegalTransition, NotFound, NotPermittedManager, OrgWebhookNotFound, ValidationFailed
-from bookbell.core.model import DeliveryState, Event, Level
+from bookbell.core.model import DeliveryState, Level
 from bookbell.store.history import AttemptView, DeliveryQuery, DeliveryView
 from bookbell.web import wire
 from bookbell.web.auth import account_of
@@ -19,35 +18,6 @@ from bookbell.web.client_api import history_shapes as shapes
 from bookbell.web.context import context_of
 from bookbell.web.operation import PK, Operation, Tag, described, enveloped, may, page_fields
 from bookbell.web.shape import choice, listed, nullable, record, text, uuid
-
-
-@get(
-    "/v1/events",
-    opt=described(
-        Operation(
-            tag=Tag.HISTORY,
-            fields=(
-                *page_fields(limits.PAGE_COUNT_DEFAULT, limits.PAGE_COUNT_MAX),
-                may(
-                    "level",
-                    choice(Level),
-                    "org: those of the whole organization, as its webhooks get them; for managers.",
-                ),
-            ),
-            answer=enveloped(record({"events": listed(shapes.EVENT), "next": nullable(shapes.ID)})),
-            errors=(NotPermittedManager,),
-        )
-    ),
-)
-async def list_events(request: wire.Wire) -> Response[bytes]:
-    """Events, newest first: of the account's books or, for managers, of the whole organization."""
-    context, account = context_of(request), await account_of(request)
-    params = await wire.read_params(request)
-    level = _level(params)
-    listing = history.list_org_events if level is Level.ORG else history.list_events
-    found = await context.database.read(listing, account, before=params.text("before"), count=_count(params))
-    shown = [_event(each, level) for each in found]
-    return wire.ok({"events": shown, "next": _next([each.id for each in found], params)})
 
 
 @get(
@@ -80,14 +50,14 @@ async def list_deliveries(request: wire.Wire) -> Response[bytes]:
         event_type=params.text("event"),
         book_pk=params.integer("book_pk"),
         before=params.text("before"),
-        count=_count(params),
+        count=wire.page_count(params),
     )
     webhook_uuid = params.text("webhook_uuid")
     if webhook_uuid is not None or _level(params) is Level.ORG:
         found = await context.database.read(history.list_org_deliveries, account, webhook_uuid, query)
     else:
         found = await context.database.read(history.list_deliveries, account, query)
-    shown = [_delivery(each) for each in found]
+    shown = [shown_delivery(each) for each in found]
     return wire.ok({"deliveries": shown, "next": _next([each.id for each in found], params)})
 
 
@@ -112,16 +82,7 @@ async def retry_delivery(request: wire.Wire) -> Response[bytes]:
     delivery = await context.perform(
         history.retry_now, account, wire.path_text(request, "delivery_id"), context.stamp()
     )
-    return wire.ok(_delivery(delivery))
-
-
-def _count(params: wire.Params) -> int:
-    count = params.integer("limit")
-    if count is None:
-        return limits.PAGE_COUNT_DEFAULT
-    if not 1 <= count <= limits.PAGE_COUNT_MAX:
-        raise ValidationFailed(f"limit: a number from 1 to {limits.PAGE_COUNT_MAX} is expected")
-    return count
+    return wire.ok(shown_delivery(delivery))
 
 
 def _level(params: wire.Params) -> Level:
@@ -133,25 +94,11 @@ def _level(params: wire.Params) -> Level:
 
 def _next(ids: list[Any], params: wire.Params) -> str | None:
     """What to give as `before` for the next page; None on the last."""
-    return str(ids[-1]) if len(ids) == _count(params) else None
+    return str(ids[-1]) if len(ids) == wire.page_count(params) else None
 
 
-def _event(event: Event, level: Level) -> dict[str, Any]:
-    # As it is sent, byte for byte: a body of a publisher's own may hold what would not survive being read and written.
-    told = event.body_org if level is Level.ORG else event.body_account or event.body_org
-    body = None if told is None else msgspec.Raw(told)
-    return {
-        "id": event.id,
-        "event": event.type,
-        "book_pk": event.book_pk,
-        "created_at": wire.exact_instant(event.created_at),
-        "matched_count": event.matched_count,
-        "body": body,
-        "pruned": told is None,
-    }
-
-
-def _delivery(delivery: DeliveryView) -> dict[str, Any]:
+def shown_delivery(delivery: DeliveryView) -> dict[str, Any]:
+    """A delivery as it is answered."""
     is_waiting = delivery.state is DeliveryState.PENDING
     return {
         "id": delivery.id,
@@ -162,6 +109,8 @@ def _delivery(delivery: DeliveryView) -> dict[str, Any]:
         "state": delivery.state,
         "reason": delivery.reason,
         "attempt_count": delivery.attempt_count,
+        "replay_of": delivery.replay_of,
+        "replay_id": delivery.replay_job_id,
         "created_at": wire.exact_instant(delivery.created_at),
         "next_attempt_at": wire.exact_instant(delivery.due_at) if is_waiting else None,
         "finished_at": None if delivery.finished_at is None else wire.exact_instant(delivery.finished_at),
@@ -171,7 +120,7 @@ def _delivery(delivery: DeliveryView) -> dict[str, Any]:
 def _inspected(inspected: Inspected) -> dict[str, Any]:
     attempts = [_attempt(each) for each in inspected.attempts]
     body = None if inspected.body is None else json.loads(inspected.body)
-    return {**_delivery(inspected.delivery), "body": body, "pruned": body is None, "attempts": attempts}
+    return {**shown_delivery(inspected.delivery), "body": body, "pruned": body is None, "attempts": attempts}
 
 
 def _attempt(attempt: AttemptView) -> dict[str, Any]:
@@ -197,4 +146,4 @@ def _attempt(attempt: AttemptView) -> dict[str, Any]:
     }
 
 
-routes = [list_events, list_deliveries, read_delivery, retry_delivery]
+routes = [list_deliveries, read_delivery, retry_delivery]

@@ -33,9 +33,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="attempts_pk"),
     )
     op.create_index("attempts_delivery", "attempts", ["delivery_id", "number"], unique=False)
+    transaction = "(pg_current_xact_id()::text::bigint)" if op.get_bind().dialect.name == "postgresql" else "0"
     op.create_table(
         "events",
         sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False, server_default=sa.text(transaction)),
         sa.Column("organization_id", sa.String(length=36), nullable=False),
         sa.Column("account_id", sa.String(length=36), nullable=True),
         sa.Column("book_pk", sa.BigInteger(), nullable=True),
@@ -43,12 +45,14 @@ def upgrade() -> None:
         sa.Column("body_account", sa.LargeBinary(), nullable=True),
         sa.Column("body_org", sa.LargeBinary(), nullable=True),
         sa.Column("matched_count", sa.Integer(), nullable=False),
+        sa.Column("replayed_count", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="events_pk"),
     )
-    op.create_index("events_account", "events", ["account_id", "id"], unique=False)
+    op.create_index("events_account", "events", ["account_id", "position", "id"], unique=False)
     op.create_index("events_book", "events", ["book_pk", "id"], unique=False)
     op.create_index("events_organization", "events", ["organization_id", "created_at"], unique=False)
+    op.create_index("events_position", "events", ["organization_id", "position", "id"], unique=False)
     op.create_table(
         "ledger_totals",
         sa.Column("organization_id", sa.String(length=36), nullable=False),
@@ -192,6 +196,7 @@ def upgrade() -> None:
         sa.Column("deactivated_at", sa.BigInteger(), nullable=True),
         sa.Column("disabled_at", sa.BigInteger(), nullable=True),
         sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.Column("replay_job_id", sa.String(length=36), nullable=True),
         sa.Column("paused_at", sa.BigInteger(), nullable=True),
         sa.Column("resumed_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="endpoints_account_id_fk"),
@@ -339,6 +344,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("replay_of", sa.String(length=36), nullable=True),
+        sa.Column("replay_job_id", sa.String(length=36), nullable=True),
         sa.Column("queue_pk", sa.BigInteger(), nullable=True),
         sa.Column("subject_pk", sa.BigInteger(), nullable=True),
         sa.Column("probe_count", sa.Integer(), server_default="0", nullable=False),
@@ -355,6 +362,61 @@ def upgrade() -> None:
     )
     op.create_index("deliveries_endpoint", "deliveries", ["endpoint_id", "id"], unique=False)
     op.create_index("deliveries_event_id", "deliveries", ["event_id"], unique=False)
+    op.create_index(
+        "deliveries_replay",
+        "deliveries",
+        ["replay_job_id"],
+        unique=False,
+        sqlite_where=sa.text("replay_job_id IS NOT NULL"),
+        postgresql_where=sa.text("replay_job_id IS NOT NULL"),
+    )
+    op.create_table(
+        "replay_jobs",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("account_id", sa.String(length=36), nullable=True),
+        sa.Column("endpoint_id", sa.String(length=36), nullable=False),
+        sa.Column("staging_id", sa.String(length=36), nullable=True),
+        sa.Column("selection", sa.String(length=16), nullable=False),
+        sa.Column("delivery_id", sa.String(length=36), nullable=True),
+        sa.Column("event_types", sa.Text(), nullable=True),
+        sa.Column("book_pk", sa.BigInteger(), nullable=True),
+        sa.Column("since_at", sa.BigInteger(), nullable=False),
+        sa.Column("until_at", sa.BigInteger(), nullable=False),
+        sa.Column("until_position", sa.BigInteger(), nullable=False),
+        sa.Column("rate_per_s", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("cursor", sa.String(length=64), nullable=False),
+        sa.Column("total_count", sa.Integer(), nullable=False),
+        sa.Column("is_total_exact", sa.Boolean(), nullable=False),
+        sa.Column("recovered_count", sa.Integer(), nullable=False),
+        sa.Column("replayed_count", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["endpoint_id"], ["endpoints.id"], name="replay_jobs_endpoint_id_fk"),
+        sa.ForeignKeyConstraint(["staging_id"], ["endpoints.id"], name="replay_jobs_staging_id_fk"),
+        sa.PrimaryKeyConstraint("id", name="replay_jobs_pk"),
+    )
+    op.create_index(
+        "replay_jobs_due",
+        "replay_jobs",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'running'"),
+        postgresql_where=sa.text("state = 'running'"),
+    )
+    op.create_index("replay_jobs_endpoint_id", "replay_jobs", ["endpoint_id"], unique=False)
+    op.create_index("replay_jobs_organization", "replay_jobs", ["organization_id", "id"], unique=False)
+    op.create_index(
+        "replay_jobs_staging",
+        "replay_jobs",
+        ["staging_id"],
+        unique=False,
+        sqlite_where=sa.text("staging_id IS NOT NULL"),
+        postgresql_where=sa.text("staging_id IS NOT NULL"),
+    )
     for column in ("queue", "subject"):
         op.create_index(
             f"deliveries_{column}",
