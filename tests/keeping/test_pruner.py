@@ -98,6 +98,7 @@ def test_what_is_old_goes_and_the_ledger_counts_as_before(scene: Scene) -> None:
         "events": 10,
         "deliveries": 20,
         "attempts": 20,
+        "analytics_jobs": 0,
         "books": 0,
         "idempotency_keys": 0,
     }
