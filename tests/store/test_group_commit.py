@@ -114,6 +114,15 @@ def test_a_write_whose_caller_was_cancelled_disturbs_no_other(database: Database
     assert names(database) == ["a", "b"]
 
 
+def test_a_connection_opens_while_another_writes(database: Database, sqlite_url: str) -> None:
+    with database.engine.begin() as tx:
+        add(tx, "a")
+        other = Database(sqlite_url)
+        assert other.read_now(accounts.list_organizations, after="", count=10) == []
+        other.close()
+    assert names(database) == ["a"]
+
+
 def test_every_write_of_many_tasks_is_made_once(database: Database) -> None:
     async def story() -> list[str]:
         return list(await asyncio.gather(*(database.write(add, f"n{number:04d}") for number in range(500))))

@@ -182,7 +182,8 @@ def _sqlite(url: str, *, is_reader: bool) -> Engine:
     def _prepare(connection: object, _record: object) -> None:
         connection.isolation_level = None  # type: ignore[attr-defined] # transactions are begun below, by us
         cursor = connection.cursor()  # type: ignore[attr-defined] # the driver's connection has no public type
-        cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts for a new file only
+        if cursor.execute("PRAGMA page_count").fetchone() == (0,):  # it counts for a new file, and waits for writers
+            cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute(f"PRAGMA journal_size_limit = {SQLITE_WAL_BYTES_MAX}")
         cursor.execute("PRAGMA synchronous = FULL")
