@@ -57,6 +57,7 @@ class Lane:
     body_bytes: the largest body the last look brought, to judge how many the next may bring.
     walk:     how far the walk over superseded events has come; None once it is done.
     is_leaving: it is being given to another worker: nothing more is started.
+    succeeded_at: when its last success was kept in its row, by this worker; known_at: when its endpoint was last read.
     """
 
     id: LaneId
@@ -81,6 +82,8 @@ class Lane:
     bucket: Bucket = FULL
     body_bytes: int = limits.BODY_BYTES_GUESS
     walk: Position | None = (-1, "")
+    succeeded_at: int | None = None
+    known_at: int = 0
 
     @property
     def organization_id(self) -> OrganizationId:

@@ -1,4 +1,9 @@
-"""Owning lanes: acquires those that are due, renews their leases, gives back idle ones and those beyond its share."""
+"""Owning lanes: acquires those that are due, renews their leases, gives back idle ones and those beyond its share.
+
+Another's lane is taken over once its row has not changed for longer than its owner may send without renewing, by this
+worker's monotonic clock. Wall clocks only say which lanes are worth watching, so one that is wrong, or jumps, makes a
+takeover late and costs some reading; it never makes two owners.
+"""
 
 from bookbell import telemetry
 from bookbell.core import limits
@@ -7,6 +12,8 @@ from bookbell.core.sharing import share_of, surplus
 from bookbell.delivery.lane import Lane
 from bookbell.delivery.parts import Hold
 from bookbell.store import lanes, workers
+from bookbell.store.database import Tx
+from bookbell.store.lanes import Suspect
 from bookbell.store.schema import NEVER_AT
 
 OVERSLEPT_MS = 5_000
@@ -26,6 +33,8 @@ class Owning:
         self._others: list[int] = []
         self._seen: dict[LaneId, int] = {}
         self._settling_turns = 0
+        self._watched: dict[LaneId, tuple[Suspect, int]] = {}
+        self._began_at = hold.ambient.monotonic_ms()
         self.poll_at = 0
 
     async def acquire(self, rung: set[LaneId], *, is_poll: bool) -> None:
@@ -38,13 +47,15 @@ class Owning:
             wanted = list(dict.fromkeys([*wanted, *await self._candidates(room - len(wanted))]))
         if not wanted:
             return
+        silent = [self._watched[lane_id][0] for lane_id in self._silent() if lane_id in wanted]
         lease_end = self._ambient.monotonic_ms() + self._sending_ms()
         epochs = await self._database.write(
-            lanes.acquire,
+            _take,
             wanted,
+            silent,
             owner=self._parts.worker,
             now=self._ambient.now_ms(),
-            lease_until=self._ambient.now_ms() + self._parts.lease_ms,
+            lease_ms=self._parts.lease_ms,
         )
         now = self._ambient.monotonic_ms()
         for lane_id, epoch in epochs.items():
@@ -55,11 +66,48 @@ class Owning:
 
     async def _candidates(self, count: int) -> list[LaneId]:
         owned, now = self._hold.lanes, self._ambient.now_ms()
-        found, next_at = await self._database.read(lanes.candidates, owner=self._parts.worker, now=now, count=count)
-        self._poll_by(next_at)
-        free = [lane_id for lane_id in found if lane_id not in owned]
+        found = await self._database.read(
+            lanes.candidates, owner=self._parts.worker, now=now, renewal_ms=self._renewal_ms(), count=count
+        )
+        self._poll_by(found.next_at)
+        self._watch([suspect for suspect in found.suspects if suspect.lane_id not in owned])
+        free = [lane_id for lane_id in found.free if lane_id not in owned] + self._silent()
         is_full = bool(self._others) and len(owned) >= share_of(len(owned), self._others)
-        return self._left_over(free) if is_full else free
+        return (self._left_over(free) if is_full else free)[:count]
+
+    def _watch(self, suspects: list[Suspect]) -> None:
+        """Remember since when each of these lanes has looked as it does."""
+        now, before = self._ambient.monotonic_ms(), self._watched
+        self._watched = {
+            each.lane_id: before[each.lane_id]
+            if each.lane_id in before and before[each.lane_id][0] == each
+            else (each, now)
+            for each in suspects
+        }
+        if self._watched:
+            first = min(since for _, since in self._watched.values())
+            self.poll_at = min(self.poll_at, max(now + 1, first + self._silence_ms()))
+
+    def _silent(self) -> list[LaneId]:
+        """The lanes whose owner has been silent for so long that it cannot be sending any more."""
+        now = self._ambient.monotonic_ms()
+        return [lane_id for lane_id, (_, since) in self._watched.items() if now >= since + self._silence_ms()]
+
+    def _renewal_ms(self) -> tuple[int, int]:
+        """Between these bounds a lease is believed. A worker that has just started believes none: it may follow one
+        that crashed, and watches at once.
+        """
+        lease_ms = self._parts.lease_ms
+        is_new = self._ambient.monotonic_ms() < self._began_at + lease_ms
+        return (2 * lease_ms if is_new else lease_ms // 2), 2 * lease_ms
+
+    def _silence_ms(self) -> int:
+        """Longer than `_sending_ms` by what the speeds of two clocks may differ."""
+        return self._parts.lease_ms * 8 // 10
+
+    def _sending_ms(self) -> int:
+        """A worker that cannot renew stops sending that long after it last could."""
+        return self._parts.lease_ms * 3 // 4
 
     def _left_over(self, free: list[LaneId]) -> list[LaneId]:
         """Those of these lanes that no worker with fewer lanes has taken for a while."""
@@ -68,10 +116,6 @@ class Owning:
         if free:
             self._poll_by(self._ambient.now_ms() + LEFT_OVER_MS)
         return [lane_id for lane_id, since in self._seen.items() if now >= since + LEFT_OVER_MS]
-
-    def _sending_ms(self) -> int:
-        """A worker that cannot renew stops sending before its lease ends."""
-        return self._parts.lease_ms * 9 // 10
 
     async def park(self, idle: list[Lane]) -> None:
         """Give back those of these lanes that still have nothing to do."""
@@ -162,3 +206,11 @@ class Owning:
             telemetry.LANES_OVERSLEPT.inc(len(asleep))
             telemetry.log().error("lanes_overslept", count=len(asleep))
             await self._database.write(lanes.wake, asleep)
+
+
+def _take(
+    tx: Tx, free: list[LaneId], silent: list[Suspect], *, owner: str, now: int, lease_ms: int
+) -> dict[LaneId, int]:
+    lease_until = now + lease_ms
+    taken = lanes.acquire(tx, free, owner=owner, now=now, lease_until=lease_until)
+    return taken | lanes.take_over(tx, silent, owner=owner, lease_until=lease_until)

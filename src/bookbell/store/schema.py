@@ -116,7 +116,8 @@ subscriptions = Table(
     Column("position", Integer, nullable=False),
 )
 
-# Beside the lease: the circuit (see core.circuit), in whose `probe_at` a lane that is to rest sleeps; 0 while closed.
+# Beside the lease: the circuit (see core.circuit), in whose `probe_at` a lane that is to rest sleeps; 0 while closed;
+# succeeded_at: the last delivery, to some minutes; discard_at: what was created by then is to be cancelled.
 lanes = Table(
     "lanes",
     metadata,
@@ -135,6 +136,9 @@ lanes = Table(
     Column("probe_count", Integer, nullable=False, server_default="0"),
     Column("allowance", Integer),
     Column("notice_percent", Integer, nullable=False, server_default="0"),
+    Column("succeeded_at", BigInteger),
+    Column("discard_at", BigInteger),
+    Column("discard_reason", String(16)),
     UniqueConstraint("endpoint_id", "part"),
 )
 
