@@ -12,7 +12,7 @@ from bookbell.core.attempt import Refused, Unreachable
 from bookbell.core.circuit import CLOSED, Circuit, allowed, is_probing
 from bookbell.core.model import DeliveryId, LaneId, OrganizationId
 from bookbell.core.policy import Policy
-from bookbell.core.rate import Bucket, filled, next_token_ms
+from bookbell.core.rate import Bucket, filled, full_ms, next_token_ms
 from bookbell.store.deliveries import Due
 from bookbell.store.holding import Position
 from bookbell.store.lanes import LaneConfig
@@ -126,6 +126,12 @@ class Lane:
         if self.destination is None or self.destination.policy.rate_per_s is None:
             return 0
         return next_token_ms(self.bucket, self.destination.policy.rate_per_s / self.destination.policy.lanes)
+
+    def rested_at(self) -> int:
+        """When the rate limit has forgotten what was sent: given back before, the lane could be used to exceed it."""
+        if self.destination is None or self.destination.policy.rate_per_s is None:
+            return 0
+        return self.bucket.at + full_ms(self.bucket, self.destination.policy.rate_per_s / self.destination.policy.lanes)
 
     def look_count(self, now: int) -> int:
         """How many due deliveries a look should bring: as many as fit, but one where nothing may be sent."""
