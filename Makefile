@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test test-core check format lock clean
+.PHONY: help demo test check bench bench-full format lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,12 @@ check: $(VENV)/.dev ## lint, format, types and import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
+bench: $(VENV)/.bench ## measure what a delivery costs, beside what others use (a few minutes)
+	@$(BIN)/python -m bench.run
+
+bench-full: $(VENV)/.bench ## the same at the sizes the targets speak of (about an hour)
+	@$(BIN)/python -m bench.run --full
+
 format: $(VENV)/.dev ## rewrite the sources in the project's format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -32,6 +38,7 @@ lock: $(VENV)/.dev ## resolve the dependencies again and write the lock files
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --quiet pyproject.toml -o requirements/runtime.txt
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --quiet pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --quiet --group build -c requirements/dev.txt -o requirements/build.txt
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --quiet --group bench -c requirements/dev.txt -o requirements/bench.txt
 
 clean: ## remove the virtual environment and the caches
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
@@ -50,4 +57,9 @@ $(VENV)/.runtime: $(VENV)/bin/python requirements/runtime.txt pyproject.toml
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	@echo "installing the development tools into $(VENV) (once) ..."
 	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
+	@echo "installing what the benchmark compares with into $(VENV) (once) ..."
+	@$(PIP) install --require-hashes -r requirements/bench.txt
 	@touch $@

@@ -215,7 +215,7 @@ class Hours(Scene):
             return
         self.simulation.wall_offset += self.chance.randrange(-3 * HOUR, 3 * HOUR)
         for worker in self.workers:
-            worker.engine.hint(["none of its own"])  # the next poll, which finds what has come due
+            worker.engine.hint([])  # the next poll, which finds what has come due
 
     def _cut(self, name: str, duration_ms: int) -> None:
         """Nothing of this worker reaches the database for that long."""

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from bookbell.bench.figures import Figures
@@ -131,3 +132,9 @@ def _family_cpu_s(pid: int) -> float:
             except (OSError, ValueError):
                 continue  # it has just ended
     return total
+
+
+def is_there(name: str) -> bool:
+    """Whether what this reference needs is installed."""
+    needed = {"wrk": shutil.which("wrk"), "celery": shutil.which("redis-server") and find_spec("celery")}
+    return bool(needed.get(name, find_spec(name)))

@@ -4,11 +4,14 @@ Everything else gets these as arguments or from an `Ambient` handed to it, so a 
 """
 
 import asyncio
+import os
 import random
 import secrets
 import threading
 import time
 from typing import Protocol
+
+RANDOM_BYTES = 512  # asked of the system at once, for 64 ids
 
 
 class Ambient(Protocol):
@@ -49,6 +52,7 @@ class RealAmbient:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last = 0
+        self._random = b""
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
@@ -74,7 +78,10 @@ class RealAmbient:
         with self._lock:
             self._last = max(time.time_ns() // 1_000_000 << 12, self._last + 1)
             stamp = self._last
-        return uuid7_text(stamp >> 12, stamp & 0xFFF, secrets.randbits(62))
+            if not self._random:
+                self._random = os.urandom(RANDOM_BYTES)
+            tail, self._random = self._random[:8], self._random[8:]
+        return uuid7_text(stamp >> 12, stamp & 0xFFF, int.from_bytes(tail) >> 2)
 
     def new_secret(self) -> str:
         return secrets.token_urlsafe(32)

@@ -211,7 +211,10 @@ def test_an_exhausted_delivery_is_made_due_again(shell: Shell, listening: Listen
         f"Delivery {first} is due now.\n"
     )
     assert shell.json("deliveries", "list", "--account", listening.login, "--state", "exhausted") == []
-    assert listening.lane_id in shell.db.read_now(lanes.candidates, owner="w", now=2**52, renewal_ms=(500, 2_000), count=500).free
+    assert (
+        listening.lane_id
+        in shell.db.read_now(lanes.candidates, owner="w", now=2**52, renewal_ms=(500, 2_000), count=500).free
+    )
 
 
 def test_another_accounts_delivery_is_not_shown_nor_tried_again(shell: Shell, listening: Listening) -> None:

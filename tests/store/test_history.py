@@ -62,7 +62,9 @@ def test_retry_now_makes_a_waiting_one_due_and_wakes_its_lane(world: World) -> N
     published = world.db.write_now(history.retry_now, account, delivery.id, stamp())
     assert (published.value.state, published.value.due_at) == (DeliveryState.PENDING, START)
     assert published.lanes == {lane_id}
-    assert world.db.read_now(lanes.candidates, owner="a", now=START, renewal_ms=(500, 2_000), count=5).free == [lane_id]
+    assert world.db.read_now(lanes.candidates, owner="a", now=START, renewal_ms=(500, 2_000), count=5).free == [
+        lane_id
+    ]
 
 
 def test_what_ended_otherwise_is_not_tried_again(world: World) -> None:

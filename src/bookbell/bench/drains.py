@@ -11,6 +11,7 @@ from bookbell.bench.certificate import make_certificate
 from bookbell.bench.figures import Figures
 from bookbell.bench.processes import BenchError, Pinned, Service, Sink, cores, cpu_s
 from bookbell.bench.seeding import Seeder
+from bookbell.bench.sink import addresses
 from bookbell.store.database import Database
 from bookbell.store.upgrade import upgrade
 
@@ -116,12 +117,14 @@ def _fill(url: str, scenario: Drain, urls: Sequence[str]) -> None:
 
 def _urls(scenario: Drain, port: int) -> list[str]:
     scheme = "http" if scenario.connection == "plain" else "https"
-    return [f"{scheme}://127.0.0.1:{port}/{scenario.path}{number}" for number in range(scenario.endpoint_count)]
+    hosts = addresses(scenario.endpoint_count)
+    numbers = range(scenario.endpoint_count)
+    return [f"{scheme}://{hosts[number % len(hosts)]}:{port}/{scenario.path}{number}" for number in numbers]
 
 
 def _sink(scenario: Drain, folder: Path, core: int) -> Sink:
     if scenario.connection == "plain":
-        return Sink(core, delay_ms=scenario.delay_ms)
+        return Sink(core, delay_ms=scenario.delay_ms, address_count=scenario.endpoint_count)
     certificate, key = make_certificate(folder)
     return Sink(core, tls=[str(certificate), str(key)], is_closing=scenario.connection == "tls_new")
 

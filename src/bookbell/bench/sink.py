@@ -1,11 +1,11 @@
 """A receiver for measuring: answers every request with 200 at once and keeps when its first byte came.
 
-Usage: python -m bookbell.bench.sink OPTIONS, a JSON object: `tls` (files of certificate and key), `is_closing` (one
-request per connection), `delay_ms` (of an answer on a path that begins with /slow; one that begins with /hang gets
-none). Prints `ready PORT`; to `count` on standard input it answers how many different requests it has seen since the
-last mark, to `mark` one JSON line about them. It runs on a core of its own. The latency of a request is taken from its
-id, a UUID of version 7 that was made inside the publishing transaction: commit included, in milliseconds. Requests
-that hang are not counted.
+Usage: python -m bookbell.bench.sink OPTIONS, a JSON object: `address_count` (loopback addresses to listen on), `tls`
+(files of certificate and key), `is_closing` (one request per connection), `delay_ms` (of an answer on a path that
+begins with /slow; one that begins with /hang gets none). Prints `ready PORT`; to `count` on standard input it answers
+how many different requests it has seen since the last mark, to `mark` one JSON line about them. The latency of a
+request is taken from its id, a UUID of version 7 that was made inside the publishing transaction: commit included, in
+milliseconds. Requests that hang are not counted.
 """
 
 import asyncio
@@ -102,6 +102,11 @@ class Connection(asyncio.Protocol):
             self._transport.write(ANSWER * count)
 
 
+def addresses(count: int) -> list[str]:
+    """That many loopback addresses, at most 1,000: each is a host of its own to a sender."""
+    return ["127.0.0.1", *(f"127.0.{1 + number // 250}.{1 + number % 250}" for number in range(999))][: max(1, count)]
+
+
 def _length(head: bytes) -> int:
     at = head.find(_LENGTH)
     if at < 0:
@@ -119,7 +124,11 @@ async def serve(options: dict[str, Any]) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*options["tls"])
     server = await loop.create_server(lambda: Connection(seen, options), "127.0.0.1", 0, backlog=4096, ssl=context)
-    print(f"ready {server.sockets[0].getsockname()[1]}", flush=True)
+    port = server.sockets[0].getsockname()[1]
+    others = [address for address in addresses(int(options.get("address_count", 1))) if address != "127.0.0.1"]
+    if others:
+        await loop.create_server(lambda: Connection(seen, options), others, port, backlog=4096, ssl=context)
+    print(f"ready {port}", flush=True)
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         if line.strip() == "count":
             print(len(seen[0].at_ms), flush=True)

@@ -4,7 +4,18 @@ import sys
 
 import typer
 
-from bookbell.cli import accounts, deliveries, listen, operate, policy, publishing, trigger, verify, webhooks
+from bookbell.cli import (
+    accounts,
+    bench,
+    deliveries,
+    listen,
+    operate,
+    policy,
+    publishing,
+    trigger,
+    verify,
+    webhooks,
+)
 from bookbell.cli.sandbox import commands as sandbox
 
 app = typer.Typer(
@@ -15,7 +26,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _module in (operate, sandbox, accounts, webhooks, policy, deliveries, publishing, listen, trigger, verify):
+MODULES = (
+    operate,
+    sandbox,
+    accounts,
+    webhooks,
+    policy,
+    deliveries,
+    publishing,
+    listen,
+    trigger,
+    verify,
+    bench,
+)
+for _module in MODULES:
     _module.add_to(app)
 
 

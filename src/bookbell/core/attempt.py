@@ -5,7 +5,7 @@ it. An expected failure of the other side is a value here, never an exception.
 """
 
 from dataclasses import dataclass
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +64,7 @@ class Oversized:
 Outcome = Answered | Refused | TimedOut | Unreachable | Oversized
 
 
-@dataclass(frozen=True, slots=True)
-class Timings:
+class Timings(NamedTuple):
     """Microseconds spent in each phase, in order; a phase that did not happen is 0.
 
     total_us runs from start to end and is at least the sum of the others.
@@ -78,8 +77,7 @@ class Timings:
     total_us: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """All that is known of one finished attempt.
 
     head: status line and headers as they came, at most limits.RESPONSE_HEADERS_BYTES_MAX; `header_pairs` reads them.

@@ -61,7 +61,7 @@ BLOBS_REMOVED_COUNT_MAX = 500  # files that one housekeeping step removes
 
 # Engine.
 LANES_PER_WORKER_MAX = 2_048
-LANE_BUFFER_COUNT = 64  # due deliveries of one lane read ahead into memory
+LANE_BUFFER_COUNT = 256  # due deliveries of one lane read ahead into memory
 LANE_BUFFER_BYTES = 1024 * 1024  # of their bodies, judged by the largest seen last
 BODY_BYTES_GUESS = 32 * 1024  # how large a body is taken to be in a lane that was not looked at yet
 BUFFERS_BYTES_MAX = 256 * 1024 * 1024  # of one worker process, all lanes together
@@ -70,6 +70,7 @@ HOLD_BATCH_COUNT_MAX = 500  # deliveries that expire or are superseded in one tr
 NOTICE_COUNT_MAX = 50
 RECORD_BATCH_COUNT_MAX = 500
 PARK_BATCH_COUNT_MAX = 500
+BELL_LANE_COUNT_MAX = 200  # lanes in one notification; PostgreSQL bounds it by 8000 bytes
 UNRECORDED_COUNT_MAX = 4_000  # sends stop while this many results wait for the store
 
 # Tokens (contract 11).

@@ -8,14 +8,15 @@ lane's circuit; its result then waits to be recorded.
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bookbell import telemetry
 from bookbell.ambient import Ambient
 from bookbell.core import limits
-from bookbell.core.attempt import Report, Request, describe, kind_of
+from bookbell.core.attempt import Report, Request, describe
 from bookbell.core.circuit import after_failure, after_success
 from bookbell.core.model import DeliveryId, DeliveryState, LaneId, OrganizationId
+from bookbell.core.pace import start_count_max
 from bookbell.core.verdict import Delivered, Gone, Verdict
 from bookbell.delivery import worker
 from bookbell.delivery.lane import Lane, Meter
@@ -33,16 +34,16 @@ class Transport(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
     """What dispatch tells the engine: hungry: look at this lane again soon; full: there are results to record; alarm:
-    turn to this lane at that monotonic instant.
+    turn to this lane at that monotonic instant; more: start again soon, there is more to send and room for it.
     """
 
     hungry: Callable[[Lane], None]
     full: Callable[[], None]
     alarm: Callable[[Lane, int], None]
+    more: Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """A result that waits to be recorded. is_gone: disable the endpoint; notice_percent: newly reached, else 0."""
 
     lane: Lane
@@ -61,6 +62,7 @@ class Dispatch:
         self.recording_count = 0
         self.meter = Meter()
         self._ring = Ring()
+        self._ended: Counter[tuple[str, DeliveryState]] = Counter()
         self._of_organization: Counter[OrganizationId] = Counter()
         self._ambient = ambient
         self._transport = transport
@@ -76,16 +78,24 @@ class Dispatch:
         elif wait_ms := lane.token_wait_ms():
             self._calls.alarm(lane, self._ambient.monotonic_ms() + wait_ms)
 
-    def start(self) -> None:
-        """Start as many requests as the bounds allow, lane by lane."""
+    def start(self, ended_count: int = 0) -> None:
+        """Start as many requests as the bounds allow, lane by lane. ended_count: requests that have just ended."""
         requests: list[Request] = []
         now, monotonic = self._ambient.now_ms(), self._ambient.monotonic_ms()
-        while self._budget() > 0 and (lane := self._ring.take()) is not None:
+        end = len(self.in_flight) + min(start_count_max(len(self.in_flight), ended_count), self._budget())
+        # Each gets an equal part of what is free, so that many lanes share the connections rather than wear them out.
+        turn_count = max(1, (end - len(self.in_flight)) // max(1, len(self._ring)))
+        while len(self.in_flight) < end and self._budget() > 0 and (lane := self._ring.take()) is not None:
             if self.lanes.get(lane.id) is lane and monotonic < lane.lease_end:
-                self._start_lane(lane, now, requests)
+                self._start_lane(lane, now, requests, turn_count)
         if requests:
             self._transport.submit(requests)
-        telemetry.IN_FLIGHT.set(len(self.in_flight))
+            telemetry.IN_FLIGHT.set(len(self.in_flight))
+        if self._ended:
+            _observe_all(self._ended)
+            self._ended.clear()
+        if self._ring and self._budget() > 0:
+            self._calls.more()
 
     def on_reports(self, reports: Sequence[tuple[str, Report]]) -> None:
         """Take these reports: judge them, free their slots, start what comes next."""
@@ -97,7 +107,7 @@ class Dispatch:
                 self._release(sent.config.organization_id)
                 self._finish_guarded(lane, sent, report)
                 self.offer(lane)
-        self.start()
+        self.start(len(reports))
 
     def forget(self, lane: Lane) -> None:
         """The lane is no longer this worker's: start nothing more of it. What is in flight is still reported."""
@@ -121,14 +131,14 @@ class Dispatch:
         if self._of_organization[organization] == limits.ORGANIZATION_IN_FLIGHT_MAX - 1:
             self._ring.unblock(organization)
 
-    def _start_lane(self, lane: Lane, now: int, requests: list[Request]) -> None:
+    def _start_lane(self, lane: Lane, now: int, requests: list[Request], count_max: int) -> None:
         destination, config = lane.destination, lane.config
         assert destination is not None
         assert config is not None
         organization = config.organization_id
         room = limits.ORGANIZATION_IN_FLIGHT_MAX - self._of_organization[organization]
         is_probe = lane.circuit.opened_at is not None
-        for _ in range(min(lane.room(self._ambient), self._budget(), room)):
+        for _ in range(min(lane.room(self._ambient), self._budget(), room, count_max)):
             due = lane.pick()
             sent = Sent(due, config, destination.policy, now, is_probe)
             _observe_start(due, now)
@@ -167,7 +177,9 @@ class Dispatch:
             lane.forget_buffer()
         lane.busy_at = self._ambient.monotonic_ms()
         self._calls.full()
-        _observe_end(sent, report, result, is_gone=is_gone)
+        self._ended[result.attempt.outcome, result.state] += 1
+        if result.state is not DeliveryState.DELIVERED:
+            _observe_failure(sent, report, result, is_gone=is_gone)
 
     def _move_circuit(self, lane: Lane, sent: Sent, verdict: Verdict, now: int) -> int:
         """Let the lane's circuit follow what happened. Gives the notice that is due by it, else 0."""
@@ -190,7 +202,7 @@ class Dispatch:
 
 def _observe_start(due: Due, now: int) -> None:
     if due.attempt_count == 0:
-        telemetry.LATENCY.observe(max(0, now - due.created_at) / 1000)
+        telemetry.LATENCY.observe_ms(max(0, now - due.created_at))
 
 
 def _observe_circuit(lane: Lane, sent: Sent) -> None:
@@ -205,11 +217,15 @@ def _observe_circuit(lane: Lane, sent: Sent) -> None:
     )
 
 
-def _observe_end(sent: Sent, report: Report, result: Result, *, is_gone: bool) -> None:
-    telemetry.ATTEMPTS.labels(kind_of(report.outcome)).inc()
-    if result.state is DeliveryState.DELIVERED:
-        telemetry.DELIVERIES_SETTLED.labels("delivered").inc()
-        return
+def _observe_all(ended: Counter[tuple[str, DeliveryState]]) -> None:
+    """Count attempts by what they came to, and deliveries that ended."""
+    for (kind, state), count in ended.items():
+        telemetry.ATTEMPTS.labels(kind).inc(count)
+        if state is not DeliveryState.PENDING:
+            telemetry.DELIVERIES_SETTLED.labels(state.value).inc(count)
+
+
+def _observe_failure(sent: Sent, report: Report, result: Result, *, is_gone: bool) -> None:
     fields = {
         "endpoint": sent.config.endpoint_id,
         "organization": sent.config.organization_id,
@@ -225,5 +241,4 @@ def _observe_end(sent: Sent, report: Report, result: Result, *, is_gone: bool) -
         next_in_ms = None if sent.is_probe else result.due_at - sent.started_at
         telemetry.log().info("attempt_failed", next_in_ms=next_in_ms, is_probe=sent.is_probe, **fields)
         return
-    telemetry.DELIVERIES_SETTLED.labels("exhausted").inc()
     telemetry.log().warning("endpoint_disabled" if is_gone else "delivery_exhausted", reason=result.reason, **fields)

@@ -12,11 +12,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from bookbell import telemetry
 from bookbell.core import limits
 from bookbell.core.model import LaneId
+from bookbell.delivery.alarms import NEVER
 from bookbell.delivery.looking import Looking
 from bookbell.delivery.owning import Owning
 from bookbell.delivery.parts import EngineParts, Hold
 from bookbell.delivery.recording import Recording
 
+LOOK_MS = 1_000  # how late work in an owned lane is found that no ring and no hint tells of
 RETRY_MS = 200  # pause after the database failed
 
 
@@ -28,6 +30,7 @@ class Engine:
         self._ambient = parts.ambient
         self._stopping = asyncio.Event()
         self._drain_ms = 0
+        self._look_at = 0
         self._rung: set[LaneId] = set()
         self._hold = Hold(parts)
         self._owning = Owning(self._hold)
@@ -42,13 +45,16 @@ class Engine:
         self._hold.bell.set()
 
     def hint(self, lane_ids: Iterable[LaneId]) -> None:
-        """As `ring`, for what another process published: other workers hear it too, so free lanes are polled for."""
-        owned = self._hold.lanes
-        for lane_id in lane_ids:
-            if lane_id in owned:
-                self._hold.hungry[lane_id] = None
-            else:
-                self._owning.poll_at = min(self._owning.poll_at, self._ambient.monotonic_ms())
+        """As `ring`, for what another process published: other workers hear it too, so whoever comes first has it.
+
+        Without lanes: something may have been missed. From the engine's loop only.
+        """
+        rung = list(lane_ids)
+        self._hold.hungry |= dict.fromkeys(self._hold.lanes.keys() & rung)
+        if not rung:
+            self._owning.poll_at = self._ambient.monotonic_ms()
+        elif len(self._hold.lanes.keys() & rung) < len(rung):
+            self._owning.expect()
         self._hold.bell.set()
 
     def stop(self, drain_ms: int) -> None:
@@ -92,15 +98,18 @@ class Engine:
         is_poll = now >= owning.poll_at
         if is_poll:
             owning.poll_at = now + self._parts.poll_ms
+        if now >= self._look_at:
+            self._look_at = now + max(LOOK_MS, self._parts.poll_ms)
             hold.hungry |= dict.fromkeys(hold.lanes)
         hold.bell.clear()
+        hold.more_at = NEVER
         try:
             await self._work(is_poll=is_poll)
         except BaseException:
             owning.poll_at = now  # what was left undone is found by the next turn's look at everything
             raise
         if not hold.hungry and not self._rung:
-            wake_at = min(owning.poll_at, hold.alarms.next_at)
+            wake_at = min(owning.poll_at, hold.wake_at)
             await self._ambient.wait_ms(hold.bell, max(1, wake_at - self._ambient.monotonic_ms()))
 
     async def _work(self, *, is_poll: bool) -> None:
@@ -113,6 +122,7 @@ class Engine:
 
     async def _drain(self) -> None:
         """Let what is in flight finish and be recorded, then give every lane back."""
+        self._hold.is_draining = True
         deadline = self._ambient.monotonic_ms() + self._drain_ms
         for lane in self.dispatch.lanes.values():
             lane.forget_buffer()

@@ -131,7 +131,9 @@ class Lane:
         """When the rate limit has forgotten what was sent: given back before, the lane could be used to exceed it."""
         if self.destination is None or self.destination.policy.rate_per_s is None:
             return 0
-        return self.bucket.at + full_ms(self.bucket, self.destination.policy.rate_per_s / self.destination.policy.lanes)
+        return self.bucket.at + full_ms(
+            self.bucket, self.destination.policy.rate_per_s / self.destination.policy.lanes
+        )
 
     def look_count(self, now: int) -> int:
         """How many due deliveries a look should bring: as many as fit, but one where nothing may be sent."""

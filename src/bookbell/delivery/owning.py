@@ -9,6 +9,7 @@ from bookbell import telemetry
 from bookbell.core import limits
 from bookbell.core.model import LaneId
 from bookbell.core.sharing import share_of, surplus
+from bookbell.delivery.alarms import NEVER
 from bookbell.delivery.lane import Lane
 from bookbell.delivery.parts import Hold
 from bookbell.store import lanes, workers
@@ -18,6 +19,7 @@ from bookbell.store.schema import NEVER_AT
 
 OVERSLEPT_MS = 5_000
 LEFT_OVER_MS = 1_000  # a worker that has its share leaves a due lane to others for that long
+EXPECT_MS = 20  # however often others ring, free lanes are not looked for more often than that because of it
 SETTLING_TURNS = 3  # after handing lanes over, so long until others have taken them and said so
 PRESENT_MS_MIN = 10_000
 
@@ -35,7 +37,14 @@ class Owning:
         self._settling_turns = 0
         self._watched: dict[LaneId, tuple[Suspect, int]] = {}
         self._began_at = hold.ambient.monotonic_ms()
+        self._looked_at = 0
         self.poll_at = 0
+        self.expected_at = NEVER
+
+    def expect(self) -> None:
+        """There may be a lane that is free; others have heard of it too."""
+        now = self._ambient.monotonic_ms()
+        self.expected_at = min(self.expected_at, max(now, self._looked_at + EXPECT_MS))
 
     async def acquire(self, rung: set[LaneId], *, is_poll: bool) -> None:
         """Take lanes that are due and free: those rung for, and at a poll whatever there is."""
@@ -43,7 +52,7 @@ class Owning:
         self._hold.hungry |= dict.fromkeys(rung & owned.keys())
         room = limits.LANES_PER_WORKER_MAX - len(owned)
         wanted = list(rung - owned.keys())[:room]
-        if is_poll and room > len(wanted):
+        if (is_poll or self._ambient.monotonic_ms() >= self.expected_at) and room > len(wanted):
             wanted = list(dict.fromkeys([*wanted, *await self._candidates(room - len(wanted))]))
         if not wanted:
             return
@@ -66,6 +75,7 @@ class Owning:
 
     async def _candidates(self, count: int) -> list[LaneId]:
         owned, now = self._hold.lanes, self._ambient.now_ms()
+        self._looked_at, self.expected_at = self._ambient.monotonic_ms(), NEVER
         found = await self._database.read(
             lanes.candidates, owner=self._parts.worker, now=now, renewal_ms=self._renewal_ms(), count=count
         )

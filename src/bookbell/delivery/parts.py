@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bookbell import telemetry
 from bookbell.ambient import Ambient
 from bookbell.core.model import LaneId
-from bookbell.delivery.alarms import Alarms
+from bookbell.delivery.alarms import NEVER, Alarms
 from bookbell.delivery.dispatch import Calls, Dispatch, Transport
 from bookbell.delivery.lane import Destination, Lane
 from bookbell.store.database import Database
@@ -17,6 +17,7 @@ from bookbell.store.schema import NEVER_AT
 POLL_MS = 250  # how late work is found that no ring tells of
 SWEEP_MS = 30_000
 PRESENCE_MS = 2_500
+MORE_MS = 5  # until more requests are started, if answers come slowly
 LINGER_MS = 200  # an idle lane is kept that long, so that steady traffic does not acquire and park all the time
 
 
@@ -51,7 +52,9 @@ class Hold:
         self.owning = asyncio.Event()
         self.alarms = Alarms()
         self.hungry: dict[LaneId, None] = {}
-        calls = Calls(hungry=self.starve, full=self.results.set, alarm=self._alarm)
+        self.is_draining = False
+        self.more_at = NEVER
+        calls = Calls(hungry=self.starve, full=self.results.set, alarm=self._alarm, more=self._more)
         self.dispatch = Dispatch(parts.ambient, parts.transport, parts.worker, calls)
 
     @property
@@ -102,6 +105,16 @@ class Hold:
 
     def _linger_until(self, lane: Lane) -> int:
         return 0 if lane.is_leaving else max(lane.busy_at + LINGER_MS, lane.rested_at())
+
+    @property
+    def wake_at(self) -> int:
+        """When there is something to do again, by the alarms."""
+        return min(self.alarms.next_at, self.more_at)
+
+    def _more(self) -> None:
+        if self.more_at == NEVER:
+            self.more_at = self.ambient.monotonic_ms() + MORE_MS
+            self.bell.set()
 
     def _alarm(self, lane: Lane, at: int) -> None:
         self.alarms.set(lane, at)

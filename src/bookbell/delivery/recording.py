@@ -16,6 +16,7 @@ from bookbell.store.database import Tx
 from bookbell.store.deliveries import Result
 
 DISABLED_PERCENT = 100
+LINGER_MS = 10  # results are gathered for that long: what one transaction costs is shared by all of them
 SUCCESS_KEPT_MS = 600_000  # how exactly the last success of a lane is kept: that is one write in so long
 
 
@@ -31,8 +32,8 @@ class Written:
 class Batch:
     """What one transaction writes.
 
-    disabled: lanes whose endpoint is to be disabled, and why; notices: about the endpoints of lanes; failing: the lanes
-    of which either is because of nothing but failure, and since when; succeeded: lanes whose success is to be kept.
+    succeeded: lanes whose success is to be kept; notices: about the endpoints of lanes; disabled: lanes whose endpoint
+    is to be disabled, and why; failing: those of them that have done nothing but fail, and since when.
     """
 
     results: list[Result]
@@ -56,6 +57,8 @@ class Recording:
         dispatch, ready = self._hold.dispatch, self._hold.results
         await ready.wait()
         waiting = dispatch.results
+        if len(waiting) < limits.RECORD_BATCH_COUNT_MAX and not self._hold.is_draining:
+            await self._ambient.sleep_ms(LINGER_MS)
         finished = [waiting.popleft() for _ in range(min(len(waiting), limits.RECORD_BATCH_COUNT_MAX))]
         if not waiting:
             ready.clear()

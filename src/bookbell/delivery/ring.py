@@ -16,10 +16,16 @@ class Ring:
         self._turns: deque[OrganizationId] = deque()
         self._lanes: dict[OrganizationId, deque[Lane]] = {}
         self._blocked: dict[OrganizationId, deque[Lane]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        """How many lanes stand in it, passed-over ones included."""
+        return self._count
 
     def add(self, lane: Lane) -> None:
         """Let this lane stand at the end of its organization's row."""
         lane.is_ready = True
+        self._count += 1
         organization = lane.organization_id
         if organization in self._blocked:
             self._blocked[organization].append(lane)
@@ -37,6 +43,7 @@ class Ring:
         row = self._lanes[organization]
         lane = row.popleft()
         lane.is_ready = False
+        self._count -= 1
         if row:
             self._turns.append(organization)
         else:

@@ -10,7 +10,6 @@ takes nothing from the environment here, follows no redirect and speaks only HTT
 
 import asyncio
 import os
-import re
 import ssl
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,7 +25,6 @@ IDLE_HANDLES_MAX = 1_024
 IDLE_CONNECTIONS_MAX = 4_096
 READY_COUNT_MAX = 64  # sockets handled before the loop's other callbacks get their turn
 _MASKS = {pycurl.POLL_IN: IN, pycurl.POLL_OUT: OUT, pycurl.POLL_INOUT: IN | OUT}
-_BREAK = re.compile(r"[\r\n\0]")
 
 
 class Sender:
@@ -114,7 +112,7 @@ class _Bundle:
     def begin(self, request: Request, done: Reports) -> None:
         """Start this request; one that cannot be sent as it is, is done at once."""
         transfer = self._idle.pop() if self._idle else Transfer(self._setup)
-        unsendable = _broken_header(request) or transfer.load(request)
+        unsendable = transfer.load(request)
         if unsendable is not None:
             done.append((request.key, Report(unsendable, Timings())))
             transfer.curl.close()
@@ -179,13 +177,6 @@ class _Bundle:
             self._timer = self._loop.call_soon(self._turn, self._expire)
         elif timeout_ms > 0:
             self._timer = self._loop.call_later(timeout_ms / 1000, self._turn, self._expire)
-
-
-def _broken_header(request: Request) -> Unreachable | None:
-    for name, value in request.headers:
-        if _BREAK.search(value) or _BREAK.search(name):
-            return Unreachable("internal", f"The header {name} contains a line break and was not sent.")
-    return None
 
 
 def _system_ca_file() -> str | None:

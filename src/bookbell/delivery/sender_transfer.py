@@ -4,6 +4,7 @@ Handles are reused for request after request. Whatever must hold for every reque
 """
 
 import os
+import re
 import socket
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -46,6 +47,10 @@ _KINDS = {
     pycurl.E_BAD_CONTENT_ENCODING: "protocol",
     8: "protocol",  # weird server reply
 }
+
+
+_BREAK = re.compile(r"[\r\n\0]")
+_NO_HEADERS = ["Expect:", "Accept:"]  # what libcurl would add by itself
 
 
 class Setup:
@@ -109,7 +114,10 @@ class Transfer:
         self._is_tls = request.url.startswith("https:")
         self._head, self._head_bytes = [], 0
         self._body, self._body_bytes = bytearray(), 0
-        headers = [*(f"{name}: {value}" for name, value in request.headers), "Expect:", "Accept:"]
+        headers = [f"{name}: {value}" for name, value in request.headers]
+        if _BREAK.search("".join(headers)):
+            return Unreachable("internal", "A header of the request contains a line break; it was not sent.")
+        headers += _NO_HEADERS
         curl = self.curl
         try:
             if request.url != self._url:
@@ -154,6 +162,9 @@ class Transfer:
     def _timings(self) -> Timings:
         """Phases in microseconds; libcurl gives each as the time from the start to its end."""
         info = self.curl.getinfo
+        total_us = int(info(pycurl.TOTAL_TIME) * 1_000_000)
+        if not self._reached and self._head_bytes:  # a kept connection: nothing came before the first byte
+            return Timings(first_byte_us=_us(info(pycurl.STARTTRANSFER_TIME)), total_us=total_us)
         resolved, connected, secured = (
             info(pycurl.NAMELOOKUP_TIME),
             info(pycurl.CONNECT_TIME),
@@ -165,7 +176,7 @@ class Transfer:
             connect_us=_us(connected - resolved) if connected else 0,
             tls_us=_us(secured - connected) if secured else 0,
             first_byte_us=_us(info(pycurl.STARTTRANSFER_TIME) - began) if self._head_bytes else 0,
-            total_us=_us(info(pycurl.TOTAL_TIME)),
+            total_us=total_us,
         )
 
     def _phase(self) -> str:

@@ -6,6 +6,7 @@ The steps are functions of values; the engine runs them, the sender does the sen
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bookbell import __version__
 from bookbell.core import limits, signing, target
@@ -23,8 +24,7 @@ from bookbell.vault import Vault, VaultError
 USER_AGENT = f"bookbell/{__version__}"
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """A delivery on its way: what it is, whose lane and epoch it left from, when, and whether as a circuit's probe."""
 
     due: Due

@@ -51,8 +51,8 @@ def note_successes(tx: Tx, lane_ids: Collection[LaneId], *, at: int) -> None:
 
 
 def succeeded_beside(tx: Tx, failing: Mapping[LaneId, int]) -> dict[LaneId, int]:
-    """Of lanes that have done nothing but fail since an instant: those whose endpoint has succeeded after it by another
-    of its lanes, with when.
+    """Of lanes that did nothing but fail since an instant: those beside which another of the endpoint succeeded, and
+    when.
     """
     other = lanes.alias("other")
     query = (

@@ -74,14 +74,7 @@ class GroupCommit:
         try:
             with self.engine.begin() as tx:
                 for item in group:
-                    tx.exec_driver_sql("SAVEPOINT one")
-                    item.error = None
-                    try:
-                        item.value = item.write(tx)
-                    except BookbellError as error:
-                        item.error = error
-                        tx.exec_driver_sql("ROLLBACK TO one")
-                    tx.exec_driver_sql("RELEASE one")
+                    _try(tx, item)
         except Exception:  # noqa: BLE001 - each is run again alone, and meets it there
             return False
         return True
@@ -92,6 +85,18 @@ class GroupCommit:
             item.value = self.alone(item.write)
         except BaseException as error:  # noqa: BLE001 - it is raised where the write is awaited
             item.error = error
+
+
+def _try(tx: Connection, item: _Item) -> None:
+    """Run it under a savepoint: what it is refused for undoes it, and nothing else."""
+    tx.exec_driver_sql("SAVEPOINT one")
+    item.error = None
+    try:
+        item.value = item.write(tx)
+    except BookbellError as error:
+        item.error = error
+        tx.exec_driver_sql("ROLLBACK TO one")
+    tx.exec_driver_sql("RELEASE one")
 
 
 def _tell(group: list[_Item]) -> None:

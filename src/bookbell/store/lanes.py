@@ -2,9 +2,11 @@
 
 A lane is acquired by reading candidates and one conditional update; two workers that race are settled by the
 condition. A lane that has an owner is taken from it only as it was seen: who takes it has watched its lease for so
-long by a clock of its own that the owner cannot be sending any more, whatever the wall clocks of the two say. Its `due_at` is only lowered by publishers and only set by the owner that parks it, so a sleeping lane
-with due work cannot arise: parking locks the lane row (on PostgreSQL that waits for publishers in flight, whose
-foreign key holds the row) and looks for pending deliveries in a new statement.
+long by a clock of its own that the owner cannot be sending any more, whatever the wall clocks of the two say.
+
+Its `due_at` is only lowered by publishers and only set by the owner that parks it, so a sleeping lane with due work
+cannot arise: parking locks the lane row (on PostgreSQL that waits for publishers in flight, whose foreign key holds
+the row) and looks for pending deliveries in a new statement.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -137,12 +139,7 @@ class Candidates:
 
 
 _IS_DUE = lanes.c.due_at <= bindparam("now")
-_FREE = (
-    select(lanes.c.id)
-    .where(_IS_DUE, lanes.c.owner.is_(None))
-    .order_by(lanes.c.due_at)
-    .limit(bindparam("count"))
-)
+_FREE = select(lanes.c.id).where(_IS_DUE, lanes.c.owner.is_(None)).order_by(lanes.c.due_at).limit(bindparam("count"))
 _SUSPECTS = (
     select(lanes.c.id, lanes.c.owner, lanes.c.lease_until)
     .where(

@@ -1,0 +1,71 @@
+"""The command that measures an installation."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from bookbell.cli.printing import JSON_OPTION, explained, show_table
+
+
+def bench(
+    names: list[str] = typer.Argument(None, help="Scenarios; all of them if none is named.", metavar="[SCENARIO]..."),
+    runs: int = typer.Option(3, help="Runs of each, in turn; the median is shown.", min=1, max=50),
+    full: bool = typer.Option(False, "--full", help="The full size, which takes much longer."),
+    list_them: bool = typer.Option(False, "--list", help="Say what there is to measure."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Measure what deliveries cost on this machine, beside a bare libcurl loop. Needs loopback and free disk only."""
+    with explained():
+        from bookbell.bench.machine import describe
+        from bookbell.bench.measuring import measure
+        from bookbell.bench.scenarios import scenarios
+
+        known = scenarios()
+        if list_them:
+            rows = [{"name": name, "title": each.title, "target": each.target} for name, each in known.items()]
+            show_table(rows, ["name", "title", "target"], as_json=as_json)
+            return
+        unknown = [name for name in names or () if name not in known]
+        if unknown:
+            raise typer.BadParameter(f"{', '.join(unknown)}: known are {', '.join(known)}")
+        chosen = {name: known[name] for name in names or known}
+        rows = measure(chosen, runs=runs, is_full=full, say=lambda text: typer.echo(text, err=True))
+        machine = describe()
+    if as_json:
+        typer.echo(json.dumps({"machine": machine, "results": rows}, ensure_ascii=False))
+        return
+    typer.echo(", ".join(f"{name} {value}" for name, value in machine.items()))
+    columns = ["scenario", "per_s", "cpu_us", "ratio", "p50_ms", "p99_ms", "memory_mb", "lost", "repeated", "beside"]
+    show_table([_row(each) for each in rows], columns, as_json=False)
+
+
+def _row(measured: Mapping[str, Any]) -> dict[str, Any]:
+    figures = measured["figures"]
+    shown = {name: f"{each['median']:,.{0 if each['median'] >= 100 else 1}f}" for name, each in figures.items()}
+    known = {
+        "count",
+        "per_s",
+        "cpu_us",
+        "p50_ms",
+        "p99_ms",
+        "memory_mb",
+        "lost",
+        "repeated",
+        "max_ms",
+        "database_bytes",
+    }
+    beside = ", ".join(f"{name} {value}" for name, value in shown.items() if name not in known)
+    ratio = measured["ratio_to_bare"]
+    return {
+        **shown,
+        "scenario": measured["name"],
+        "ratio": None if ratio is None else f"{ratio:.1f}",
+        "beside": beside,
+    }
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register this command."""
+    app.command()(bench)

@@ -1,0 +1,131 @@
+"""What deliveries and events may cost, counted instead of timed: statements, commits and calls for each thousand.
+
+The counts come from a simulated run and are the same on every machine. When a change makes one smaller, lower its
+budget; raise one only with a reason, and a line in bench/FINDINGS.md.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import pytest
+from sqlalchemy import event
+
+from bookbell.actions import event_reports, event_types
+from bookbell.actions.event_types import WantedType
+from bookbell.actions.stamp import Published
+from bookbell.core.event_report import EventReport
+from bookbell.core.model import Level
+from bookbell.store import endpoints
+from bookbell.store.database import Database, Tx
+from simulated import InlineDatabase, Scene
+from world import World, stamp, world_in
+
+THOUSAND = 1_000
+DELIVERIES = {"statements": 130, "commits": 27, "calls": 158_000}
+PUBLISHED_ALONE = {"statements": 8_200, "commits": 1_000, "calls": 760_000}
+PUBLISHED_IN_HUNDREDS = {"statements": 88, "commits": 10, "calls": 128_000}
+TYPE = "bench.happened"
+
+
+@pytest.fixture
+def world(sqlite_url: str) -> Iterator[World]:
+    database = InlineDatabase(sqlite_url)
+    yield world_in(database)
+    database.close()
+
+
+@contextmanager
+def counting(database: Database) -> Iterator[Counter[str]]:
+    """Count what happens within the block."""
+    counts: Counter[str] = Counter(statements=0, commits=0, calls=0)
+
+    def on_statement(*_: object) -> None:
+        counts["statements"] += 1
+
+    def on_commit(_: object) -> None:
+        counts["commits"] += 1
+
+    def on_call(_frame: FrameType, what: str, _argument: object) -> None:
+        counts["calls"] += what == "call"
+
+    engines = (database._writer, database._reader)
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", on_statement)
+    event.listen(database._writer, "commit", on_commit)
+    sys.setprofile(on_call)
+    try:
+        yield counts
+    finally:
+        sys.setprofile(None)
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", on_statement)
+        event.remove(database._writer, "commit", on_commit)
+
+
+def within(counts: Counter[str], budget: dict[str, int]) -> None:
+    """Fails when something is over its budget, or so far under it that the budget says nothing any more."""
+    for name, most in budget.items():
+        assert counts[name] <= most, f"{name}: {counts[name]} for a thousand, {most} are the budget"
+        assert counts[name] * 2 >= most, f"{name}: {counts[name]} for a thousand; lower the budget of {most}"
+
+
+def own_events(world: World) -> Callable[[int], EventReport]:
+    """An account whose webhook hears a type of the operator's own, and the report of its n-th event."""
+    account = world.account()
+    webhook = world.webhook(account, "DOC_VERIFIED")
+    wanted = WantedType(description="d", levels=frozenset({Level.ACCOUNT}), schema=None, is_active=True)
+    world.db.write_now(event_types.define, TYPE, wanted, stamp())
+
+    def subscribe(tx: Tx) -> None:
+        endpoints.replace_subscriptions(tx, world.organization.id, webhook.id, [TYPE])
+
+    world.db.write_now(subscribe)
+    organization_id = world.organization.id
+    return lambda number: EventReport(
+        type=TYPE, organization_id=organization_id, account_id=account.id, body=b'{"n": %d}' % number
+    )
+
+
+def test_a_thousand_deliveries(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r")
+    scene.publish(url, THOUSAND)
+
+    async def story() -> None:
+        scene.worker()
+        await scene.simulation.run_until(lambda: len(scene.arrived(url)) == THOUSAND, 600_000)
+        await scene.simulation.pass_ms(1_000)
+
+    with counting(world.db) as counts:
+        scene.simulation.run(story)
+    assert scene.states()["delivered"] == THOUSAND
+    within(counts, DELIVERIES)
+
+
+def test_a_thousand_events_published_one_by_one(world: World) -> None:
+    report = own_events(world)
+
+    def publish(number: int) -> Published[event_reports.Happened]:
+        return world.db.write_now(event_reports.report_event, report(number), stamp())
+
+    publish(0)
+    with counting(world.db) as counts:
+        for number in range(THOUSAND):
+            publish(number)
+    within(counts, PUBLISHED_ALONE)
+
+
+def test_a_thousand_events_published_in_hundreds(world: World) -> None:
+    report = own_events(world)
+
+    def publish(start: int) -> None:
+        world.db.write_now(event_reports.report_events, [report(start + each) for each in range(100)], stamp())
+
+    publish(0)
+    with counting(world.db) as counts:
+        for start in range(0, THOUSAND, 100):
+            publish(start)
+    within(counts, PUBLISHED_IN_HUNDREDS)
