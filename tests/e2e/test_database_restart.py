@@ -1,4 +1,4 @@
-"""The database server goes away under load, in good order or by a crash: nothing is lost, nothing recorded is repeated."""
+"""The database server goes away under load, in order or by a crash: nothing is lost, nothing recorded is repeated."""
 
 import shlex
 import tempfile
@@ -92,7 +92,9 @@ def test_a_restart_of_the_database_loses_nothing_and_repeats_nothing_recorded(
                 each.result()
         until("every delivery at the receiver", lambda: len(set(receiver.ids())) == len(uuids), wait_s=120)
         until("nothing left waiting", lambda: not any(client.deliveries(state="pending") for client in clients))
-        assert all("was answered 500" in str(error) and "reason of our own" in str(error) for error in refusals), refusals[0]
+        assert all("was answered 500" in str(error) and "reason of our own" in str(error) for error in refusals), (
+            refusals[0]
+        )
         after = Counter(receiver.ids())
         assert recorded
         assert {id_: after[id_] for id_ in recorded} == {id_: arrived[id_] for id_ in recorded}

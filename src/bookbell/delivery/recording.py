@@ -152,8 +152,12 @@ class Recording:
 def _start_anew(touched: Sequence[Lane], succeeded_beside: Mapping[LaneId, int]) -> None:
     """The clock of nothing but failure is the endpoint's: a success of another of its lanes starts it anew."""
     for lane in touched:
-        if lane.id in succeeded_beside:
-            lane.circuit = replace(lane.circuit, failing_since=succeeded_beside[lane.id], notice_percent=0)
+        lane.circuit = _anew(lane.circuit, succeeded_beside.get(lane.id))
+        lane.saved_circuit = _anew(lane.saved_circuit, succeeded_beside.get(lane.id))
+
+
+def _anew(circuit: Circuit, succeeded_at: int | None) -> Circuit:
+    return circuit if succeeded_at is None else replace(circuit, failing_since=succeeded_at, notice_percent=0)
 
 
 def _write_again(tx: Tx, batch: Batch, *, at: int) -> Written:
@@ -164,9 +168,10 @@ def _write_again(tx: Tx, batch: Batch, *, at: int) -> Written:
 
 def _write(tx: Tx, batch: Batch, *, at: int) -> Written:
     lost = deliveries.record(tx, batch.results) if batch.results else frozenset()
-    circuits.save_circuits(tx, [moved for moved in batch.circuits if moved[0] not in lost])
     circuits.note_successes(tx, [lane_id for lane_id in batch.succeeded if lane_id not in lost], at=at)
     spared = circuits.succeeded_beside(tx, batch.failing) if batch.failing else {}
+    moved = [(lane_id, epoch, _anew(circuit, spared.get(lane_id))) for lane_id, epoch, circuit in batch.circuits]
+    circuits.save_circuits(tx, [each for each in moved if each[0] not in lost])
     for lane_id, reason in batch.disabled.items():
         if lane_id not in lost and lane_id not in spared:
             lanes.disable_endpoint(tx, lane_id, reason=reason, at=at)
