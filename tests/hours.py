@@ -50,7 +50,8 @@ class Link:
         self.loss = 0.0
         self.is_cut = False
         self._is_inside = False
-        sql_event.listen(database.engine, "before_cursor_execute", self._before_statement)
+        for engine in (database.engine, database._reader):
+            sql_event.listen(engine, "before_cursor_execute", self._before_statement)
 
     def _before_statement(self, *_: Any) -> None:
         if self._is_inside and self._chance.random() < self.loss:

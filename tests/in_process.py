@@ -5,6 +5,7 @@
 """
 
 import contextlib
+import functools
 import io
 import shlex
 from collections.abc import AsyncIterator
@@ -135,8 +136,8 @@ async def opened(
             ambient=ambient,
             vault=Vault(MASTER_KEY),
             guard=GUARD,
-            operator_token=OPERATOR_TOKEN,
-            pipeline_token=PIPELINE_TOKEN,
+            operator_tokens=(OPERATOR_TOKEN,),
+            pipeline_tokens=(PIPELINE_TOKEN,),
             preset="standard",
             blob_dir=peopled.blob_dir,
             upload_bytes_max=upload_bytes_max,
@@ -144,10 +145,17 @@ async def opened(
             ring=rung.extend,
             is_stopping=lambda: is_stopping,
         )
-        app = create_app(context, ROUTES)
+        app = _app()
+        app.state.context = context
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type] # its type of a scope is wider than Litestar's
         async with httpx.AsyncClient(transport=transport, base_url="http://bookbell.test", trust_env=False) as client:
             yield Opened(app, client, context, ambient, peopled.cast, rung)
+
+
+@functools.cache
+def _app() -> Litestar:
+    """One application for all tests: making it takes longer than most of them. Only its context is a test's own."""
+    return create_app(None, ROUTES)  # type: ignore[arg-type] # set before each use
 
 
 class _Sending:

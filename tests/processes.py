@@ -39,7 +39,7 @@ class Service:
         self.folder = folder
         self.port = 0
         self._arguments = arguments
-        self._environment = {
+        self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("BOOKBELL_")},
             "BOOKBELL_DATA_DIR": str(folder / "data"),
             "BOOKBELL_MASTER_KEY": MASTER_KEY,
@@ -53,12 +53,16 @@ class Service:
         }
         self.start()
 
+    def set(self, **settings: str) -> None:
+        """Other settings, for commands and from the next start on."""
+        self.environment |= {f"BOOKBELL_{name.upper()}": value for name, value in settings.items()}
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         self._log = (self.folder / "service.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, *self.program, "--port", str(self.port), *self._arguments],
-            env=self._environment,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
@@ -95,11 +99,20 @@ class Service:
             self.process.stdout.close()
         self._log.close()
 
+    def begin(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start a bookbell command on this service's database, and do not wait for it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "bookbell.cli.main", *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a bookbell command on this service's database."""
         return subprocess.run(
             [sys.executable, "-m", "bookbell.cli.main", *arguments],
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=WAIT_S,

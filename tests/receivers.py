@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from bookbell.receiver import VerificationError, challenge_answer, verify
+
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
@@ -47,6 +49,10 @@ class Receiver:
         self._server.shutdown()
         self._server.server_close()
 
+    def respond(self, _headers: dict[str, str], _body: bytes) -> tuple[int, bytes]:
+        """Status and body of the answer to one request. headers: by lower-case name."""
+        return self.status, b""
+
     def forget(self) -> None:
         """Forget the requests that have come so far."""
         with self._lock:
@@ -55,7 +61,7 @@ class Receiver:
     def ids(self) -> list[str]:
         """The request ids of all requests, in order of arrival, repeats included."""
         with self._lock:
-            return [headers["webhook-request-id"] for _, headers, _ in self.requests]
+            return [headers.get("webhook-request-id") or headers["webhook-id"] for _, headers, _ in self.requests]
 
     def bodies(self) -> list[dict[str, Any]]:
         """The bodies of all requests, in order of arrival."""
@@ -73,14 +79,34 @@ class Receiver:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 with receiver._lock:
                     receiver.requests.append((self.path, headers, body))
-                self.send_response(receiver.status)
-                for name, value in {"Content-Length": "0", **receiver.headers}.items():
+                status, answer = receiver.respond(headers, body)
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(answer)), **receiver.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
+                self.wfile.write(answer)
 
             def log_message(self, *_: Any) -> None: ...
 
         return Handler
+
+
+class Proving(Receiver):
+    """A receiver that verifies with its secrets, refuses what does not fit, and answers challenges."""
+
+    def __init__(self, *secrets: str) -> None:
+        super().__init__()
+        self.secrets = list(secrets)
+        self.refused: list[str] = []
+
+    def respond(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        held = list(self.secrets)
+        try:
+            verified = verify(headers, body, held)
+        except VerificationError as error:
+            self.refused.append(str(error))
+            return 401, b""
+        return self.status, challenge_answer(verified, body, held) or b""
 
 
 Behaviour = Callable[[socket.socket, threading.Event], None]

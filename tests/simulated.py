@@ -298,7 +298,7 @@ def open_destination(config: LaneConfig) -> Destination:
     return Destination(
         url=url,
         authorization=None,
-        secret=None,
+        signing=None,
         policy=policy_from(json.loads(config.policy)),
         version=config.updated_at,
     )

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from bookbell.core import limits
 from bookbell.core.policy import PRESETS
+from bookbell.core.retention import Keeping
 
 Network = IPv4Network | IPv6Network
 PREFIX = "BOOKBELL_"
@@ -42,6 +43,9 @@ class Settings:
         "",
         "Key that seals secrets, 43 characters from `bookbell key`; empty keeps a generated one in the data folder.",
     )
+    master_keys_old: str = _setting(
+        "", "More keys that values are still, or already, sealed under, comma separated; see Operating."
+    )
     operator_token: str = _setting("", "Token of the operator; empty derives one from the master key.")
     pipeline_token: str = _setting("", "Token of the pipeline; empty derives one from the master key.")
     allow_networks: tuple[Network, ...] = _setting(
@@ -53,6 +57,11 @@ class Settings:
     proxy: str = _setting("", "Proxy for requests to receivers, http://host:port; then the proxy guards addresses.")
     lease_ms: int = _setting(10_000, "How long a worker owns a lane without renewing; a dead one's move after that.")
     shutdown_ms: int = _setting(20_000, "How long a stopping process waits for requests in flight.")
+    keep_days_bodies: int = _setting(30, "How many days bodies of events and of receivers' answers are kept.")
+    keep_days_history: int = _setting(
+        90, "How many days events, deliveries and attempts are kept once they have ended; then the totals are."
+    )
+    keep_bytes_max: int = _setting(0, "Bytes of bodies to keep; the oldest go first, waiting ones stay; 0: no bound.")
     upload_bytes_max: int = _setting(limits.UPLOAD_BYTES_MAX, "Largest file a client may upload.")
     rate_limit_per_s: int = _setting(
         limits.REQUESTS_PER_S, "Requests an organization may make in a second, per API process; 0 means no limit."
@@ -77,6 +86,13 @@ class Settings:
     def database(self) -> str:
         """The database's address, with the default filled in."""
         return self.database_url or f"sqlite:///{self.data_dir / 'bookbell.db'}"
+
+    @property
+    def keeping(self) -> Keeping:
+        """How long what is kept."""
+        return Keeping(
+            days_bodies=self.keep_days_bodies, days_history=self.keep_days_history, bytes_max=self.keep_bytes_max
+        )
 
     @property
     def blob_dir(self) -> Path:
@@ -117,6 +133,13 @@ def _checks(settings: Settings) -> list[tuple[str, bool, str]]:
         ("proxy", not settings.proxy or _is_proxy(settings.proxy), "http://host:port is expected"),
         ("lease_ms", 500 <= settings.lease_ms <= 3_600_000, "500 to 3600000 is expected"),
         ("shutdown_ms", 0 <= settings.shutdown_ms <= 3_600_000, "0 to 3600000 is expected"),
+        ("keep_days_bodies", 1 <= settings.keep_days_bodies <= 36_500, "1 to 36500 is expected"),
+        (
+            "keep_days_history",
+            settings.keep_days_bodies <= settings.keep_days_history <= 36_500,
+            "no less than BOOKBELL_KEEP_DAYS_BODIES and at most 36500 is expected",
+        ),
+        ("keep_bytes_max", settings.keep_bytes_max >= 0, "at least 0 is expected"),
         ("upload_bytes_max", settings.upload_bytes_max > 0, "at least 1 is expected"),
         ("simulator_delay_ms", settings.simulator_delay_ms >= 0, "at least 0 is expected"),
         ("log_format", settings.log_format in {"text", "json"}, "text or json is expected"),

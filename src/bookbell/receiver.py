@@ -10,33 +10,41 @@
             return str(error), 401
         ...  # verified.request_id is the same on every attempt: use it to ignore repeats
 
-Give the raw body, before JSON parsing: a body parsed and written again has other bytes and another signature.
+Give the raw body, before JSON parsing: a body parsed and written again has other bytes and another signature. Both
+signature schemes are understood; the headers say which one it is. A public key (`whpk_…`) needs the package
+`cryptography`, which the standard library does not replace. Source: docs/signatures.md.
 """
 
+import base64
+import binascii
 import hmac
+import json
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bookbell.core import signing
 from bookbell.core.errors import BookbellError
-from bookbell.core.signing import REQUEST_ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
+from bookbell.core.signing import REQUEST_ID_HEADER, SIGNATURE_HEADER, STANDARD_ID_HEADER, TIMESTAMP_HEADER, Scheme
 
 TOLERANCE_S = 300
 Headers = Mapping[str, str] | Mapping[bytes, bytes] | Iterable[tuple[str | bytes, str | bytes]]
 
 _TIMESTAMP = re.compile(r"[0-9]{1,13}")
 _MILLISECONDS_FROM = 10**11  # as seconds that is the year 5138
+_SIGNATURES_MAX = 20  # of one header: each costs work, and anybody may send them
 
 
 class Mistake(StrEnum):
-    """What is wrong with a request."""
+    """What is wrong with a request; `unverifiable`: nothing, but this installation lacks what a public key needs."""
 
     NO_SIGNATURE = "no_signature"
     MALFORMED = "malformed"
     STALE = "stale"
     WRONG_SECRET_OR_ALTERED = "wrong_secret_or_altered"  # noqa: S105 - a name, no secret
+    UNVERIFIABLE = "unverifiable"
 
 
 class VerificationError(BookbellError):
@@ -59,6 +67,16 @@ class Verified:
     secret_index: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The headers of one request, and which scheme they are of."""
+
+    scheme: Scheme
+    signature: str
+    request_id: str
+    timestamp: str
+
+
 def verify(
     headers: Headers,
     body: bytes,
@@ -71,37 +89,69 @@ def verify(
 
     headers:     any mapping or pairs; names in any case.
     body:        the raw bytes as they arrived.
-    secret:      one secret, or several while rotating; all are tried, in a time that does not depend on which fits.
+    secret:      one secret or public key, or several while rotating; all are tried, in a time that does not depend on
+                 which fits.
     now_s:       seconds since 1970, None asks the clock; tolerance_s: how far the timestamp may be off, either way.
 
     Raises: VerificationError, and nothing else whatever the request holds.
     """
-    found = _wanted(headers)
-    given, request_id, timestamp = (found.get(name.lower()) for name in _NAMES)
-    if not given:
-        raise VerificationError(
-            Mistake.NO_SIGNATURE,
-            f"The request has no {SIGNATURE_HEADER}. It is not from bookbell, or the webhook has no secret: "
-            "set one with POST /v1/account/settings/webhook/rotate-secret.",
-        )
-    if not request_id or not timestamp or not _TIMESTAMP.fullmatch(timestamp):
-        raise VerificationError(
-            Mistake.MALFORMED,
-            f"{REQUEST_ID_HEADER} or {TIMESTAMP_HEADER} is missing or malformed. A proxy in front of the receiver "
-            "may drop headers it does not know.",
-        )
-    index = _matching(given, request_id, timestamp, body, [secret] if isinstance(secret, str) else list(secret))
+    given = _given(headers)
+    index = _matching(given, body, [secret] if isinstance(secret, str) else list(secret))
     if index is None:
         raise VerificationError(
             Mistake.WRONG_SECRET_OR_ALTERED,
             "The signature does not fit. Either the secret is not the webhook's, or the body was altered on the "
             "way: verify the raw bytes, before a framework parses them.",
         )
-    _check_age(int(timestamp), time.time() if now_s is None else now_s, tolerance_s)  # noqa: TID251 - not the service
-    return Verified(request_id, int(timestamp), index)
+    timestamp_s = int(given.timestamp)
+    _check_age(timestamp_s, time.time() if now_s is None else now_s, tolerance_s)  # noqa: TID251 - not the service
+    return Verified(given.request_id, timestamp_s, index)
 
 
-_NAMES = (SIGNATURE_HEADER, REQUEST_ID_HEADER, TIMESTAMP_HEADER)
+def challenge_answer(verified: Verified, body: bytes, secret: str | Sequence[str]) -> bytes | None:
+    """The JSON to answer with HTTP 200 when a verified request is a challenge, None for every other request.
+
+    A webhook sends a challenge to find out whether its receiver holds a new secret already.
+    secret: what was given to `verify`.
+    """
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(fields, dict) or fields.get("event_name") != signing.CHALLENGE_EVENT:
+        return None
+    nonce = fields.get("challenge")
+    if not isinstance(nonce, str) or not nonce.isascii():
+        return None
+    held = secret if isinstance(secret, str) else secret[verified.secret_index]
+    return json.dumps({signing.CHALLENGE_ANSWER: signing.challenge_response(held, nonce)}).encode()
+
+
+def _given(headers: Headers) -> _Given:
+    """Raises: VerificationError when a header is missing or cannot be what it is said to be."""
+    found = _wanted(headers)
+    given, timestamp = found.get(SIGNATURE_HEADER.lower()), found.get(TIMESTAMP_HEADER.lower())
+    if not given:
+        raise VerificationError(
+            Mistake.NO_SIGNATURE,
+            f"The request has no {SIGNATURE_HEADER}. It is not from bookbell, or the webhook has no secret: "
+            "set one with POST /v1/account/settings/webhook/rotate-secret.",
+        )
+    scheme, id_name = Scheme.OCROLUS, REQUEST_ID_HEADER
+    if REQUEST_ID_HEADER.lower() not in found and STANDARD_ID_HEADER in found:
+        scheme, id_name = Scheme.STANDARD, STANDARD_ID_HEADER
+    request_id = found.get(id_name.lower())
+    # A full stop would let somebody move the border between id and body without changing what was signed.
+    if not request_id or "." in request_id or not timestamp or not _TIMESTAMP.fullmatch(timestamp):
+        raise VerificationError(
+            Mistake.MALFORMED,
+            f"{id_name} or {TIMESTAMP_HEADER} is missing or malformed. A proxy in front of the receiver "
+            "may drop headers it does not know.",
+        )
+    return _Given(scheme, given, request_id, timestamp)
+
+
+_NAMES = (SIGNATURE_HEADER, REQUEST_ID_HEADER, TIMESTAMP_HEADER, STANDARD_ID_HEADER)
 
 
 def _wanted(headers: Headers) -> dict[str, str]:
@@ -122,17 +172,76 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _matching(given: str, request_id: str, timestamp: str, body: bytes, secrets: Sequence[str]) -> int | None:
+def _matching(given: _Given, body: bytes, secrets: Sequence[str]) -> int | None:
+    """Which secret the signature was made with. A public key is never taken for a secret: anybody may know it."""
+    try:
+        if given.scheme is Scheme.OCROLUS:
+            return _matching_ocrolus(given, body, secrets)
+        return _matching_standard(given, signing.standard_message(given.request_id, given.timestamp, body), secrets)
+    except UnicodeEncodeError:
+        return None  # the request id holds what no header of ours can
+
+
+def _matching_ocrolus(given: _Given, body: bytes, secrets: Sequence[str]) -> int | None:
     index = None
-    offered = given.encode("utf-8", "surrogatepass")
+    offered = given.signature.encode("utf-8", "surrogatepass")
     for number, secret in enumerate(secrets):
-        try:
-            expected = signature(secret, timestamp, request_id, body)
-        except UnicodeEncodeError:
-            return None  # the request id holds what no header of ours can
-        if hmac.compare_digest(expected.encode(), offered) and index is None:
+        expected = signing.signature(secret, given.timestamp, given.request_id, body)
+        is_right = hmac.compare_digest(expected.encode(), offered)
+        if is_right and index is None and not secret.startswith(signing.PUBLIC_PREFIX):
             index = number
     return index
+
+
+def _matching_standard(given: _Given, message: bytes, secrets: Sequence[str]) -> int | None:
+    offered = given.signature.split(" ")[:_SIGNATURES_MAX]
+    index, problem = None, None
+    for number, secret in enumerate(secrets):
+        key, public = signing.hmac_key(secret), signing.public_key_bytes(secret)
+        is_right = False
+        if key is not None:
+            expected = signing.hmac_text(key, message).encode()
+            rights = [hmac.compare_digest(expected, each.encode("utf-8", "surrogatepass")) for each in offered]
+            is_right = any(rights)
+        elif public is not None:
+            try:
+                is_right = _is_signed(public, message, offered)
+            except VerificationError as error:
+                problem = error
+        if is_right and index is None:
+            index = number
+    if index is None and problem is not None:
+        raise problem
+    return index
+
+
+def _is_signed(public: bytes, message: bytes, offered: Sequence[str]) -> bool:
+    """Whether one of these signatures was made with the private key that belongs to this public one."""
+    marked = [each.removeprefix(signing.ED25519_MARK) for each in offered if each.startswith(signing.ED25519_MARK)]
+    is_right = _curve(public) if marked else None
+    return is_right is not None and any(is_right(message, each) for each in marked)
+
+
+def _curve(public: bytes) -> Callable[[bytes, str], bool]:
+    """Checks a message against a signature in base64. Raises: VerificationError where `cryptography` is missing."""
+    try:
+        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - most receivers do not need it
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+    except ImportError as error:
+        raise VerificationError(
+            Mistake.UNVERIFIABLE,
+            "Checking with an ed25519 public key (whpk_) needs the package cryptography: install it.",
+        ) from error
+    key = Ed25519PublicKey.from_public_bytes(public)
+
+    def is_right(message: bytes, text: str) -> bool:
+        try:
+            key.verify(base64.b64decode(text, validate=True), message)
+        except (InvalidSignature, binascii.Error, ValueError):
+            return False
+        return True
+
+    return is_right
 
 
 def _check_age(timestamp_s: int, now_s: float, tolerance_s: float) -> None:

@@ -14,11 +14,13 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 
 from bookbell import telemetry
+from bookbell.actions.stamp import Stamp
 from bookbell.ambient import RealAmbient
 from bookbell.config import Settings, StartError
 from bookbell.core import limits
@@ -28,17 +30,19 @@ from bookbell.delivery.engine import Engine
 from bookbell.delivery.exchange import Exchange
 from bookbell.delivery.far_bell import FarBell
 from bookbell.delivery.parts import POLL_MS, EngineParts
+from bookbell.delivery.replaying import Replayer
 from bookbell.delivery.sender import Sender
 from bookbell.delivery.worker import open_destination
+from bookbell.keeping.auditor import audit
+from bookbell.keeping.batches import Chores
+from bookbell.keeping.pruner import prune
 from bookbell.pipeline.simulator import Simulator
-from bookbell.store import idempotency
 from bookbell.store.database import Database, DatabaseError
 from bookbell.store.upgrade import missing, upgrade
-from bookbell.vault import Vault, kept_master_key
-from bookbell.web import files
+from bookbell.vault import Vault, kept_keys
 from bookbell.web.app import create_app
 from bookbell.web.context import Context
-from bookbell.web.discarding import remove_discarded
+from bookbell.web.discarding import remove_discarded, sweep
 from bookbell.web.routes import ROUTES
 from bookbell.web.throttle import Throttle
 
@@ -66,11 +70,36 @@ class Opened:
 
     @property
     def operator_token(self) -> str:
-        return self.settings.operator_token or self.vault.token("operator")
+        return self.operator_tokens[0]
 
     @property
     def pipeline_token(self) -> str:
-        return self.settings.pipeline_token or self.vault.token("pipeline")
+        return self.pipeline_tokens[0]
+
+    @property
+    def operator_tokens(self) -> list[str]:
+        """The operator's token, and those of older master keys that are still believed."""
+        return [self.settings.operator_token] if self.settings.operator_token else self.vault.tokens("operator")
+
+    @property
+    def pipeline_tokens(self) -> list[str]:
+        """The same for the pipeline."""
+        return [self.settings.pipeline_token] if self.settings.pipeline_token else self.vault.tokens("pipeline")
+
+    @property
+    def key_file(self) -> Path | None:
+        """Where the master keys are kept; None when a setting holds them."""
+        return None if self.settings.master_key else key_file_in(self.settings)
+
+    def stamp(self) -> Stamp:
+        """Now, with fresh ids."""
+        return Stamp(self.ambient.now_ms(), self.ambient.new_id)
+
+    @property
+    def chores(self) -> Chores:
+        """What work in the background is done with, under a name that no other process has."""
+        owner = f"{socket.gethostname()}:{self.ambient.new_id()[-12:]}"
+        return Chores(database=self.database, ambient=self.ambient, owner=owner)
 
     @property
     def guard(self) -> GuardRules:
@@ -86,10 +115,26 @@ def open_parts(settings: Settings, *, is_checked: bool = True) -> Opened:
         )
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        vault = Vault(settings.master_key or kept_master_key(settings.data_dir / "master.key"))
+        vault = _open_vault(settings)
     except OSError as error:
         raise StartError(f"The data folder {settings.data_dir} cannot be used: {error.strerror}.") from error
     return Opened(settings, vault, _open_database(settings, is_checked=is_checked), RealAmbient())
+
+
+def key_file_in(settings: Settings) -> Path:
+    """Where the master keys are kept when no setting holds them."""
+    return settings.data_dir / "master.key"
+
+
+def _open_vault(settings: Settings) -> Vault:
+    others = [each.strip() for each in settings.master_keys_old.split(",") if each.strip()]
+    if settings.master_key:
+        return Vault(settings.master_key, others)
+    path = key_file_in(settings)
+    ring = kept_keys(path)
+    if not ring:
+        raise StartError(f"{path} holds no master key.")
+    return Vault(ring[0], [*ring[1:], *others], reread=lambda: [*kept_keys(path), *others])
 
 
 def _open_database(settings: Settings, *, is_checked: bool) -> Database:
@@ -200,7 +245,7 @@ class Service:
             await self._stop.wait()
             return
         silent_since = self._opened.ambient.now_ms() - limits.UPLOAD_SILENCE_MS_MAX
-        await asyncio.to_thread(files.sweep_temporary, self._settings.blob_dir, before=silent_since)
+        await sweep(self._opened.database, self._settings.blob_dir, before=silent_since)
         listener = _listen(self._settings)
         host, port = listener.getsockname()[:2]
         config = uvicorn.Config(
@@ -235,8 +280,8 @@ class Service:
             ambient=opened.ambient,
             vault=opened.vault,
             guard=opened.guard,
-            operator_token=opened.operator_token,
-            pipeline_token=opened.pipeline_token,
+            operator_tokens=tuple(opened.operator_tokens),
+            pipeline_tokens=tuple(opened.pipeline_tokens),
             preset=self._settings.preset,
             blob_dir=self._settings.blob_dir,
             upload_bytes_max=self._settings.upload_bytes_max,
@@ -268,7 +313,9 @@ class Service:
             if self._engine:
                 tasks.append(self._bell.listen())
         if self._role is not Role.API:
-            tasks.append(self._housekeeping("housekeeping", self._forget_answers))
+            tasks.append(Replayer(opened.database, opened.ambient, self._ring).run())
+            tasks.append(self._housekeeping("retention", lambda: prune(opened.chores, self._settings.keeping)))
+            tasks.append(self._housekeeping("audit", lambda: audit(opened.chores)))
         if self._role is not Role.WORKER:
             tasks.append(self._housekeeping("files", self._remove_files))
         return tasks
@@ -281,11 +328,6 @@ class Service:
                 await step()
             except Exception:  # noqa: BLE001 - the border of a loop's turn
                 telemetry.log().error("loop_failed", loop=name, exc_info=True)
-
-    async def _forget_answers(self) -> None:
-        """Answers kept for idempotency, once they are old."""
-        before = self._opened.ambient.now_ms() - limits.IDEMPOTENCY_KEPT_MS
-        await self._opened.database.write(idempotency.prune, before=before)
 
     async def _remove_files(self) -> None:
         """Files that removed books and documents have left: where requests are answered, there the files are."""

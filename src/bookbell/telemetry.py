@@ -21,13 +21,18 @@ LOG_EVENTS = {
     "service_stopping": "A stop was asked for; in-flight requests may finish until the deadline.",
     "service_stopped": "The process is about to exit; `unfinished` attempts were released to be made again.",
     "attempt_failed": "An attempt did not succeed; says what happened and when the next is due.",
+    "delivery_skipped": "The receiver asked, by response header, not to be sent this delivery again.",
     "delivery_exhausted": "The last attempt of a delivery failed, or it was refused for good.",
     "endpoint_disabled": "A receiver answered 410 Gone; nothing is sent to it until it is configured again.",
     "circuit_changed": "The circuit of an endpoint's lane opened, began to recover or closed.",
     "endpoint_notice": "An endpoint has been failing for long, or was disabled; the same is kept as a notice.",
     "lanes_lost": "Leases of this worker passed to another; their attempts are kept as history.",
     "lanes_overslept": "Lanes slept although work was due. Should never happen; they were woken.",
+    "ledger_problem": "The audit found a row that does not balance; says which and why. Should never happen.",
+    "retention_ran": "Retention removed something; says how many rows of each kind and how many bytes of bodies.",
     "loop_failed": "A turn of a loop failed, mostly because the database was away; it is tried again.",
+    "replay_done": "A replay has made everything due that it was to; says how many were recovered and replayed.",
+    "replay_failed": "A replay ended early: nothing can be sent to its webhook any more.",
     "request_failed": "A bug or an outage: a client's request was answered with 500.",
     "simulator_item_failed": "The simulator could not move one item; it tries again later.",
 }
@@ -67,6 +72,9 @@ class _Latencies(Collector):
 
 LATENCY = _Latencies()
 REGISTRY.register(LATENCY)
+REPLAYED = Counter(
+    "bookbell_deliveries_replayed", "Deliveries made due by replays: recovered or new.", ["kind"], registry=REGISTRY
+)
 CIRCUIT_CHANGES = Counter(
     "bookbell_circuit_changes",
     "Circuits of lanes that changed, by the state they came to.",
@@ -79,10 +87,35 @@ LANES_OVERSLEPT = Counter(
     "bookbell_lanes_overslept", "Lanes found asleep with due work by the safety net.", registry=REGISTRY
 )
 ATTEMPTS_STALE = Counter("bookbell_attempts_stale", "Attempts finished after their lane was lost.", registry=REGISTRY)
+LEDGER_PROBLEMS = Counter(
+    "bookbell_ledger_problems", "Rows that the audit found not to balance, by problem.", ["problem"], registry=REGISTRY
+)
+LEDGER_AUDITED_UNTIL = Gauge(
+    "bookbell_ledger_audited_until_seconds",
+    "Events made before that instant (seconds since 1970) have been audited in the background.",
+    registry=REGISTRY,
+)
+PRUNED_ROWS = Counter(
+    "bookbell_pruned_rows", "Rows that retention has removed or emptied.", ["kind"], registry=REGISTRY
+)
+PRUNED_BYTES = Counter("bookbell_pruned_bytes", "Bytes of bodies that retention has removed.", registry=REGISTRY)
+KEPT_BYTES = Gauge("bookbell_kept_bytes", "Bytes of bodies that are kept, as last measured.", registry=REGISTRY)
+KEPT_SINCE = Gauge(
+    "bookbell_kept_since_seconds",
+    "When the oldest event was made that is kept, in seconds since 1970.",
+    registry=REGISTRY,
+)
 
 METRICS = {
+    "bookbell_kept_bytes",
+    "bookbell_kept_since_seconds",
+    "bookbell_ledger_audited_until_seconds",
+    "bookbell_ledger_problems_total",
+    "bookbell_pruned_bytes_total",
+    "bookbell_pruned_rows_total",
     "bookbell_attempts_total",
     "bookbell_attempts_stale_total",
+    "bookbell_deliveries_replayed_total",
     "bookbell_circuit_changes_total",
     "bookbell_deliveries_settled_total",
     "bookbell_first_attempt_latency_seconds",

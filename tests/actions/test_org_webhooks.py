@@ -26,7 +26,7 @@ from bookbell.store.database import Database, Tx
 from bookbell.store.endpoints import Endpoint
 from bookbell.store.history import DeliveryQuery, DeliveryView
 from bookbell.store.ledger import ledgers
-from world import START, TERMS, Plain, World, seal, stamp, world_in
+from world import START, TERMS, Plain, World, stamp, world_in
 
 T = TypeVar("T")
 URL = "https://hooks.example.net/org"
@@ -207,7 +207,9 @@ def test_secret_and_policy_are_the_webhooks_own(world: World, manager: Account) 
     secret = "a-secret-of-enough-characters"
     world.db.write_now(org_webhooks.rotate_secret, manager, made.id, secret, Plain(), stamp())
     world.db.write_now(org_webhooks.set_policy, manager, made.id, {"preset": "ocrolus"}, stamp())
-    assert found(world, manager, made).secret_sealed == seal(secret, webhooks.secret_place(made.id))
+    keyset = webhooks.keyset_in(found(world, manager, made), Plain())
+    assert keyset is not None
+    assert [each.value for each in keyset.secrets] == [secret]
     assert found(world, manager, made).policy == '{"preset": "ocrolus"}'
     assert found(world, manager, other) == other
     with pytest.raises(ValidationFailed, match="at least 16"):
@@ -381,6 +383,7 @@ def test_a_manager_inspects_them_and_no_accounts_own(world: World, manager: Acco
     (delivery,) = told(world, manager, webhook, state="pending", event_type=EVENTS[0])
     inspected = world.db.read_now(history.inspect, manager, delivery.id)
     assert inspected.body == inspected.event.body_org
+    assert inspected.body is not None
     assert b'"severity":"LOW"' in inspected.body
     (own,) = world.db.read_now(history.list_deliveries, account, DeliveryQuery())
     assert world.db.read_now(history.inspect, account, own.id).body != inspected.body

@@ -15,7 +15,7 @@ from bookbell.core.model import Account, DeliveryState
 from bookbell.store import lanes, ledger
 from bookbell.store.database import Database
 from bookbell.store.history import DeliveryQuery, DeliveryView
-from world import START, World, seal, stamp, world_in
+from world import START, Plain, World, seal, stamp, world_in
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_registering_at_once_leaves_one_webhook_with_one_lane(world: World) -> N
 def test_registering_again_replaces_url_and_events_and_keeps_secret_policy_and_history(world: World) -> None:
     account = world.account()
     first = world.webhook(account, "DOC_VERIFIED")
-    world.db.write_now(webhooks.rotate_secret, account, "s" * 16, seal, stamp())
+    world.db.write_now(webhooks.rotate_secret, account, "s" * 16, Plain(), stamp())
     world.db.write_now(webhooks.set_policy, account, {"preset": "ocrolus"}, stamp())
     world.publish(account, 1)
     again = world.webhook(account, "BOOK_VERIFIED", "book.completed", url="http://b/")
@@ -63,7 +63,9 @@ def test_registering_again_replaces_url_and_events_and_keeps_secret_policy_and_h
     found = world.db.read_now(webhooks.find, account)
     assert found is not None
     assert (found.url_masked, found.event_types) == ("http://b/", ("BOOK_VERIFIED", "book.completed"))
-    assert found.secret_sealed == seal("s" * 16, webhooks.secret_place(found.id))
+    keyset = webhooks.keyset_in(found, Plain())
+    assert keyset is not None
+    assert [each.value for each in keyset.secrets] == ["s" * 16]
     assert json.loads(found.policy) == {"preset": "ocrolus"}
     assert [each.event_type for each in waiting(world, account)] == ["DOC_VERIFIED"]
 
@@ -77,7 +79,7 @@ def test_every_change_is_later_than_the_last_even_in_one_millisecond(world: Worl
 def test_deregistering_forgets_the_secret_and_cancels_what_waits_with_the_reason(world: World) -> None:
     account = world.account()
     lane_id = world.webhook(account, "DOC_VERIFIED").lane_id
-    world.db.write_now(webhooks.rotate_secret, account, "s" * 16, seal, stamp())
+    world.db.write_now(webhooks.rotate_secret, account, "s" * 16, Plain(), stamp())
     world.publish(account, 3)
     assert world.db.write_now(webhooks.deregister, account, stamp()).lanes == {lane_id}
     assert world.db.read_now(webhooks.find, account) is None
@@ -112,14 +114,14 @@ def test_a_secret_of_the_wrong_length_changes_nothing(world: World, secret: str,
     account = world.account()
     before = world.webhook(account, "DOC_VERIFIED")
     with pytest.raises(ValidationFailed, match=word):
-        world.db.write_now(webhooks.rotate_secret, account, secret, seal, stamp())
+        world.db.write_now(webhooks.rotate_secret, account, secret, Plain(), stamp())
     assert world.db.read_now(webhooks.find, account) == before
 
 
 def test_without_a_webhook_there_is_nothing_to_change(world: World) -> None:
     account = world.account()
     with pytest.raises(WebhookNotFound):
-        world.db.write_now(webhooks.rotate_secret, account, "s" * 16, seal, stamp())
+        world.db.write_now(webhooks.rotate_secret, account, "s" * 16, Plain(), stamp())
     with pytest.raises(WebhookNotFound):
         world.db.write_now(webhooks.set_policy, account, {}, stamp())
 

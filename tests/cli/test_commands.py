@@ -10,16 +10,21 @@ import pytest
 from typer.testing import CliRunner
 from typer.testing import Result as Run
 
+from bookbell.actions import replaying, webhooks
 from bookbell.cli.main import app
 from bookbell.core.model import Account, AttemptId, DeliveryState, LaneId, Level
 from bookbell.core.signing import signature
-from bookbell.store import accounts, deliveries, lanes
+from bookbell.store import accounts, chores, deliveries, lanes
 from bookbell.store.database import Database, Tx
 from bookbell.store.deliveries import AttemptRow, Result
+from bookbell.store.endpoints import Endpoint
+from bookbell.store.schema import deliveries as table
 from bookbell.store.schema import events
-from world import START, World, new_id, world_in
+from bookbell.vault import Vault, kept_keys
+from receivers import Proving
+from world import START, World, new_id, stamp, world_in
 
-KEY = "A" * 43
+KEY, NEW_KEY = "A" * 43, "B" * 42 + "A"
 COMMANDS = sorted(
     [each.name or each.callback.__name__ for each in app.registered_commands if each.callback]
     + [str(each.name) for each in app.registered_groups]
@@ -48,6 +53,18 @@ class Shell:
         (line,) = result.stderr.splitlines()
         assert line.startswith("bookbell: ")
         return line.removeprefix("bookbell: ")
+
+    def refused_after(self, *arguments: str) -> str:
+        """What a command says on standard error when it cannot do all it was asked."""
+        return self.run(*arguments, status=2).stderr
+
+
+def sealed_webhook(world: World, vault: Vault, secret: str, url: str = "https://hooks.example.net/a") -> Endpoint:
+    """A webhook of another account, sealed as the service does."""
+    account = world.account(secret)
+    wanted = webhooks.Wanted(url=url, masked=url, event_types=("DOC_VERIFIED",), preset="standard")
+    world.db.write_now(webhooks.configure, account, wanted, vault.seal, stamp())
+    return world.db.write_now(webhooks.rotate_secret, account, secret, vault, stamp()).value
 
 
 @pytest.fixture
@@ -122,6 +139,121 @@ def test_tokens_prints_both_roles_and_they_stay_the_same(shell: Shell) -> None:
     assert first.keys() == {"operator_token", "pipeline_token"}
     assert [first] == shell.json("tokens")
     assert first["operator_token"] in shell.run("tokens").stdout
+
+
+def test_a_key_in_a_setting_is_replaced_in_two_steps_and_everything_is_sealed_anew(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = world_in(shell.db)
+    for number in range(3):
+        sealed_webhook(world, Vault(KEY), f"secret-of-number-{number}")
+    (first,) = shell.json("key", "list")
+    assert (first["is_primary"], first["value_count"]) == (True, 6)
+    assert "BOOKBELL_MASTER_KEYS_OLD" in shell.refused("key", "rotate")
+    (old,) = shell.json("tokens")
+
+    monkeypatch.setenv("BOOKBELL_MASTER_KEYS_OLD", KEY)
+    monkeypatch.setenv("BOOKBELL_MASTER_KEY", NEW_KEY)
+    assert shell.json("tokens") != [old]
+    assert [each["value_count"] for each in shell.json("key", "list")] == [0, 6]
+    assert "6 values are sealed under an old key" in shell.refused("key", "drop")
+    resealed = shell.run("key", "reseal", "--batch", "2").stdout
+    assert resealed.splitlines() == [
+        "endpoints.url_sealed: 2 resealed",
+        "endpoints.url_sealed: 1 resealed",
+        "endpoints.secret_sealed: 2 resealed",
+        "endpoints.secret_sealed: 1 resealed",
+        "Every value is sealed under the primary key (6 were not).",
+    ]
+    assert shell.run("key", "reseal").stdout == "Every value is sealed under the primary key (0 were not).\n"
+    assert "take it out of BOOKBELL_MASTER_KEYS_OLD" in shell.run("key", "drop").stdout
+    monkeypatch.delenv("BOOKBELL_MASTER_KEYS_OLD")
+    assert [each["value_count"] for each in shell.json("key", "list")] == [6]
+
+
+def test_a_value_that_opens_with_no_key_is_named(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint = sealed_webhook(world_in(shell.db), Vault(KEY), "secret-of-someone")
+    monkeypatch.setenv("BOOKBELL_MASTER_KEY", NEW_KEY)
+    (unknown,) = [each for each in shell.json("key", "list") if not each["is_primary"]]
+    assert unknown["value_count"] == 2
+    assert f"endpoint-url:{endpoint.id}" in shell.refused_after("key", "reseal")
+
+
+def test_a_key_in_the_data_folder_is_replaced_by_commands(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BOOKBELL_MASTER_KEY")
+    monkeypatch.setenv("BOOKBELL_DATABASE_URL", f"sqlite:///{tmp_path / 'its-own.db'}")
+    (before,) = shell.json("key", "list")
+    path = tmp_path / "data" / "master.key"
+    (old,) = kept_keys(path)
+    database = Database(f"sqlite:///{tmp_path / 'its-own.db'}")
+    sealed_webhook(world_in(database), Vault(old), "secret-of-someone")
+    database.close()
+    assert "Restart the service" in shell.run("key", "rotate").stdout
+    after, was = shell.json("key", "list")
+    assert (was["key"], was["value_count"], after["value_count"]) == (before["key"], 2, 0)
+    assert "Run `bookbell key reseal`" in shell.refused("key", "drop")
+    shell.run("key", "reseal")
+    assert "holds the primary key only" in shell.run("key", "drop").stdout
+    assert len(kept_keys(path)) == 1
+    assert kept_keys(path) != [old]
+    (only,) = shell.json("key", "list")
+    assert (only["key"], only["value_count"]) == (after["key"], 2)
+
+
+# -- signatures -------------------------------------------------------------------------------------------------------
+
+
+def test_a_webhooks_secrets_are_made_used_and_ended_by_command(shell: Shell) -> None:
+    world = world_in(shell.db)
+    endpoint = sealed_webhook(world, Vault(KEY), "secret-of-someone")
+    place = (endpoint.id, "--organization", world.organization.id)
+    (first,) = shell.json("signing", "show", *place)
+    assert (first["scheme"], first["is_primary"], first["is_signing"]) == ("ocrolus", True, True)
+    assert "secret-of-someone" not in shell.run("signing", "show", *place).stdout
+    (made,) = shell.json("signing", "add", *place)
+    assert made["secret"].startswith("whsec_")
+    (pair,) = shell.json("signing", "add", *place, "--algorithm", "ed25519")
+    assert pair["public_key"].startswith("whpk_")
+    assert "secret" not in pair
+    shell.run("signing", "use", *place, "--scheme", "standard-webhooks", "--primary", made["id"])
+    found = shell.json("signing", "show", *place)
+    assert [(each["id"], each["is_primary"], each["is_signing"]) for each in found] == [
+        (made["id"], True, True),
+        (first["id"], False, False),
+        (pair["id"], False, True),
+    ]
+    assert found[1]["expires_at"] is not None
+    shell.run("signing", "expire", endpoint.id, first["id"], "--organization", world.organization.id)
+    assert len(shell.json("signing", "show", *place)) == 2
+    assert "--scheme is one of" in shell.refused("signing", "use", *place, "--scheme", "none")
+    assert "--algorithm is" in shell.refused("signing", "add", *place, "--algorithm", "rsa")
+    assert "primary first" in shell.refused("signing", "expire", endpoint.id, made["id"], *place[1:])
+    assert "not found" in shell.refused("signing", "show", new_id(), *place[1:])
+
+
+def test_a_command_makes_a_secret_the_primary_once_the_receiver_proves_it(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOOKBELL_ALLOW_NETWORKS", "127.0.0.0/8")
+    world, vault = world_in(shell.db), Vault(KEY)
+    with Proving("secret-of-someone") as receiver:
+        endpoint = sealed_webhook(world, vault, "secret-of-someone", url=receiver.url)
+        place = (endpoint.id, "--organization", world.organization.id)
+        (made,) = shell.json("signing", "add", *place)
+        assert "answered 401" in shell.refused("signing", "use", *place, "--primary", made["id"], "--proof")
+        assert [each["is_primary"] for each in shell.json("signing", "show", *place)] == [True, False]
+        receiver.secrets.append(made["secret"])
+        shell.run("signing", "use", *place, "--primary", made["id"], "--proof")
+        shown = shell.json("signing", "show", *place)[0]
+        assert (shown["id"], shown["is_primary"]) == (made["id"], True)
+        assert shown["proven_at"] is not None
+    unsigned = world.webhook(world.account("unsigned"), "DOC_VERIFIED")
+    where = (unsigned.id, "--organization", world.organization.id)
+    assert "has no secret" in shell.run("signing", "show", *where).stdout
+    assert shell.run("signing", "show", *where, "--json").stdout == "[]\n"
+    assert "add one first" in shell.refused("signing", "use", *where, "--scheme", "ocrolus", "--proof")
 
 
 # -- organizations and accounts ---------------------------------------------------------------------------------------
@@ -231,15 +363,41 @@ def test_an_unknown_account_is_said_to_be_unknown(shell: Shell, arguments: list[
 
 
 def test_audit_balances_and_finds_what_does_not(shell: Shell, listening: Listening) -> None:
-    hours = ["--since-hours", "1000000"]
-    (ledger,) = shell.json("audit", *hours)
+    since = ["--since", "2025-01-01"]
+    (ledger,) = shell.json("audit", *since)
     assert (ledger["matched"], ledger["pending"], ledger["problems"]) == (2, 2, [])
-    assert shell.json("audit", *hours, "--organization", listening.world.organization.id) == [ledger]
-    exclaim(listening.world)
-    (ledger,) = shell.json("audit", *hours, status=1)
-    assert ledger["problems"]
-    assert ledger["problems"][0] in " ".join(shell.run("audit", *hours, status=1).stdout.split())
+    assert [each["matched"] for each in ledger["endpoints"]] == [2]
+    assert shell.json("audit", *since, "--organization", listening.world.organization.id) == [ledger]
+    shell.db.write_now(lambda tx: tx.execute(table.update().values(state="exhausted", finished_at=1)))
+    (ledger,) = shell.json("audit", *since, status=1)
+    assert [each["problem"] for each in ledger["findings"]] == ["unexplained"] * 2
+    assert {each["detail"] for each in ledger["findings"]} == set(ledger["problems"])
+    assert ledger["problems"][0] in " ".join(shell.run("audit", *since, status=1).stdout.split())
     assert shell.refused("audit", "--organization", "nowhere") == "Organization not found"
+
+
+def test_audit_reads_instants_and_durations(shell: Shell, listening: Listening) -> None:
+    assert shell.json("audit", "--since", "1h") == []
+    assert shell.json("audit", "--since", "2025-01-01", "--until", "2025-01-02T00:00:00Z") == []
+    assert len(shell.json("audit", "--since", "99999d")) == 1
+    assert shell.refused("audit", "--since", "soon") == (
+        "--since: an instant like 2026-05-30T16:00:00Z or a duration like 24h is expected"
+    )
+
+
+def test_prune_shows_what_would_go_and_removes_it(shell: Shell, listening: Listening) -> None:
+    shell.db.write_now(
+        lambda tx: tx.execute(table.update().values(state="cancelled", finished_at=1, reason="deregistered"))
+    )
+    (before,) = shell.json("audit", "--since", "2025-01-01")
+    (would,) = shell.json("prune", "--dry-run")
+    assert (would["events"], would["deliveries"]) == (7, 2), "five that nobody wanted"
+    (done,) = shell.json("prune")
+    assert (done["events"], done["deliveries"], done["bytes"]) == (7, 2, would["bytes"])
+    assert shell.json("audit", "--since", "2025-01-01") == [before]
+    assert re.search("^events +0$", shell.run("prune").stdout, re.MULTILINE)
+    shell.db.write_now(chores.take, "retention", owner="other", now=0, lease_until=2**52)
+    assert shell.refused("prune").startswith("Another process is pruning now.")
 
 
 def test_db_upgrade_says_that_all_is_up_to_date(shell: Shell) -> None:
@@ -328,3 +486,67 @@ def exclaim(world: World) -> None:
         tx.execute(events.update().values(matched_count=events.c.matched_count + 1))
 
     world.db.write_now(run)
+
+
+# -- replays ----------------------------------------------------------------------------------------------------------
+
+SINCE = ("--since", "2020-01-01T00:00:00Z")
+
+
+def test_replay_plans_starts_lists_shows_and_cancels(shell: Shell, listening: Listening) -> None:
+    shell.db.write_now(deliveries.discard, listening.lane_id, reason="expired", at=START)
+    own = ("replay", "--account", listening.login)
+    (planned,) = shell.json(*own, "plan", "failed", *SINCE)
+    assert (planned["count"], planned["is_exact"]) == (2, True)
+    assert shell.json(*own, "plan", "failed", *SINCE, "--only", "event=BOOK_VERIFIED")[0]["count"] == 1
+    assert shell.json(*own, "plan", "failed", "--since", "90m")[0]["count"] == 0
+    (job,) = shell.json(*own, "start", "failed", *SINCE)
+    assert (job["state"], job["selection"], job["total_count"]) == ("running", "failed", 2)
+    assert shell.json(*own, "list") == [job]
+    (shown,) = shell.json(*own, "show", job["id"])
+    assert (shown["id"], shown["pending"], shown["cancelled"]) == (job["id"], 0, 0)
+    shell.db.write_now(replaying.work, job["id"], stamp(job["created_at"]))
+    (watched,) = shell.json(*own, "watch", job["id"])
+    assert (watched["state"], watched["recovered_count"]) == ("done", 2)
+    (other,) = shell.json(*own, "start", "all", *SINCE, "--to", "https://staging.example.net/x")
+    assert shell.json(*own, "cancel", other["id"])[0]["state"] == "cancelled"
+    assert shell.json(*own, "watch", other["id"], status=1)[0]["state"] == "cancelled"
+
+
+def test_replay_across_an_organization(shell: Shell, listening: Listening) -> None:
+    shell.db.write_now(deliveries.discard, listening.lane_id, reason="expired", at=START)
+    whole = ("replay", "--organization", listening.world.organization.id)
+    (job,) = shell.json(*whole, "start", "failed", *SINCE)
+    assert shell.json(*whole, "list") == [job]
+    assert "pending" in shell.run(*whole, "show", job["id"]).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["plan", "failed"], "Say how far back with --since, or which one with --only delivery=ID."),
+        (["plan", "failed", "--since", "soon"], "soon is no instant; write 2026-05-30T16:00:00Z, or 90m, 36h, 7d."),
+        (["plan", "all", *SINCE, "--only", "book=x"], "A book is named by its number, not x."),
+        (
+            ["plan", "all", *SINCE, "--only", "state=x"],
+            "--only is event=TYPE, book=PK, until=INSTANT or delivery=ID, not state=x.",
+        ),
+        (["show", "x"], "Replay x not found"),
+        (["plan", "all", "--only", "delivery=x"], "Delivery x not found"),
+    ],
+)
+def test_a_replay_that_cannot_be_is_one_line(
+    shell: Shell, listening: Listening, arguments: list[str], said: str
+) -> None:
+    assert shell.refused("replay", "--account", listening.login, *arguments) == said
+
+
+def test_a_replay_needs_somebody_to_be_for(shell: Shell, listening: Listening) -> None:
+    assert shell.refused("replay", "list").startswith("Say for whom")
+    assert shell.refused("replay", "--account", "x", "list").startswith("No account")
+    assert shell.refused("replay", "--organization", "x", "list") == "Organization not found"
+    staging = ("start", "all", *SINCE, "--to", "https://staging.example.net/x")
+    organization_id = listening.world.organization.id
+    assert shell.refused("replay", "--organization", organization_id, *staging).startswith("Say with --webhook")
+    refused = shell.refused("replay", "--account", listening.login, *staging[:-1], "http://10.0.0.1/")
+    assert "10.0.0.1" in refused

@@ -217,7 +217,8 @@ VERIFIED = ["BOOK_VERIFIED", "book.verified"]
         (BookTally(documents_final=1, documents_classified=1), BookStatus.VERIFIED, ["book.classified", *VERIFIED]),
         (BookTally(documents_final=1), BookStatus.VERIFIED, VERIFIED),
         (BookTally(mixed_final=1), BookStatus.VERIFIED, VERIFIED),
-        (BookTally(documents_final=1, groups_open=1), BookStatus.VERIFIED, VERIFIED),
+        (BookTally(documents_final=1, documents_classified=1, groups_open=1), BookStatus.UPLOAD, []),
+        (BookTally(documents_in_work=1, documents_classified=1, groups_open=1), BookStatus.VERIFYING, []),
     ],
 )
 def test_a_book_follows_its_contents(tally: BookTally, status: BookStatus, fired: list[str]) -> None:
@@ -239,6 +240,14 @@ def test_a_book_fires_again_after_a_later_upload_and_not_without() -> None:
     assert reopened.drafts == ()
     again = lifecycle.book_after(reopened.value, done, at=9)
     assert types(again.drafts) == ["book.classified", *VERIFIED]
+
+
+def test_a_verified_book_is_open_again_with_an_image_group_that_still_takes_images() -> None:
+    done = BookTally(documents_final=1, documents_classified=1)
+    first = lifecycle.book_after(BOOK, done, at=7)
+    opened = lifecycle.book_after(first.value, replace(done, groups_open=1), at=8)
+    assert (opened.value.status, opened.value.is_classified, opened.drafts) == (BookStatus.UPLOAD, False, ())
+    assert types(lifecycle.book_after(opened.value, done, at=9).drafts) == ["book.classified", *VERIFIED]
 
 
 def test_drafts_are_told_documents_first() -> None:

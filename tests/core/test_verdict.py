@@ -4,7 +4,7 @@ import pytest
 
 from bookbell.core.attempt import Answered, Outcome, Oversized, Refused, TimedOut, Unreachable
 from bookbell.core.policy import HOUR, PRESETS
-from bookbell.core.verdict import Delivered, Exhausted, Gone, Retry, Verdict, judge
+from bookbell.core.verdict import Delivered, Exhausted, Gone, Retry, Skipped, Verdict, judge
 
 STANDARD, OCROLUS = PRESETS["standard"], PRESETS["ocrolus"]
 NOW = 1_750_000_000_000
@@ -53,3 +53,10 @@ def test_gone_ends_it_where_the_policy_says_so() -> None:
 def test_retry_after_is_honoured_but_never_earlier_than_the_schedule(header: str, wait: int) -> None:
     assert verdict(Answered(503, header)) == Retry(NOW + wait)
     assert verdict(Answered(503, header), "ocrolus") == Retry(NOW + 180_000)
+
+
+def test_a_receiver_can_skip_a_delivery_that_it_has_not_taken() -> None:
+    assert verdict(Answered(503, feedback="skip")) == Skipped()
+    assert verdict(Answered(200, feedback="skip")) == Delivered()
+    assert verdict(Answered(503, feedback="pause=5")) == verdict(Answered(503))
+    assert verdict(Answered(503, feedback="skip"), "ocrolus") == Retry(NOW + 180_000)

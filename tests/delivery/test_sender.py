@@ -3,19 +3,13 @@
 import queue
 import resource
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address, ip_network
+from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from bookbell.core import limits
 from bookbell.core.attempt import (
@@ -23,49 +17,16 @@ from bookbell.core.attempt import (
     Oversized,
     Refused,
     Report,
-    Request,
     TimedOut,
     Unreachable,
     header_pairs,
     kind_of,
 )
-from bookbell.core.guard import GuardRules, judge_address
+from bookbell.core.guard import GuardRules
 from bookbell.delivery.sender_thread import SenderThread
+from certified import Certified, certified
+from posting import NOWHERE, OK, WAIT_S, Post, says, to
 from receivers import Behaviour, RawReceiver, Receiver, early_answer, endless_body, endless_headers, hang, reset
-
-WAIT_S = 30.0
-LOOPBACK = GuardRules((ip_network("127.0.0.0/8"), ip_network("::1/128")))
-NOWHERE = GuardRules(())
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-class Post:
-    """A running sender, and the reports that have come back."""
-
-    def __init__(self, rules: GuardRules = LOOPBACK, *, proxy: str | None = None, ca_file: str | None = None) -> None:
-        self._reports: queue.Queue[tuple[str, Report]] = queue.Queue()
-        self.sender = SenderThread(
-            lambda address: judge_address(address, rules), deliver=self._take, proxy=proxy, ca_file=ca_file
-        )
-        self.sender.start()
-
-    def _take(self, reports: list[tuple[str, Report]]) -> None:
-        for report in reports:
-            self._reports.put(report)
-
-    def collect(self, count: int) -> dict[str, Report]:
-        """That many reports, by key."""
-        found = dict(self._reports.get(timeout=WAIT_S) for _ in range(count))
-        assert len(found) == count, "a request was reported twice"
-        return found
-
-    def send(self, request: Request) -> Report:
-        """One request's report."""
-        self.sender.submit([request])
-        return self.collect(1)[request.key]
-
-    def is_quiet(self) -> bool:
-        return self._reports.empty()
 
 
 @pytest.fixture
@@ -73,30 +34,6 @@ def post() -> Iterator[Post]:
     post = Post()
     yield post
     post.sender.stop(WAIT_S)
-
-
-def to(url: str, key: str = "r", **changes: object) -> Request:
-    """A request to this URL."""
-    base = Request(
-        key=key,
-        url=url,
-        headers=(("Content-Type", "application/json"), ("Webhook-Request-Id", key)),
-        body=b'{"a": 1}',
-        timeout_ms_connect=10_000,
-        timeout_ms_total=20_000,
-    )
-    return replace(base, **changes)  # type: ignore[arg-type] # the fields of a Request
-
-
-def says(*chunks: bytes) -> Behaviour:
-    """Sends these bytes and closes."""
-
-    def behave(connection: socket.socket, _closing: threading.Event) -> None:
-        for chunk in chunks:
-            connection.sendall(chunk)
-        connection.shutdown(socket.SHUT_WR)
-
-    return behave
 
 
 def keeps_alive(connection: socket.socket, closing: threading.Event) -> None:
@@ -405,43 +342,10 @@ def test_the_timings_show_where_the_time_went(post: Post) -> None:
 # -- TLS --------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Certified:
-    """A receiver behind TLS with a certificate of its own making."""
-
-    port: int
-    certificate: str
-
-
-@pytest.fixture
-def certified(tmp_path: Path) -> Iterator[Certified]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "receiver.localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName("receiver.localhost"), x509.IPAddress(ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .sign(key, hashes.SHA256())
-    )
-    certificate, private = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, private)
-    with Receiver(context=context) as receiver:
-        yield Certified(receiver.port, str(certificate))
+@pytest.fixture(name="certified")
+def _certified(tmp_path: Path) -> Iterator[Certified]:
+    with certified(tmp_path) as receiver:
+        yield receiver
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(post: Post, certified: Certified) -> None:

@@ -48,7 +48,7 @@ def test_its_own_descriptor_is_readable_when_something_is_ready(watch: Watch, pa
     assert select.select([watch.fileno()], [], [], 0)[0] == [watch.fileno()]
 
 
-def test_what_nobody_waits_for_any_more_is_not_told_and_can_be_wanted_again(watch: Watch, pair: Pair) -> None:
+def test_what_speaks_up_while_nobody_waits_is_not_told_and_ended(watch: Watch, pair: Pair) -> None:
     one, other = pair
     watch.want(one.fileno(), IN)
     watch.unwant(one.fileno())
@@ -56,7 +56,33 @@ def test_what_nobody_waits_for_any_more_is_not_told_and_can_be_wanted_again(watc
     assert watch.ready(COUNT) == []
     assert watch.ready(COUNT) == []
     watch.want(one.fileno(), IN)
+    ((descriptor, mask),) = watch.ready(COUNT)
+    assert (descriptor, bool(mask & IN)) == (one.fileno(), True)
+    with pytest.raises(ConnectionResetError):
+        other.recv(1)
+
+
+def test_what_could_be_written_to_while_nobody_waits_is_left_alone(watch: Watch, pair: Pair) -> None:
+    one, other = pair
+    watch.want(one.fileno(), OUT)
+    watch.unwant(one.fileno())
+    assert watch.ready(COUNT) == []
+    watch.want(one.fileno(), IN)
+    other.send(b"x")
     assert watch.ready(COUNT) == [(one.fileno(), IN)]
+    one.send(b"y")
+    assert other.recv(1) == b"y"
+
+
+def test_what_could_be_written_to_first_and_speaks_up_later_is_ended_too(watch: Watch, pair: Pair) -> None:
+    one, other = pair
+    watch.want(one.fileno(), OUT)
+    watch.unwant(one.fileno())
+    assert watch.ready(COUNT) == []
+    other.send(b"x")
+    watch.sweep(COUNT)
+    with pytest.raises(ConnectionResetError):
+        other.recv(1)
 
 
 def test_the_number_of_a_closed_socket_serves_the_next(watch: Watch) -> None:

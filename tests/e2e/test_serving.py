@@ -118,7 +118,7 @@ def test_a_wrong_master_key_sends_nothing_and_says_so(tmp_path: Path) -> None:
         client.register(receiver.url, "DOC_VERIFIED")
         uuids = fill_book(client, "book", 1)
         service.kill()
-        service._environment["BOOKBELL_MASTER_KEY"] = "B" * 43
+        service.environment["BOOKBELL_MASTER_KEY"] = "B" * 43
         service.start()
         verify_all(service.url, uuids)
         until("the failed attempt in the log", lambda: "cannot be opened with this master key" in service.log())

@@ -3,11 +3,14 @@
 import json
 import re
 import subprocess
+import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from bookbell.core import catalogue
+from bookbell.core.signing import challenge_body, delivery_headers, is_proof, signing_with
 from receivers import Receiver
 from sandboxes import BOOKBELL, WAIT_S, environment, invoked
 
@@ -45,6 +48,31 @@ def test_a_sample_arrives_signed_and_is_verified() -> None:
         assert (shown["event"], shown["signature"], shown["answer"]) == ("BOOK_VERIFIED", "right", 200)
         assert shown["path"] == "/hooks/1"
         assert shown["body"] == json.loads(sent.stdout)["body"]
+
+
+def test_the_form_of_a_secret_tells_the_scheme() -> None:
+    secret, private = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsk_VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk="
+    public = "whpk_ZlN4eg7dSSqi0moX9hQUk3orrOouK3QVQSlJa248c/g="
+    with listening("--secret", secret, "--secret", public, "--json") as (url, process):
+        for each, mark in ((secret, "v1,"), (private, "v1a,")):
+            sent = invoked("trigger", "BOOK_VERIFIED", "--url", url, "--secret", each, "--json")
+            assert sent.exit_code == 0, sent.stderr
+            headers = json.loads(sent.stdout)["headers"]
+            assert headers["webhook-signature"].startswith(mark)
+            assert "Webhook-Request-Id" not in headers
+            assert told(process)["signature"] == "right"
+        for each in ("whsec_short", "whsk_short"):
+            assert "after whsec_" in invoked("trigger", "BOOK_VERIFIED", "--url", url, "--secret", each).stderr
+
+
+def test_a_challenge_is_answered_with_the_proof() -> None:
+    body = challenge_body("nonce")
+    headers = dict(delivery_headers("id", int(time.time()), body, signing_with(SECRET), None, "ua"))
+    with listening("--secret", SECRET, "--json") as (url, process):
+        request = urllib.request.Request(url, data=body, headers=headers, method="POST")
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=WAIT_S) as answer:
+            assert is_proof(SECRET, "nonce", answer.read())
+        assert told(process)["note"] == "the proof of the secret"
 
 
 def test_a_wrong_secret_is_told_and_answered_401() -> None:

@@ -91,3 +91,12 @@ def test_a_scenario_needs_a_receiver_and_its_secret(missing: list[str]) -> None:
     refused = invoked("sandbox", "--scenario", "forgeries", *missing)
     assert refused.exit_code == 2
     assert "--url" in refused.stderr
+
+
+def test_the_folder_of_a_sandbox_is_not_served_to_others(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with Sandbox("--data", str(folder)) as sandbox:
+        assert sandbox.stop() == 0
+    refused = bookbell("serve", "--port", "0", "--data", str(folder))
+    assert refused.returncode == 2
+    assert "its keys and tokens are known to everybody" in " ".join(refused.stderr.split())

@@ -114,6 +114,15 @@ def test_a_write_whose_caller_was_cancelled_disturbs_no_other(database: Database
     assert names(database) == ["a", "b"]
 
 
+def test_a_connection_opens_while_another_writes(database: Database, sqlite_url: str) -> None:
+    with database.engine.begin() as tx:
+        add(tx, "a")
+        other = Database(sqlite_url)
+        assert other.read_now(accounts.list_organizations, after="", count=10) == []
+        other.close()
+    assert names(database) == ["a"]
+
+
 def test_every_write_of_many_tasks_is_made_once(database: Database) -> None:
     async def story() -> list[str]:
         return list(await asyncio.gather(*(database.write(add, f"n{number:04d}") for number in range(500))))
@@ -121,3 +130,11 @@ def test_every_write_of_many_tasks_is_made_once(database: Database) -> None:
     assert asyncio.run(story()) == [f"n{number:04d}" for number in range(500)]
     found = database.read_now(accounts.list_organizations, after="", count=1000)
     assert len(found) == 500
+
+
+def test_loops_one_after_another_each_hear_of_their_own_writes(database: Database) -> None:
+    async def write(number: int) -> str:
+        async with asyncio.timeout(30):
+            return await database.write(add, f"organization {number}")
+
+    assert [asyncio.run(write(number)) for number in range(300)] == [f"organization {number}" for number in range(300)]

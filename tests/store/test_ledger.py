@@ -2,6 +2,7 @@
 
 import pytest
 
+from bookbell.core.instants import id_floor
 from bookbell.core.ledger import Ledger
 from bookbell.core.model import LaneId
 from bookbell.store import deliveries, ledger
@@ -49,23 +50,54 @@ def test_only_the_range_and_the_organization_count(world: World) -> None:
     assert world.db.read_now(ledger.ledgers, since=0, until=FOREVER, organization_id="another") == []
 
 
-def test_a_missing_row_shows(world: World) -> None:
+def test_a_missing_row_shows_and_its_event_is_named(world: World) -> None:
     change(
         world,
         table.delete().where(table.c.id == table.select().with_only_columns(table.c.id).limit(1).scalar_subquery()),
     )
     (found,) = the(world)
-    assert found.problems() == ("4 deliveries were matched, but 3 are accounted for.",)
+    said, named = found.problems()
+    assert said == "4 deliveries were matched, but 3 are accounted for."
+    assert named == f"Event {found.findings[0].event_id}: 1 deliveries were matched, but 0 are accounted for."
 
 
-def test_unproven_and_unexplained_ends_show(world: World) -> None:
-    change(world, table.update().values(state="delivered"))
+def test_ends_without_proof_or_reason_show(world: World) -> None:
+    change(world, table.update().values(state="delivered", finished_at=START))
     (found,) = the(world)
-    assert (found.delivered, found.unproven) == (4, 4)
+    assert (found.delivered, [each.problem for each in found.findings]) == (4, ["unproven"] * 4)
     change(world, table.update().values(state="exhausted"))
     (found,) = the(world)
-    assert (found.exhausted, found.unexplained) == (4, 4)
-    assert len(found.problems()) == 1
+    assert (found.exhausted, [each.problem for each in found.findings]) == (4, ["unexplained"] * 4)
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"state": "lost"}, "impossible"),
+        ({"finished_at": 1}, "impossible"),
+        ({"state": "cancelled", "reason": "x"}, "impossible"),
+        ({"attempt_count": 1}, "unrecorded"),
+        ({"event_id": "01977420-dc00-7fff-bfff-ffffffffffff"}, "orphaned"),
+    ],
+)
+def test_what_is_wrong_with_a_delivery_is_found(world: World, values: dict[str, object], problem: str) -> None:
+    first = table.select().with_only_columns(table.c.id).order_by(table.c.id).limit(1).scalar_subquery()
+    change(world, table.update().where(table.c.id == first).values(**values))
+    (found,) = the(world)
+    assert problem in {each.problem for each in found.findings}
+
+
+def test_an_endpoints_own_ledger_counts_its_deliveries_in_a_range_of_ids(world: World) -> None:
+    (row,) = world.db.read_now(lambda tx: tx.execute(table.select().limit(1)).all())
+    organization_id, endpoint_id = row.organization_id, row.endpoint_id
+
+    def counted(since: int, before: int) -> Ledger:
+        floors = {"since": id_floor(since), "before": id_floor(before)}
+        return world.db.read_now(ledger.of_endpoint, organization_id, endpoint_id, **floors)
+
+    expected = Ledger(organization_id=organization_id, endpoint_id=endpoint_id, matched=4, pending=4)
+    assert counted(START, START + 1) == expected
+    assert counted(START + 1, FOREVER).matched == counted(0, START).matched == 0
 
 
 def test_cancelled_ones_have_their_reason(world: World) -> None:

@@ -2,10 +2,16 @@
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import update
 
-from bookbell.store.database import Database
+from bookbell.core.model import Level
+from bookbell.store import events
+from bookbell.store.database import Database, Tx
+from bookbell.store.schema import events as table
 from bookbell.store.schema import metadata
+from bookbell.store.stream import Stream, Stretch
 from bookbell.store.upgrade import missing, upgrade
+from world import world_in
 
 
 def test_migrated_and_declared_schema_are_the_same(db: Database) -> None:
@@ -17,3 +23,25 @@ def test_migrated_and_declared_schema_are_the_same(db: Database) -> None:
 def test_upgrading_twice_changes_nothing(db: Database) -> None:
     upgrade(db)
     assert missing(db) is None
+
+
+def test_events_restored_from_another_cluster_come_before_new_ones(db: Database) -> None:
+    world = world_in(db)
+    account = world.account()
+    world.publish(account, 1)
+    of_account = Stream(organization_id=account.organization_id, account_id=account.id, level=Level.ACCOUNT)
+
+    def restore(tx: Tx) -> None:
+        tx.execute(update(table).values(position=2**50))
+
+    def ids() -> list[str]:
+        return [each.id for each in db.read_now(events.read_stretch, of_account, Stretch(count=99))]
+
+    before = ids()
+    if not db.is_sqlite:
+        db.write_now(restore)
+        assert ids() == []
+    upgrade(db)
+    world.publish(account, 1)
+    assert ids()[: len(before)] == before
+    assert len(ids()) == 2 * len(before)

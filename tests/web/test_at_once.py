@@ -44,3 +44,22 @@ def test_a_first_webhook_is_registered_once(peopled: Peopled) -> None:
     body = {"webhook_endpoint": "https://hooks.example.net/a", "event": ["DOC_VERIFIED"]}
     path = "/v1/account/settings/update/webhook_endpoint"
     assert answers_at_once(peopled, "one", path, body) == [(200, None)] * AT_ONCE
+
+
+def test_two_changes_of_an_organization_at_once_both_count(peopled: Peopled) -> None:
+    path = f"{ORGANIZATIONS}/{peopled.cast['one'].account.organization_id}"
+
+    async def run() -> None:
+        async with opened(peopled) as app:
+            as_operator = app.credentials("operator")
+            for number in range(6):
+                changes: list[dict[str, Any]] = [{"name": f"Lender {number}"}, {"tasks": ["DETECT"]}]
+                await asyncio.gather(
+                    *(app.client.put(path, json=change, headers=as_operator) for change in changes),
+                )
+                listed = await app.client.get(ORGANIZATIONS, headers=as_operator)
+                (found,) = [each for each in listed.json()["response"]["organizations"] if path.endswith(each["id"])]
+                assert (found["name"], found["tasks"]) == (f"Lender {number}", ["DETECT"])
+                await app.client.put(path, json={"tasks": ["CAPTURE"]}, headers=as_operator)
+
+    asyncio.run(run())

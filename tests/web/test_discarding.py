@@ -1,7 +1,10 @@
-"""Files that were given up are removed in steps that may die anywhere, and only they are."""
+"""Files that were given up, or that a crash left before they were taken, are removed in steps, and only they are."""
 
 import asyncio
+import os
 from pathlib import Path
+
+from sqlalchemy import update
 
 from bookbell.actions import books, documents
 from bookbell.actions.books import BookKey
@@ -9,9 +12,11 @@ from bookbell.actions.documents import DocumentKey
 from bookbell.core import limits
 from bookbell.core.model import DocumentStatus
 from bookbell.store import discarded
-from bookbell.store.database import Database
+from bookbell.store.database import Database, Tx
 from bookbell.store.documents import find_document
-from bookbell.web.discarding import remove_discarded
+from bookbell.store.schema import documents as documents_table
+from bookbell.web.discarding import remove_discarded, sweep
+from bookbell.web.files import TEMPORARY_SUFFIX, UNSURE_SUFFIX
 from world import stamp, world_in
 
 
@@ -53,3 +58,30 @@ def test_a_step_is_bounded(db: Database, tmp_path: Path) -> None:
     count = limits.BLOBS_REMOVED_COUNT_MAX + 1
     db.write_now(discarded.discard, world.organization.id, [f"{number}" for number in range(count)], at=1)
     assert (step(db, tmp_path), step(db, tmp_path), step(db, tmp_path)) == (count - 1, 1, 0)
+
+
+def _put_in_a_folder(tx: Tx, pk: int, blob: str) -> None:
+    tx.execute(update(documents_table).where(documents_table.c.pk == pk).values(blob=blob))
+
+
+def test_of_the_files_a_crash_left_those_go_that_the_database_did_not_take(db: Database, tmp_path: Path) -> None:
+    world = world_in(db)
+    account = world.account()
+    taken = world.document(account, world.book(account))
+    assert taken.blob is not None
+    folder = tmp_path / "blobs"
+    db.write_now(_put_in_a_folder, taken.pk, f"00/{taken.blob}")
+    in_work = folder / "00" / "orphan-of-now"
+    old = [folder / "00" / "orphan", folder / "00" / f"half{TEMPORARY_SUFFIX}", folder / "00" / taken.blob]
+    for path in (*old, in_work):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"%PDF-")
+    marks = [path.with_name(path.name + UNSURE_SUFFIX) for path in (old[0], old[2], in_work)]
+    for mark in marks:
+        mark.touch()
+    for path in (*old, *marks):
+        os.utime(path, (1, 1))
+    os.utime(marks[2])  # an upload of another process, right now
+    assert asyncio.run(sweep(db, folder, before=60_000)) == 2
+    assert {path for path in folder.rglob("*") if path.is_file()} == {old[2], in_work, marks[2]}
+    assert asyncio.run(sweep(db, folder, before=60_000)) == 0

@@ -70,13 +70,13 @@ def test_a_process_lives_but_is_not_ready_while_it_stops(peopled_sqlite: Peopled
 def test_a_call_is_answered_in_the_envelope_while_the_database_is_away_and_the_log_says_why(away: Peopled) -> None:
     with logged() as lines:
         ((status, body),) = answers(away, "/v1/books")
-    assert status == 500
+    assert status == 503
     assert body == {
-        "status": 500,
+        "status": 503,
         "code": 1100,
         "response": None,
-        "message": body["message"],
-        "meta": {"status": 500, "msg": body["message"], "code": 1100},
+        "message": "The database cannot be reached at the moment; try again later",
+        "meta": {"status": 503, "msg": body["message"], "code": 1100},
     }
     assert "sqlalchemy" not in str(body).lower()
     (line,) = lines

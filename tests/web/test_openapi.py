@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from bookbell.cli.main import app
 from bookbell.core import errors
+from bookbell.core.catalogue import TYPES
 from bookbell.web.openapi import document
 from bookbell.web.reference import page_of
 from bookbell.web.routes import ROUTES
@@ -20,7 +21,8 @@ from bookbell.web.shape import anything, choice, either, example_of, listed, nul
 DOCUMENT = json.loads(json.dumps(document(ROUTES)))
 CALLS = [
     (f"{method.upper()} {path}", call)
-    for path, methods in DOCUMENT["paths"].items()
+    for part in ("paths", "webhooks")
+    for path, methods in DOCUMENT[part].items()
     for method, call in methods.items()
 ]
 
@@ -28,7 +30,7 @@ CALLS = [
 def examples(call: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
     """Every example of a call with its schema."""
     contents = [call.get("requestBody", {}).get("content", {})]
-    contents += [answer["content"] for answer in call["responses"].values()]
+    contents += [answer.get("content", {}) for answer in call["responses"].values()]
     for content in contents:
         for media in content.values():
             if "example" in media:
@@ -69,6 +71,14 @@ def test_every_call_has_an_id_of_its_own_and_a_summary() -> None:
     ids = [call["operationId"] for _, call in CALLS]
     assert len(set(ids)) == len(ids)
     assert all(call["summary"] and not call["summary"].endswith(".") for _, call in CALLS)
+
+
+def test_every_event_type_is_a_request_to_the_receiver() -> None:
+    assert list(DOCUMENT["webhooks"]) == list(TYPES)
+    told = DOCUMENT["webhooks"]["book.completed"]["post"]
+    assert list(told["requestBody"]["content"]["application/json"]["examples"]) == ["account", "org"]
+    headers = {each["name"]: each["required"] for each in told["parameters"]}
+    assert headers == {"Webhook-Request-Id": True, "Webhook-Timestamp": True, "Webhook-Signature": False}
 
 
 def test_errors_carry_code_and_text_of_their_class() -> None:

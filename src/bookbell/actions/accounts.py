@@ -40,7 +40,7 @@ def change_organization(
     A book that has fired `book.completed` does not fire again because of it; others are judged by the new tasks at
     their next change. Raises: OrganizationNotFound, ValidationFailed, InvalidRequest when the name is taken.
     """
-    found = accounts.find_organization(tx, organization_id)
+    found = accounts.lock_organization(tx, organization_id)  # of two changes at once, none undoes the other
     if found is None:
         raise OrganizationNotFound
     changed = found if tasks is None else replace(found, tasks=tasks_from(tasks))

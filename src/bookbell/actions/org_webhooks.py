@@ -6,28 +6,21 @@ Source: contract 8, C8, C19, C27.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from bookbell.actions import webhooks
 from bookbell.actions.event_types import known_event_types
 from bookbell.actions.stamp import Published, Stamp
-from bookbell.actions.webhooks import later, url_place
+from bookbell.actions.webhooks import Sealing, later, url_place
 from bookbell.core.catalogue import EventType, definition_uuid
 from bookbell.core.errors import NotPermittedManager, OrgWebhookNotFound, WebhookInvalid
+from bookbell.core.keyset import check_length
 from bookbell.core.model import Account, Level, Role
 from bookbell.core.org_webhook import Address, Asked, address_from, address_of, bare_of
 from bookbell.core.policy import Policy
 from bookbell.store import circuits, deliveries, endpoints, lanes
 from bookbell.store.database import Tx
 from bookbell.store.endpoints import Endpoint
-
-
-class Sealing(Protocol):
-    """Encrypts a text for a place, and opens it again."""
-
-    def seal(self, text: str, place: str) -> bytes: ...
-
-    def open(self, sealed: bytes, place: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +93,8 @@ def rotate_secret(
     tx: Tx, account: Account, webhook_uuid: str, secret: str, vault: Sealing, stamp: Stamp
 ) -> Published[Endpoint]:
     """From the next attempt on, sign with this secret. Raises: OrgWebhookNotFound, ValidationFailed."""
-    webhooks.check_secret(secret)
-    return webhooks.sign_with(tx, _locked(tx, account, webhook_uuid), secret, vault.seal, stamp)
+    check_length("secret_key", secret)
+    return webhooks.sign_with(tx, _locked(tx, account, webhook_uuid), secret, vault, stamp)
 
 
 def set_policy(tx: Tx, account: Account, webhook_uuid: str, fields: dict[str, Any], stamp: Stamp) -> Published[Policy]:

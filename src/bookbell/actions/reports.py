@@ -1,4 +1,4 @@
-"""What the pipeline reports: outcomes of documents, mixed documents, image groups and analytics requests.
+"""What the pipeline reports: outcomes of documents, mixed documents, image groups and analytics.
 
 A report holds the row of its book, so reports on one book come one after another: of two that finish the last two
 documents of a book, exactly one sees the other and fires BOOK_VERIFIED. Reporting a state again changes nothing.
@@ -6,11 +6,12 @@ documents of a book, exactly one sees the other and fires BOOK_VERIFIED. Reporti
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ParamSpec, TypeVar, assert_never
 
 from bookbell.actions.settling import settle
 from bookbell.actions.stamp import Published, Stamp
+from bookbell.core.analytics import check_report, generated
 from bookbell.core.errors import BookbellError, BookNotFound, DocumentNotFound, NotFound
 from bookbell.core.events import Draft
 from bookbell.core.lifecycle import (
@@ -28,6 +29,7 @@ from bookbell.core.model import (
     Document,
     DocumentStatus,
     ImageGroup,
+    JobStatus,
     LaneId,
     MixedDocument,
     MixedStatus,
@@ -92,7 +94,16 @@ class AnalyticsReport:
     result: dict[str, Any] | None = None
 
 
-Report = DocumentReport | MixedReport | ClassifiedReport | GroupReport | AnalyticsReport
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookAnalyticsReport:
+    """The second-generation analytics of a book: DONE with results by view, or FAILED."""
+
+    book_uuid: str
+    status: JobStatus
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+Report = DocumentReport | MixedReport | ClassifiedReport | GroupReport | AnalyticsReport | BookAnalyticsReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +140,8 @@ def apply(tx: Tx, report: Report, stamp: Stamp) -> Published[Reported]:
             return _group(tx, book, report, stamp)
         case AnalyticsReport():
             return _analytics(tx, book, report, stamp)
+        case BookAnalyticsReport():
+            return _book_analytics(tx, book, report, stamp)
         case _:
             assert_never(report)
 
@@ -218,6 +231,20 @@ def _analytics(tx: Tx, book: Book, report: AnalyticsReport, stamp: Stamp) -> Pub
     return Published(_reported("analytics_request", request.id, change.value.status, book), lanes)
 
 
+def _book_analytics(tx: Tx, book: Book, report: BookAnalyticsReport, stamp: Stamp) -> Published[Reported]:
+    check_report(report.status, report.results)
+    results = {view: json.dumps(result, ensure_ascii=False) for view, result in report.results.items()}
+    analytics.end_jobs(tx, book, results, at=stamp.at)
+    is_known = book.analyzed_at is not None and analytics.results_of(tx, book) == results
+    if report.status is JobStatus.FAILED or is_known:
+        return Published(_reported("book_analytics", book.uuid, report.status, book))
+    analytics.save_results(tx, book, results)
+    change = generated(book, at=stamp.at)
+    books.save_book(tx, change.value)
+    book, lanes = settle(tx, change.value, change.drafts, stamp)
+    return Published(_reported("book_analytics", book.uuid, report.status, book), lanes)
+
+
 def _reported(subject: str, id_: str, status: str, book: Book, made: Sequence[Document] = ()) -> Reported:
     return Reported(
         subject, id_, str(status), book.uuid, str(book.status), tuple((each.uuid, each.name) for each in made)
@@ -236,6 +263,11 @@ def _book_of(tx: Tx, report: Report) -> Book:
     """The book a report is about; the pipeline serves every organization, the subject's row says which."""
     subject: Document | MixedDocument | AnalyticsRequest | ImageGroup
     match report:
+        case BookAnalyticsReport(book_uuid=uuid):
+            book = books.find_book_anywhere(tx, uuid)
+            if book is None:
+                raise BookNotFound(f"Book {uuid[:80]} not found")
+            return book
         case DocumentReport(uuid=uuid):
             subject = _demand_document(tx, uuid)
         case MixedReport(uuid=uuid) | ClassifiedReport(uuid=uuid):

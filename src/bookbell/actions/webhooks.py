@@ -6,12 +6,13 @@ The functions of an endpoint at the end serve the organization's webhooks too. S
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from bookbell.actions.stamp import Published, Stamp
-from bookbell.core import limits
+from bookbell.core import keyset
 from bookbell.core.catalogue import RETIRED, canonical_account_name
-from bookbell.core.errors import InvalidInput, ValidationFailed, WebhookNotFound
+from bookbell.core.errors import InvalidInput, WebhookNotFound
+from bookbell.core.keyset import Keyset, Secret, check_length
 from bookbell.core.model import Account, EndpointId, LaneId, Level
 from bookbell.core.policy import Policy, policy_from
 from bookbell.store import circuits, deliveries, endpoints, lanes
@@ -20,6 +21,14 @@ from bookbell.store.endpoints import Endpoint
 
 Seal = Callable[[str, str], bytes]
 """Encrypts a text for a place."""
+
+
+class Sealing(Protocol):
+    """Encrypts a text for a place, and opens it again."""
+
+    def seal(self, text: str, place: str) -> bytes: ...
+
+    def open(self, sealed: bytes, place: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +92,10 @@ def find(tx: Tx, account: Account) -> Endpoint | None:
     return found if found is not None and found.is_registered else None
 
 
-def rotate_secret(tx: Tx, account: Account, secret: str, seal: Seal, stamp: Stamp) -> Published[Endpoint]:
+def rotate_secret(tx: Tx, account: Account, secret: str, vault: Sealing, stamp: Stamp) -> Published[Endpoint]:
     """From the next attempt on, sign with this secret. Raises: WebhookNotFound, ValidationFailed."""
-    check_secret(secret)
-    return sign_with(tx, _demand(tx, account), secret, seal, stamp)
+    check_length("secret_key", secret)
+    return sign_with(tx, _demand(tx, account), secret, vault, stamp)
 
 
 def set_policy(tx: Tx, account: Account, fields: dict[str, Any], stamp: Stamp) -> Published[Policy]:
@@ -95,21 +104,13 @@ def set_policy(tx: Tx, account: Account, fields: dict[str, Any], stamp: Stamp) -
     return deliver_by(tx, _demand(tx, account), fields, stamp)
 
 
-def check_secret(secret: str) -> None:
-    """Raises: ValidationFailed when the length is out of bounds, in the contract's words."""
-    if len(secret) < limits.SECRET_CHARS_MIN:
-        raise ValidationFailed(f"secret_key: length of value must be at least {limits.SECRET_CHARS_MIN}")
-    if len(secret) > limits.SECRET_CHARS_MAX:
-        raise ValidationFailed(f"secret_key: length of value must be at most {limits.SECRET_CHARS_MAX}")
-
-
 def url_place(endpoint_id: EndpointId) -> str:
     """Where the sealed URL belongs."""
     return f"endpoint-url:{endpoint_id}"
 
 
 def secret_place(endpoint_id: EndpointId) -> str:
-    """Where the sealed secret belongs."""
+    """Where the sealed keyset belongs."""
     return f"endpoint-secret:{endpoint_id}"
 
 
@@ -162,11 +163,28 @@ def retire(tx: Tx, old: Endpoint, stamp: Stamp) -> Published[None]:
     return Published(None, frozenset(all_lanes))
 
 
-def sign_with(tx: Tx, old: Endpoint, secret: str, seal: Seal, stamp: Stamp) -> Published[Endpoint]:
-    """From the next attempt on, sign what goes to this endpoint with this secret, which is already checked."""
-    changed = replace(old, secret_sealed=seal(secret, secret_place(old.id)), updated_at=later(old, stamp))
-    endpoints.save_endpoint(tx, changed)
-    return Published(changed, frozenset({old.lane_id}))
+def sign_with(tx: Tx, old: Endpoint, secret: str, vault: Sealing, stamp: Stamp) -> Published[Endpoint]:
+    """From the next attempt on, sign what goes to this endpoint with this secret alone. Its length is checked.
+
+    Raises: ValidationFailed when it cannot sign by the endpoint's scheme.
+    """
+    only = Secret(id=stamp.new_id(), value=secret, created_at=stamp.at)
+    return save_keyset(tx, old, keyset.replaced(keyset_in(old, vault), only), vault, stamp)
+
+
+def keyset_in(endpoint: Endpoint, vault: Sealing) -> Keyset | None:
+    """The endpoint's secrets, expired ones included; None when it is unsigned."""
+    if endpoint.secret_sealed is None:
+        return None
+    return keyset.from_text(vault.open(endpoint.secret_sealed, secret_place(endpoint.id)))
+
+
+def save_keyset(tx: Tx, old: Endpoint, changed: Keyset, vault: Sealing, stamp: Stamp) -> Published[Endpoint]:
+    """From the next attempt on, sign what goes to this endpoint by this keyset."""
+    sealed = vault.seal(keyset.to_text(changed), secret_place(old.id))
+    endpoint = replace(old, secret_sealed=sealed, updated_at=later(old, stamp))
+    endpoints.save_endpoint(tx, endpoint)
+    return Published(endpoint, frozenset({old.lane_id}))
 
 
 def deliver_by(tx: Tx, old: Endpoint, fields: dict[str, Any], stamp: Stamp) -> Published[Policy]:

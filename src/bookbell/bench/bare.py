@@ -12,9 +12,10 @@ from typing import Any
 import pycurl
 
 from bookbell.bench.seeding import BODY, SECRET
-from bookbell.core.signing import delivery_headers
+from bookbell.core.signing import delivery_headers, signing_with
 
 IN_FLIGHT = 64
+SIGNING = signing_with(SECRET)
 
 
 def run(url: str, count: int) -> None:
@@ -48,7 +49,7 @@ def _handle(url: str) -> Any:
 
 
 def _load(curl: Any, number: int) -> None:
-    headers = delivery_headers(f"{number:036d}", int(time.time()), BODY, SECRET, None, "bare")
+    headers = delivery_headers(f"{number:036d}", int(time.time()), BODY, SIGNING, None, "bare")
     curl.setopt(pycurl.HTTPHEADER, [*(f"{name}: {value}" for name, value in headers), "Expect:"])
     curl.setopt(pycurl.POSTFIELDS, BODY)
 

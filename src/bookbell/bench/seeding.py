@@ -80,7 +80,7 @@ class Seeder:
             account = accounts.create_account(tx, self.organization_id, wanted, self._stamp())
             registered = webhooks.Wanted(url=url, masked=url, event_types=(EVENT_TYPE,), preset="standard")
             endpoint = webhooks.configure(tx, account, registered, self._vault.seal, self._stamp()).value
-            webhooks.rotate_secret(tx, account, SECRET, self._vault.seal, self._stamp())
+            webhooks.rotate_secret(tx, account, SECRET, self._vault, self._stamp())
             made.append(Hook(account, endpoint.id, endpoint.lane_id))
         return made
 

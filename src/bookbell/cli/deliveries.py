@@ -62,13 +62,13 @@ def show_delivery(delivery_id: str, account: str = ACCOUNT_OPTION, as_json: bool
             found = parts.database.read_now(history.inspect, owner_of(parts, account), delivery_id)
         columns = ["id", "event_type", "book_pk", "state", "attempt_count", "created_at", "due_at", "reason"]
         shown: dict[str, Any] = {name: getattr(found.delivery, name) for name in columns}
-        body = found.body.decode()
+        body = "" if found.body is None else found.body.decode()
         names = ["number", "started_at", "outcome", "status_code", "total_us", "detail", "is_stale"]
         attempts = [{name: getattr(each, name) for name in names} for each in found.attempts]
         show(
-            {**shown, "body": json.loads(body), "attempts": attempts},
+            {**shown, "body": json.loads(body or "null"), "pruned": found.body is None, "attempts": attempts},
             as_json=as_json,
-            rows=[*shown.items(), ("body", body)],
+            rows=[*shown.items(), ("body", body or "not kept any more")],
         )
         if not as_json:
             show_table(attempts, names, as_json=False)

@@ -15,7 +15,9 @@ HIDDEN = {"accept", "accept-encoding", "connection", "content-length", "host"}
 
 def listen(
     port: int = typer.Option(9000, help="Port to listen on, 0 takes a free one."),
-    secret: list[str] = typer.Option([], help="The webhook's secret; repeat it while rotating. Verifies signatures."),
+    secret: list[str] = typer.Option(
+        [], help="The webhook's secret or public key, to verify signatures; repeat it while rotating."
+    ),
     forward: str | None = typer.Option(None, help="URL to pass each request on to; its answer is what is answered."),
     status: int = typer.Option(200, help="What to answer, e.g. 500 to try retries.", min=200, max=599),
     delay: int = typer.Option(0, help="Milliseconds to wait before answering.", min=0, max=600_000),

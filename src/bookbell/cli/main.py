@@ -8,14 +8,19 @@ from bookbell.cli import (
     accounts,
     bench,
     deliveries,
+    keys,
+    ledger,
     listen,
     operate,
     policy,
     publishing,
+    replay,
+    signing,
     trigger,
     verify,
     webhooks,
 )
+from bookbell.cli.chaos import commands as chaos
 from bookbell.cli.sandbox import commands as sandbox
 
 app = typer.Typer(
@@ -28,16 +33,21 @@ app = typer.Typer(
 )
 MODULES = (
     operate,
+    keys,
+    ledger,
     sandbox,
     accounts,
     webhooks,
     policy,
+    signing,
     deliveries,
+    replay,
     publishing,
     listen,
     trigger,
     verify,
     bench,
+    chaos,
 )
 for _module in MODULES:
     _module.add_to(app)

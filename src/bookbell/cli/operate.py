@@ -1,11 +1,11 @@
-"""Commands that run the service and keep its database: serve, demo, db, key, tokens, openapi, audit."""
+"""Commands that run the service and keep its database: serve, demo, db, tokens, openapi."""
 
 import time
 from pathlib import Path
 
 import typer
 
-from bookbell.cli.printing import JSON_OPTION, explained, show, show_table
+from bookbell.cli.printing import JSON_OPTION, explained, show
 
 database = typer.Typer(help="Keep the database.", no_args_is_help=True)
 
@@ -34,14 +34,6 @@ def demo(
         raise typer.Exit(run_demo(is_kept=keep))
 
 
-def key(as_json: bool = JSON_OPTION) -> None:
-    """Make a master key for BOOKBELL_MASTER_KEY."""
-    from bookbell.vault import new_master_key
-
-    made = new_master_key()
-    show({"master_key": made}, as_json=as_json, rows=[("BOOKBELL_MASTER_KEY", made)])
-
-
 def tokens(as_json: bool = JSON_OPTION) -> None:
     """Print the tokens of the operator and of the pipeline."""
     with explained():
@@ -62,31 +54,6 @@ def openapi() -> None:
     typer.echo(json.dumps(document(ROUTES), indent=2))
 
 
-def audit(
-    since_hours: float = typer.Option(24.0, help="How far back events are counted."),
-    organization: str | None = typer.Option(None, help="Only this organization's id."),
-    as_json: bool = JSON_OPTION,
-) -> None:
-    """Recompute the ledger from the rows; exit 1 if it does not balance."""
-    with explained():
-        from bookbell.cli.running import opened
-        from bookbell.core.errors import OrganizationNotFound
-        from bookbell.store.accounts import find_organization
-        from bookbell.store.ledger import ledgers
-
-        with opened() as parts:
-            if organization is not None and parts.database.read_now(find_organization, organization) is None:
-                raise OrganizationNotFound
-            now = parts.ambient.now_ms()
-            found = parts.database.read_now(
-                ledgers, since=now - int(since_hours * 3_600_000), until=now + 1, organization_id=organization
-            )
-    names = ("organization_id", "matched", "delivered", "pending", "exhausted", "cancelled")
-    shown = [{**{name: getattr(each, name) for name in names}, "problems": list(each.problems())} for each in found]
-    show_table(shown, [*names, "problems"], as_json=as_json)
-    raise typer.Exit(1 if any(each.problems() for each in found) else 0)
-
-
 @database.command("upgrade")
 def upgrade_database() -> None:
     """Bring the database to this version's schema."""
@@ -102,6 +69,6 @@ def upgrade_database() -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Register these commands."""
-    for command in (serve, demo, key, tokens, openapi, audit):
+    for command in (serve, demo, tokens, openapi):
         app.command()(command)
     app.add_typer(database, name="db")

@@ -8,6 +8,7 @@ import typer
 import uvloop
 
 from bookbell import telemetry
+from bookbell.cli.sandbox.keys import MARKER
 from bookbell.config import StartError, read_settings
 from bookbell.service import Opened, Role, Service, open_parts
 
@@ -17,6 +18,11 @@ def serve_until_stopped(role: str, *, is_simulating: bool, overrides: Mapping[st
     if role not in list(Role):
         raise StartError(f"--role is one of {', '.join(Role)}, not {role}.")
     settings = read_settings(**overrides)
+    if (settings.data_dir / MARKER).exists():
+        raise StartError(
+            f"{settings.data_dir} is a sandbox's: its keys and tokens are known to everybody. Run `bookbell sandbox "
+            f"--data {settings.data_dir}` to go on with it, or name another folder with --data."
+        )
     telemetry.set_up_logging(settings.log_format)
     parts = open_parts(settings)
 

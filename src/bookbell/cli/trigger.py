@@ -1,12 +1,15 @@
 """The command `bookbell trigger`: send one sample of an event to a receiver."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from bookbell.cli.printing import JSON_OPTION, explained
 from bookbell.core.attempt import Report, Request
+
+if TYPE_CHECKING:
+    from bookbell.core.signing import Signing
 
 TIMEOUT_MS = 5_000  # contract 6
 
@@ -14,7 +17,9 @@ TIMEOUT_MS = 5_000  # contract 6
 def trigger(
     event: str = typer.Argument("", help="An event of the catalogue, e.g. BOOK_VERIFIED; --list names them."),
     url: str = typer.Option("", help="The receiver; user and password in it become Basic credentials."),
-    secret: str | None = typer.Option(None, help="The webhook's secret; unsigned if absent."),
+    secret: str | None = typer.Option(
+        None, help="The webhook's secret, signs by standard-webhooks if it is whsec_… or whsk_…; unsigned if absent."
+    ),
     level: str | None = typer.Option(None, help="account or org, where an event is sent at both."),
     names: bool = typer.Option(False, "--list", help="List the events."),
     as_json: bool = JSON_OPTION,
@@ -26,13 +31,13 @@ def trigger(
         if names:
             typer.echo("\n".join(catalogue.names()))
             return
-        request, report = _sent(event, url, secret, level)
+        request, report = _sent(event, url, _signing(secret), level)
         shown = _shown(request, report)
         typer.echo(json.dumps(shown, ensure_ascii=False) if as_json else _text(shown))
         raise typer.Exit(0 if shown["status"] == 200 else 1)
 
 
-def _sent(event: str, url: str, secret: str | None, level: str | None) -> tuple[Request, Report]:
+def _sent(event: str, url: str, signed: "Signing | None", level: str | None) -> tuple[Request, Report]:
     from bookbell.ambient import RealAmbient
     from bookbell.cli.sandbox.outgoing import Outgoing
     from bookbell.cli.sandbox.receiver import local_rules
@@ -61,12 +66,29 @@ def _sent(event: str, url: str, secret: str | None, level: str | None) -> tuple[
         request = Request(
             key=request_id,
             url=parsed.url,
-            headers=delivery_headers(request_id, now_s, body, secret, credentials, USER_AGENT),
+            headers=delivery_headers(request_id, now_s, body, signed, credentials, USER_AGENT),
             body=body,
             timeout_ms_connect=TIMEOUT_MS,
             timeout_ms_total=TIMEOUT_MS,
         )
         return request, outgoing.send(request)
+
+
+def _signing(secret: str | None) -> "Signing | None":
+    """By which scheme a secret signs is told by its form. Raises: StartError for one that has the form only."""
+    from bookbell import ed25519
+    from bookbell.config import StartError
+    from bookbell.core import signing
+    from bookbell.core.signing import Scheme, Signing
+
+    if secret is None or not secret.startswith((signing.HMAC_PREFIX, signing.PRIVATE_PREFIX)):
+        return signing.signing_with(secret)
+    key = signing.hmac_key(secret)
+    if key is not None:
+        return Signing(Scheme.STANDARD, (signing.hmac_signer(key),))
+    if signing.private_key_bytes(secret) is None:
+        raise StartError("--secret: the base64 of 24 to 64 bytes is expected after whsec_, of 32 bytes after whsk_.")
+    return Signing(Scheme.STANDARD, (signing.ed25519_signer(ed25519.signing_function(secret)),))
 
 
 def _shown(request: Request, report: Report) -> dict[str, Any]:

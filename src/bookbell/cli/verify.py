@@ -7,7 +7,9 @@ import typer
 
 
 def verify(
-    secret: str = typer.Option(..., help="The webhook's secret."),
+    secret: list[str] = typer.Option(
+        ..., help="The webhook's secret, or its public key (whpk_…); repeat it while rotating."
+    ),
     header: list[str] = typer.Option([], "--header", "-H", help="A received header, `Name: value`; repeat it."),
     body: Path | None = typer.Option(
         None, exists=True, dir_okay=False, help="File with the raw body; standard input if absent."

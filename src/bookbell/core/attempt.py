@@ -24,11 +24,12 @@ class Request:
 class Answered:
     """The receiver sent a complete status line and headers. The body does not matter and may have been cut.
 
-    retry_after: the raw Retry-After header value, None if absent.
+    retry_after, feedback: the raw values of Retry-After and Webhook-Delivery, None if absent.
     """
 
     status_code: int
     retry_after: str | None = None
+    feedback: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

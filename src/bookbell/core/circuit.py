@@ -89,7 +89,8 @@ def after_failure(circuit: Circuit, policy: Policy, *, is_probe: bool, now: int)
 
 def after_change(circuit: Circuit, policy: Policy, resumed_at: int | None) -> Circuit:
     """The circuit once the endpoint's row has changed: it starts anew if it was resumed since, or needs no circuit."""
-    is_older = resumed_at is not None and circuit.failing_since is not None and circuit.failing_since <= resumed_at
+    since = circuit.failing_since or circuit.opened_at
+    is_older = resumed_at is not None and since is not None and since <= resumed_at
     if is_older or (policy.circuit_failures is None and circuit.state is not CircuitState.CLOSED):
         return CLOSED
     return circuit

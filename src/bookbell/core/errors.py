@@ -14,6 +14,7 @@ BookbellError
 │   ├── MissingParameter (1103)
 │   ├── TooLarge (413), UnsupportedMediaType (415), MethodNotAllowed (405), RequestTimeout (408)
 │   ├── TooManyRequests (429)
+│   ├── ProofFailed (1100)
 │   ├── IllegalTransition (1100, HTTP 409)
 │   ├── NotAcceptable (1100, HTTP 406)
 │   ├── BookPending (1404) · MixedPending (1511)
@@ -22,7 +23,8 @@ BookbellError
 ├── NotAuthenticated (1200)
 ├── AccountInactive (1307)
 ├── NotPermitted              2102 book, 2104 document, 1316 manager
-├── InternalError (500)
+├── TooEarly (1100, HTTP 425)
+├── InternalError (500) · Unavailable (503)
 └── NotFound                  1401 book, 1501 document, 7002 image group, 1399 account, 1101 path, 1000 webhook, …
 """
 
@@ -162,6 +164,10 @@ class TooManyRequests(InvalidRequest):
         self.wait_ms = wait_ms
 
 
+class ProofFailed(InvalidRequest):
+    """The receiver did not prove that it holds the new secret; nothing was changed"""
+
+
 class IllegalTransition(InvalidRequest):
     """The resource cannot change from its present state to the one asked for"""
 
@@ -256,6 +262,18 @@ class InternalError(BookbellError):
     status = 500
 
 
+class Unavailable(BookbellError):
+    """The database cannot be reached at the moment; try again later"""
+
+    status = 503
+
+
+class TooEarly(BookbellError):
+    """The analytics of this book are not ready yet"""
+
+    status = 425
+
+
 class NotFound(BookbellError):
     """Not found"""
 
@@ -317,6 +335,12 @@ class OrganizationNotFound(NotFound):
 
 class EventTypeNotFound(NotFound):
     """Event type not found"""
+
+
+class SecretNotFound(NotFound):
+    """Secret not found"""
+
+    status = 400
 
 
 class WebhookNotFound(NotFound):

@@ -1,6 +1,6 @@
 """Which endpoints are told of an event."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bookbell.core.model import Event, LaneId, Level, Listener
 from bookbell.core.policy import Policy
@@ -17,10 +17,15 @@ def plan(event: Event, listeners: Iterable[Listener]) -> tuple[Listener, ...]:
 
 def lane_of(listener: Listener, policy: Policy, book_pk: int | None) -> LaneId:
     """The lane in which events of this book queue: always the same one, as long as the policy asks for as many."""
-    lanes = listener.lanes[: policy.lanes]
-    if book_pk is None or len(lanes) < 2:
+    if book_pk is None or len(listener.lanes[: policy.lanes]) < 2:
         return listener.lane_id
-    return lanes[book_pk % len(lanes)]
+    return lane_for(listener.lanes, policy, book_pk)
+
+
+def lane_for(lanes: Sequence[LaneId], policy: Policy, book_pk: int | None) -> LaneId:
+    """`lane_of` among the lanes of an endpoint, of which there is at least one, in their order."""
+    used = lanes[: policy.lanes]
+    return used[0] if book_pk is None else used[book_pk % len(used)]
 
 
 def _hears(listener: Listener, event: Event) -> bool:

@@ -3,7 +3,7 @@
 The same two serve saving, testing and sending; the sender asks `judge_address` at the moment a socket is opened, the
 only place where DNS cannot cheat. Every range that is not globally reachable is refused by a named rule, unless the
 operator's allow-list names it. The table is our own rather than `ipaddress.is_global`, which differs between versions
-of Python. Sources: IANA special-purpose registries (RFC 6890 and successors), RFC 6052, RFC 3056, RFC 4380.
+of Python. Sources: IANA special-purpose registries (RFC 6890 and successors), RFC 6052, RFC 3056, RFC 4380, RFC 5214.
 """
 
 import re
@@ -54,6 +54,7 @@ _RULES: tuple[tuple[str, str, str], ...] = (
 )
 _TABLE: tuple[tuple[Network, str, str], ...] = tuple((ip_network(net), rule, text) for net, rule, text in _RULES)
 _GLOBAL_V6 = IPv6Network("2000::/3")
+_ISATAP = {0x0000_5EFE, 0x0200_5EFE}  # the third quarter of the address: RFC 5214
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
 
 
@@ -106,8 +107,12 @@ def _judge(parsed: Address, shown: str, rules: GuardRules) -> Refused | None:
             if inner is not None and _is_allowed(inner, rules):
                 return None
             return _refusal(shown, rule, text)
-    if isinstance(parsed, IPv6Address) and parsed not in _GLOBAL_V6:
+    if isinstance(parsed, IPv4Address):
+        return None
+    if parsed not in _GLOBAL_V6:
         return _refusal(shown, "reserved", "a reserved address")
+    if int(parsed) >> 32 & 0xFFFFFFFF in _ISATAP:
+        return _refusal(shown, "isatap", "an address that a tunnel turns into an IPv4 address")
     return None
 
 

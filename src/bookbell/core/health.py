@@ -46,7 +46,8 @@ def health(condition: Condition, now: int) -> Health:
         return Health(HealthState.PAUSED, f"paused by hand since {_clock(condition.paused_at, now)}", worst)
     if worst.state is CircuitState.OPEN:
         wait = max(0, worst.probe_at - now)
-        told = f"paused: {_row(worst, now)}, next probe {f'in {_span(wait)}' if wait else 'now'}"
+        why = _row(worst, now) if worst.failure_count else "the receiver asked for it"
+        told = f"paused: {why}, next probe {f'in {_span(wait)}' if wait else 'now'}"
         return Health(HealthState.WAITING, told, worst)
     if worst.state is CircuitState.RECOVERING:
         return Health(HealthState.RECOVERING, f"recovering: {worst.allowance} in flight at most", worst)

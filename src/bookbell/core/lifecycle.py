@@ -7,7 +7,7 @@ nothing, so that reports can be repeated; a move the table does not know is refu
                        \\__________ any of these __________/ \\--> REJECTED | FAILED     final > DELETING > DELETED
     Mixed document  QUEUED > PROCESSING > CLASSIFIED > COMPLETED | REJECTED | FAILED    final > DELETING > DELETED
     Image group     UPLOADING > QUEUED > VERIFICATION_COMPLETE | REJECTED | FAILED
-    Book            CREATED > UPLOAD > VERIFYING > VERIFIED (> VERIFYING again on a new upload) > DELETED
+    Book            CREATED > UPLOAD > VERIFYING > VERIFIED (> UPLOAD, VERIFYING again on a new upload) > DELETED
 
 A pipeline may skip forward. What clients do (cancel, remove, upgrade) is in core.client_moves.
 Source: contract 9.2–9.4, 14.
@@ -272,18 +272,18 @@ def analytics_moved(
 def book_after(book: Book, tally: BookTally, *, at: int) -> Change[Book]:
     """The book once something in it has changed.
 
-    It is VERIFIED when nothing is left in work and at least one document (or mixed document) exists; rejected and
-    failed ones are final and count. Each time it becomes VERIFIED it fires; without documents it never does. When
-    work begins again, the tasks done before count no more.
+    It is VERIFIED when nothing is left in work or being uploaded and at least one document (or mixed document)
+    exists; rejected and failed ones are final and count. Each time it becomes VERIFIED it fires; without documents it
+    never does. When work begins again, the tasks done and the analytics from before count no more.
     """
     status = _book_status(tally)
-    is_unsettled = bool(tally.documents_unclassified or tally.mixed_in_work)
+    is_unsettled = bool(tally.documents_unclassified or tally.mixed_in_work or tally.groups_open)
     is_classified = not is_unsettled and (book.is_classified or tally.documents_classified > 0)
     if status is book.status and is_classified == book.is_classified:
         return Change(book)
     moved = replace(book, status=status, is_classified=is_classified, updated_at=at)
     if status is not book.status and status is not BookStatus.VERIFIED:
-        moved = replace(moved, tasks_done=frozenset(), is_completed=False)
+        moved = replace(moved, tasks_done=frozenset(), is_completed=False, analyzed_at=None)
     drafts: list[Draft] = []
     if is_classified and not book.is_classified:
         drafts.append(Draft(type="book.classified", status=BookStatus.VERIFYING))
@@ -343,9 +343,9 @@ _ORDER = {
 def _book_status(tally: BookTally) -> BookStatus:
     if tally.documents_in_work or tally.mixed_in_work:
         return BookStatus.VERIFYING
-    if tally.documents_final or tally.mixed_final:
-        return BookStatus.VERIFIED
-    return BookStatus.UPLOAD if tally.groups_open else BookStatus.CREATED
+    if tally.groups_open:
+        return BookStatus.UPLOAD
+    return BookStatus.VERIFIED if tally.documents_final or tally.mixed_final else BookStatus.CREATED
 
 
 def _classification(before: Document, after: Document) -> tuple[Draft, ...]:

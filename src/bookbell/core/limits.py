@@ -10,10 +10,19 @@ RESPONSE_KEPT_BYTES_MAX = 4 * 1024
 RESPONSE_HEAD_KEPT_BYTES_MAX = 8 * 1024
 URL_CHARS_MAX = 2_048
 REQUESTS_IN_FLIGHT_MAX = 4_096  # of one worker process, all lanes together
+LOOKUPS_MAX = 512  # names being looked up at once, each on a thread
+LOOKUPS_QUICK_MAX = 64  # of them, those that have not taken long yet
+LOOKUPS_SLOW_MAX = 64  # of them, begun for names that took long the last time
+SLOW_NAMES_MAX = 10_000  # names remembered for taking long
+ADDRESSES_MAX = 16  # of one name, tried in turn
 
 # Secrets (contract 5.2).
 SECRET_CHARS_MIN = 16
 SECRET_CHARS_MAX = 128
+SECRETS_MAX = 5  # of one webhook, while one takes the place of another
+SECRET_OVERLAP_MS = 24 * 3_600_000  # how long a replaced secret stays unless something else is said
+SECRET_OVERLAP_MS_MAX = 30 * 24 * 3_600_000
+RESEAL_BATCH_COUNT_MAX = 200
 
 # Org-level webhooks (contract 8).
 ORG_WEBHOOKS_MAX = 5  # of one organization, unless the operator says otherwise
@@ -35,9 +44,35 @@ PAGE_COUNT_DEFAULT = 50  # rows of a list page
 PAGE_COUNT_MAX = 500
 OFFSET_MAX = 1_000_000
 REPORT_BATCH_COUNT_MAX = 500
+ANALYTICS_JOB_KEPT_MS = 24 * 3_600_000  # contract 10.9
 IDEMPOTENCY_KEY_CHARS_MAX = 255
 IDEMPOTENCY_KEPT_MS = 24 * 3_600_000
-PRUNE_BATCH_COUNT_MAX = 500
+
+# Retention and the background audit: batches are small, and rests follow them.
+PRUNE_BATCH_COUNT_MAX = 500  # events, attempts or answers in one transaction
+PRUNE_BATCH_DELIVERIES_MAX = 5_000  # deliveries that go with them
+PRUNE_BATCH_BOOKS_MAX = 10
+CHORE_BATCH_MS_MAX = 50  # a batch that took longer is followed by a smaller one; on SQLite publishers wait for it
+CHORE_REST_MS_MIN = 20
+CHORE_LEASE_MS = 60_000
+CHORE_LAG_MS = 600_000  # how old an event is when the background audits and measures it: by then it is committed
+AUDIT_BATCH_COUNT = 2_000  # events read in one statement
+AUDIT_FINDINGS_MAX = 1_000  # named; more are counted
+LEDGER_ROWS_MAX = 1_000_000  # deliveries counted for one answer
+
+# Replays.
+REPLAY_BATCH_COUNT_MAX = 200  # deliveries that one transaction makes due
+REPLAY_SCAN_COUNT = 1_000  # deliveries or events that one transaction looks at
+REPLAY_COUNTED_MAX = 100_000  # looked at to say beforehand how much there is to do
+REPLAY_SAMPLE_COUNT = 10
+REPLAY_RATE_DEFAULT = 50  # deliveries made due in a second
+REPLAY_RATE_MAX = 1_000
+REPLAYS_RUNNING_MAX = 20  # of one organization
+REPLAYS_LOOKED_AT_MAX = 100
+
+# Reading events in order.
+EVENTS_WAIT_S_MAX = 30
+EVENTS_WAITING_MAX = 200  # requests that wait for an event at the same time; more are answered at once
 
 # Event types an operator defines, and the bodies published under them.
 EVENT_TYPE_CHARS_MAX = 64
@@ -56,7 +91,7 @@ PAGES_PER_BOOK_MAX = 40_000
 DOCUMENTS_PER_MIXED_MAX = 500
 AGGREGATOR_BYTES_MAX = 32 * 1024 * 1024  # of one request; JSON is read whole
 AUDIT_COPY_TOKEN_CHARS_MAX = 255
-EXTRA_FIELDS_COUNT_MAX = 100
+UNSURE_COUNT_MAX = 500  # files looked up in the database at once, see web/files.py
 BLOBS_REMOVED_COUNT_MAX = 500  # files that one housekeeping step removes
 
 # Engine.

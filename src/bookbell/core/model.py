@@ -102,6 +102,14 @@ class AnalyticsStatus(StrEnum):
     EXPIRED = "EXPIRED"
 
 
+class JobStatus(StrEnum):
+    """States of a job that waits for a book's second-generation analytics."""
+
+    PENDING = "PENDING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+
+
 class DeliveryState(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -138,6 +146,7 @@ class Book:
     """`is_classified`: `book.classified` has fired and nothing unclassified came since.
 
     `tasks_done`, `is_completed`: what has been done, and whether `book.completed` has fired, since work on it began.
+    `analyzed_at`: when the second-generation analytics of what is in it now were reported, None until then.
     """
 
     pk: int
@@ -155,6 +164,7 @@ class Book:
     updated_at: int
     tasks_done: frozenset[Task] = frozenset()
     is_completed: bool = False
+    analyzed_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +235,20 @@ class AnalyticsRequest:
     organization_id: OrganizationId
     book_pk: int
     status: AnalyticsStatus
+    result: str | None
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyticsJob:
+    """Waits for one view of a book's second-generation analytics; `result` is its JSON text once DONE."""
+
+    id: str
+    organization_id: OrganizationId
+    book_pk: int
+    view: str
+    status: JobStatus
     result: str | None
     created_at: int
     updated_at: int

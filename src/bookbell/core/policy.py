@@ -37,7 +37,8 @@ class Policy:
 
     rate_per_s, circuit_failures, disable_after_ms: None for no limit, no circuit, never; hold_ms_max: how long a
     delivery waits for an endpoint that is down; collapse: while it is down, keep the newest status event of a document
-    only; lanes: queues the endpoint's books are spread over.
+    only; lanes: queues the endpoint's books are spread over;
+    is_feedback_honoured: whether the receiver may ask for something by header (core.feedback).
     """
 
     timeout_ms_connect: int
@@ -56,6 +57,7 @@ class Policy:
     order: Order
     collapse: bool
     lanes: int
+    is_feedback_honoured: bool
 
 
 PRESETS = {
@@ -85,6 +87,7 @@ PRESETS = {
         order=Order.NONE,
         collapse=False,
         lanes=1,
+        is_feedback_honoured=True,
     ),
     "ocrolus": Policy(
         timeout_ms_connect=5 * SECOND,
@@ -103,6 +106,7 @@ PRESETS = {
         order=Order.NONE,
         collapse=False,
         lanes=1,
+        is_feedback_honoured=False,
     ),
 }
 
@@ -176,7 +180,7 @@ def _checked(name: str, value: Any) -> Any:
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 0.5:
                 raise ValidationFailed("jitter_ratio: a number from 0 to 0.5 is expected")
             return float(value)
-        case "is_retry_after_honoured" | "is_gone_final" | "collapse":
+        case "is_retry_after_honoured" | "is_gone_final" | "collapse" | "is_feedback_honoured":
             if not isinstance(value, bool):
                 raise ValidationFailed(f"{name}: true or false is expected")
             return value

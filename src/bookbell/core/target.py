@@ -7,6 +7,7 @@ Source: contract 5.3 and 7.1, RFC 3986, RFC 7617.
 import base64
 import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from bookbell.core import limits
@@ -16,6 +17,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]|[\ud800-\udfff]")
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST = re.compile(r"[A-Za-z0-9._~%-]+")
+_HOST_AND_PORT = re.compile(r"(\[[^\[\]]*\]|[^\[\]:]*)(:[0-9]*)?")  # urlsplit overlooks what stands around brackets
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -54,6 +56,8 @@ def parse(url: str) -> Target:
         raise InvalidInput(details="The URL must begin with http:// or https://.")
     if port == 0:
         raise InvalidInput(details="The URL's port must be from 1 to 65535.")
+    if not _HOST_AND_PORT.fullmatch(parts.netloc.rpartition("@")[2]):
+        raise InvalidInput(details="The URL's host is not a valid name.")
     host = _ascii_host(parts.hostname or "")
     username, password = _credentials(parts.netloc)
     shown = f"[{host}]" if ":" in host else host
@@ -94,7 +98,7 @@ def _ascii_host(host: str) -> str:
     if not host:
         raise InvalidInput(details="The URL has no host.")
     if ":" in host:
-        return host.lower()
+        return _ipv6(host)
     try:
         ascii_host = host if host.isascii() else host.encode("idna").decode("ascii")
     except UnicodeError as error:
@@ -102,6 +106,15 @@ def _ascii_host(host: str) -> str:
     if not _HOST.fullmatch(ascii_host) or "%" in ascii_host or ".." in ascii_host or ascii_host.startswith("."):
         raise InvalidInput(details="The URL's host is not a valid name.")
     return ascii_host.lower()
+
+
+def _ipv6(host: str) -> str:
+    """An IPv6 address as it was spelled. Whether it may be called is for the guard, and so is its zone."""
+    try:
+        IPv6Address(host)
+    except ValueError as error:
+        raise InvalidInput(details="The URL's host is not an IPv6 address.") from error
+    return host.lower()
 
 
 def _credentials(netloc: str) -> tuple[str | None, str | None]:

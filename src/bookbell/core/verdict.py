@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from bookbell.core.attempt import Answered, Outcome, Oversized, Refused, TimedOut, Unreachable
+from bookbell.core.feedback import Skip, feedback_of
 from bookbell.core.policy import Policy, Success
 from bookbell.core.retry import next_delay_ms, retry_after_ms
 
@@ -37,7 +38,12 @@ class Gone:
     """The receiver says it will never take anything again: the delivery ends and the endpoint is disabled."""
 
 
-Verdict = Delivered | Retry | Exhausted | Gone
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """The receiver does not want it: the delivery is cancelled."""
+
+
+Verdict = Delivered | Retry | Exhausted | Gone | Skipped
 
 
 def judge(outcome: Outcome, policy: Policy, *, attempt: int, now_ms: int, draw: float) -> Verdict:
@@ -47,6 +53,8 @@ def judge(outcome: Outcome, policy: Policy, *, attempt: int, now_ms: int, draw: 
         case Answered(status_code, header):
             if _is_success(status_code, policy):
                 return Delivered()
+            if isinstance(feedback_of(outcome, policy), Skip):
+                return Skipped()
             if status_code == GONE and policy.is_gone_final:
                 return Gone()
             retry_after = header

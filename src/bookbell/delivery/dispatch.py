@@ -13,11 +13,12 @@ from typing import NamedTuple, Protocol
 from bookbell import telemetry
 from bookbell.ambient import Ambient
 from bookbell.core import limits
-from bookbell.core.attempt import Report, Request, describe
-from bookbell.core.circuit import after_failure, after_success
+from bookbell.core.attempt import Answered, Report, Request, describe
+from bookbell.core.circuit import Circuit, after_failure, after_success
+from bookbell.core.feedback import Pause, Skip, SlowDown, feedback_of, paused
 from bookbell.core.model import DeliveryId, DeliveryState, LaneId, OrganizationId
 from bookbell.core.pace import start_count_max
-from bookbell.core.verdict import Delivered, Gone, Verdict
+from bookbell.core.verdict import Delivered, Gone, Skipped, Verdict
 from bookbell.delivery import worker
 from bookbell.delivery.lane import Lane, Meter
 from bookbell.delivery.ring import Ring
@@ -172,6 +173,8 @@ class Dispatch:
         result, verdict = worker.settle(sent, report, by)
         is_gone = isinstance(verdict, Gone)
         notice = self._move_circuit(lane, sent, verdict, by.now)
+        if isinstance(report.outcome, Answered) and report.outcome.feedback is not None:
+            self._heed(lane, sent, report, by.now)
         self.results.append(Finished(lane, result, is_gone, notice))
         if is_gone or notice == 100:
             lane.forget_buffer()
@@ -184,20 +187,38 @@ class Dispatch:
     def _move_circuit(self, lane: Lane, sent: Sent, verdict: Verdict, now: int) -> int:
         """Let the lane's circuit follow what happened. Gives the notice that is due by it, else 0."""
         before = lane.circuit
+        if before.opened_at is not None and now < lane.paused_until and not sent.is_probe:
+            return 0  # it was under way when the receiver asked for the pause
         match verdict:
-            case Delivered():
+            case Delivered() | Skipped():
                 lane.circuit = after_success(before, sent.policy)
             case Gone():
                 return 0
             case _:
                 lane.circuit = after_failure(before, sent.policy, is_probe=sent.is_probe, now=now)
+        self._follow_circuit(lane, sent, before)
+        is_new = lane.circuit.notice_percent > before.notice_percent
+        return lane.circuit.notice_percent if is_new else 0
+
+    def _heed(self, lane: Lane, sent: Sent, report: Report, now: int) -> None:
+        """Do what the receiver asks for with its answer."""
+        asked = feedback_of(report.outcome, sent.policy)
+        match asked:
+            case Pause(duration_ms):
+                before, lane.paused_until = lane.circuit, now + duration_ms
+                lane.circuit = paused(before, asked, now)
+                self._follow_circuit(lane, sent, before)
+            case SlowDown(duration_ms):
+                lane.slow_down(duration_ms, self._ambient.monotonic_ms())
+            case Skip() | None:
+                pass
+
+    def _follow_circuit(self, lane: Lane, sent: Sent, before: Circuit) -> None:
         if lane.circuit.state is not before.state:
             lane.walk = (-1, "")
             _observe_circuit(lane, sent)
         if lane.circuit.opened_at is not None:
             lane.forget_buffer()
-        is_new = lane.circuit.notice_percent > before.notice_percent
-        return lane.circuit.notice_percent if is_new else 0
 
 
 def _observe_start(due: Due, now: int) -> None:
@@ -240,5 +261,8 @@ def _observe_failure(sent: Sent, report: Report, result: Result, *, is_gone: boo
     if result.state is DeliveryState.PENDING:
         next_in_ms = None if sent.is_probe else result.due_at - sent.started_at
         telemetry.log().info("attempt_failed", next_in_ms=next_in_ms, is_probe=sent.is_probe, **fields)
+        return
+    if result.state is DeliveryState.CANCELLED:
+        telemetry.log().info("delivery_skipped", **fields)
         return
     telemetry.log().warning("endpoint_disabled" if is_gone else "delivery_exhausted", reason=result.reason, **fields)

@@ -30,6 +30,7 @@ class FarBell:
         self._name = ambient.new_id()[-12:]
         self._rung: set[LaneId] = set()
         self._is_rung = asyncio.Event()
+        self._has_heard = False
 
     def ring(self, lane_ids: Iterable[LaneId]) -> None:
         """Tell the others soon. From the loop only."""
@@ -55,13 +56,17 @@ class FarBell:
         """Hear the others, for ever; a connection that is lost is made again."""
         wait_ms = RECONNECT_MS_FIRST
         while True:
+            self._has_heard = False
             try:
-                async for payload in bell.payloads(self._database):
-                    wait_ms = RECONNECT_MS_FIRST
-                    sender, *lane_ids = payload.split(" ")
-                    if sender != self._name:
-                        self._hear([LaneId(lane_id) for lane_id in lane_ids])
+                await self._listen_once()
             except Exception:  # noqa: BLE001 - the border of a loop's turn
                 telemetry.log().error("loop_failed", loop="listener", exc_info=True)
+            wait_ms = RECONNECT_MS_FIRST if self._has_heard else min(2 * wait_ms, RECONNECT_MS_MAX)
             await self._ambient.sleep_ms(wait_ms)
-            wait_ms = min(2 * wait_ms, RECONNECT_MS_MAX)
+
+    async def _listen_once(self) -> None:
+        async for payload in bell.payloads(self._database):
+            self._has_heard = True
+            sender, *lane_ids = payload.split(" ")
+            if sender != self._name:
+                self._hear([LaneId(lane_id) for lane_id in lane_ids])

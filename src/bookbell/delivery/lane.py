@@ -10,9 +10,11 @@ from bookbell.ambient import Ambient
 from bookbell.core import limits
 from bookbell.core.attempt import Refused, Unreachable
 from bookbell.core.circuit import CLOSED, Circuit, allowed, is_probing
+from bookbell.core.feedback import SLOW_RATE_PER_S
 from bookbell.core.model import DeliveryId, LaneId, OrganizationId
 from bookbell.core.policy import Policy
 from bookbell.core.rate import Bucket, filled, full_ms, next_token_ms
+from bookbell.core.signing import Signing
 from bookbell.store.deliveries import Due
 from bookbell.store.holding import Position
 from bookbell.store.lanes import LaneConfig
@@ -28,7 +30,7 @@ class Destination:
 
     url: str
     authorization: str | None
-    secret: str | None
+    signing: Signing | None
     policy: Policy
     version: int
     problem: Refused | Unreachable | None = None
@@ -55,6 +57,8 @@ class Lane:
     next_due: the wall-clock instant at which a delivery that is not in hand comes due; alarm_at: when to turn to it.
     circuit:  as it is now; saved_circuit: as it stands in the lane's row.
     body_bytes: the largest body the last look brought, to judge how many the next may bring.
+    slow_until: the monotonic instant to which the receiver has asked to be sent less, 0 if it has not;
+    paused_until: the wall-clock instant to which it has asked to be sent nothing.
     walk:     how far the walk over superseded events has come; None once it is done.
     is_leaving: it is being given to another worker: nothing more is started.
     succeeded_at: when its last success was kept in its row, by this worker; known_at: when its endpoint was last read.
@@ -81,6 +85,8 @@ class Lane:
     saved_circuit: Circuit = CLOSED
     bucket: Bucket = FULL
     body_bytes: int = limits.BODY_BYTES_GUESS
+    slow_until: int = 0
+    paused_until: int = 0
     walk: Position | None = (-1, "")
     succeeded_at: int | None = None
     known_at: int = 0
@@ -113,27 +119,37 @@ class Lane:
         if destination is None or not self.buffer or self.is_leaving:
             return 0
         policy = destination.policy
-        if self.circuit is CLOSED and policy.rate_per_s is None:
+        if self.circuit is CLOSED and policy.rate_per_s is None and not self.slow_until:
             return min(len(self.buffer), policy.in_flight_max - self.in_flight)
         room = min(len(self.buffer), allowed(self.circuit, policy, ambient.now_ms()) - self.in_flight)
-        if policy.rate_per_s is not None:
-            self.bucket = filled(self.bucket, policy.rate_per_s / policy.lanes, ambient.monotonic_ms())
+        rate = self._rate(ambient.monotonic_ms())
+        if rate is not None:
+            self.bucket = filled(self.bucket, rate, ambient.monotonic_ms())
             room = min(room, int(self.bucket.tokens + 1e-9))
-        return max(0, room)
+        return max(0, room if not self.slow_until else min(room, 1 - self.in_flight))
 
     def token_wait_ms(self) -> int:
         """How long the rate limit keeps the next request waiting, 0 if it does not."""
-        if self.destination is None or self.destination.policy.rate_per_s is None:
-            return 0
-        return next_token_ms(self.bucket, self.destination.policy.rate_per_s / self.destination.policy.lanes)
+        rate = self._rate(self.bucket.at)
+        return 0 if rate is None else next_token_ms(self.bucket, rate)
+
+    def slow_down(self, duration_ms: int, now: int) -> None:
+        """Send less for that long from this monotonic instant on, as the receiver asks. A new owner does not know."""
+        self.slow_until = now + duration_ms
+        self.bucket = Bucket(0.0, now)
+
+    def _rate(self, now: int) -> float | None:
+        """Requests in a second, None for no limit."""
+        policy = self.destination.policy if self.destination is not None else None
+        rate = None if policy is None or policy.rate_per_s is None else policy.rate_per_s / policy.lanes
+        if self.slow_until and now >= self.slow_until:
+            self.slow_until = 0
+        return rate if not self.slow_until else min(SLOW_RATE_PER_S, rate or SLOW_RATE_PER_S)
 
     def rested_at(self) -> int:
         """When the rate limit has forgotten what was sent: given back before, the lane could be used to exceed it."""
-        if self.destination is None or self.destination.policy.rate_per_s is None:
-            return 0
-        return self.bucket.at + full_ms(
-            self.bucket, self.destination.policy.rate_per_s / self.destination.policy.lanes
-        )
+        rate = self._rate(self.bucket.at)
+        return 0 if rate is None else self.bucket.at + full_ms(self.bucket, rate)
 
     def look_count(self, now: int) -> int:
         """How many due deliveries a look should bring: as many as fit, but one where nothing may be sent."""
@@ -157,7 +173,10 @@ class Lane:
             self.buffer.rotate(-(self.circuit.probe_count % len(self.buffer)))
         due = self.buffer.popleft()
         self.meter.bytes -= len(due.body)
-        if self.destination is not None and self.destination.policy.rate_per_s is not None:
+        is_metered = self.slow_until or (
+            self.destination is not None and self.destination.policy.rate_per_s is not None
+        )
+        if is_metered:
             self.bucket = Bucket(self.bucket.tokens - 1, self.bucket.at)
         return due
 

@@ -2,7 +2,8 @@
 
 libcurl's multi interface is driven through `socket_action`, because its `select` ends at 1,024 descriptors. The loop
 is not told of each socket: it watches one descriptor, the system's own watch over all of them, so what is ready is
-handled in batches. Easy handles are reused, and with them nothing but what every request sets again.
+handled in batches. Easy handles are reused, and with them nothing but what every request sets again. A transfer
+that needs a name looked up is taken out of libcurl until the name is found: sender_names.py says why.
 
 The guard sits in the open-socket callback: it sees the address that is about to be connected to, after DNS. libcurl
 takes nothing from the environment here, follows no redirect and speaks only HTTP and HTTPS.
@@ -16,7 +17,8 @@ from typing import Any
 
 import pycurl
 
-from bookbell.core.attempt import Refused, Report, Request, Timings, Unreachable
+from bookbell.core.attempt import Refused, Report, Request, TimedOut, Timings, Unreachable
+from bookbell.delivery.sender_names import Found, Names
 from bookbell.delivery.sender_transfer import Setup, Transfer
 from bookbell.delivery.sender_watch import IN, OUT, Watch
 
@@ -24,6 +26,7 @@ Reports = list[tuple[str, Report]]
 IDLE_HANDLES_MAX = 1_024
 IDLE_CONNECTIONS_MAX = 4_096
 READY_COUNT_MAX = 64  # sockets handled before the loop's other callbacks get their turn
+SWEPT_COUNT_MAX = 1_024  # sockets asked whether something is left over on them, before requests begin
 _MASKS = {pycurl.POLL_IN: IN, pycurl.POLL_OUT: OUT, pycurl.POLL_INOUT: IN | OUT}
 
 
@@ -102,6 +105,9 @@ class _Bundle:
         self._timer: asyncio.Handle | None = None
         self._active: dict[Any, Transfer] = {}
         self._idle: list[Transfer] = []
+        self._names = Names(loop)
+        self._nameless: dict[Transfer, asyncio.TimerHandle] = {}
+        self._unnamed: Reports = []  # whose names were not found
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
@@ -129,18 +135,23 @@ class _Bundle:
                 self._end(curl, 0, "", done)
             for curl, code, text in failed:
                 self._end(curl, code, text, done)
+        done += self._unnamed
+        self._unnamed.clear()
 
     def close(self) -> list[str]:
         """Drop everything. Gives the keys of the transfers that were under way."""
         self._loop.remove_reader(self._watch.fileno())
         if self._timer is not None:
             self._timer.cancel()
-        keys = [transfer.key for transfer in self._active.values()]
+        keys = [transfer.key for transfer in [*self._active.values(), *self._nameless]]
+        for timer in self._nameless.values():
+            timer.cancel()
         for curl in list(self._active):
             self._multi.remove_handle(curl)
-        for transfer in [*self._active.values(), *self._idle]:
+        for transfer in [*self._active.values(), *self._nameless, *self._idle]:
             transfer.curl.close()
         self._active.clear()
+        self._nameless.clear()
         self._multi.close()
         self._watch.close()
         return keys
@@ -152,16 +163,46 @@ class _Bundle:
 
     def _expire(self) -> None:
         self._timer = None
+        self._watch.sweep(SWEPT_COUNT_MAX)
         self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
     def _end(self, curl: Any, code: int, text: str, done: Reports) -> None:
         transfer = self._active.pop(curl)
         self._multi.remove_handle(curl)
-        done.append((transfer.key, transfer.report(code, text)))
+        if transfer.lacks_address:
+            self._ask(transfer)
+            return
+        self._finish(transfer, transfer.report(code, text), done)
+
+    def _ask(self, transfer: Transfer) -> None:
+        """Put it aside until the name is found or its time is over; what comes first counts."""
+        asked_at = self._loop.time()
+
+        def go_on(found: Found | None) -> None:
+            if self._nameless.get(transfer) is timer:
+                self._turn(lambda: self._go_on(transfer, found, int((self._loop.time() - asked_at) * 1000)))
+
+        timer = self._loop.call_later(transfer.lookup_ms_max / 1000, go_on, None)
+        self._nameless[transfer] = timer
+        self._names.ask(transfer.host, go_on)
+
+    def _go_on(self, transfer: Transfer, found: Found | None, took_ms: int) -> None:
+        self._nameless.pop(transfer).cancel()
+        if isinstance(found, tuple):
+            transfer.reach_at(found, took_ms)
+            self._active[transfer.curl] = transfer
+            self._multi.add_handle(transfer.curl)
+            return
+        timings = Timings(dns_us=took_ms * 1000, total_us=took_ms * 1000)
+        outcome = TimedOut("dns") if found is None else Unreachable("dns", found)
+        self._finish(transfer, Report(outcome, timings), self._unnamed)
+
+    def _finish(self, transfer: Transfer, report: Report, done: Reports) -> None:
+        done.append((transfer.key, report))
         if len(self._idle) < IDLE_HANDLES_MAX:
             self._idle.append(transfer)
         else:
-            curl.close()
+            transfer.curl.close()
 
     def _on_socket(self, what: int, descriptor: int, _multi: Any, _data: Any) -> None:
         if what == pycurl.POLL_REMOVE:

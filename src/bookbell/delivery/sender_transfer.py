@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 import pycurl
 
@@ -24,11 +25,14 @@ from bookbell.core.attempt import (
     Timings,
     Unreachable,
 )
+from bookbell.delivery.sender_names import needs_lookup
 
 CONNECTION_AGE_S_MAX = 110  # below the idle limits common among servers and balancers
 DNS_CACHE_S = 30
 
 _TOO_LARGE = 100  # a single header line beyond what libcurl itself takes; pycurl has no name for it
+_SUPPRESS_CONNECT_HEADERS = 265  # pycurl has no name for it
+_LINE_ENDS = (b"\r\n", b"\n")
 _KINDS = {
     pycurl.E_COULDNT_RESOLVE_HOST: "dns",
     pycurl.E_COULDNT_RESOLVE_PROXY: "dns",
@@ -75,9 +79,14 @@ class Transfer:
         self._is_tls = False
         self._head: list[bytes] = []
         self._head_bytes = 0
+        self._is_head_whole = False
         self._body = bytearray()
         self._body_bytes = 0
         self._is_cut = False
+        self._is_garbled = False
+        self.lacks_address = False
+        self._resolve: list[str] = []
+        self._lookup_us = 0
         self.curl: Any = pycurl.Curl()
         for option, value in self._fixed():
             self.curl.setopt(option, value)
@@ -93,12 +102,14 @@ class Transfer:
             (pycurl.NETRC, pycurl.NETRC_IGNORED),
             (pycurl.PROXY, self._setup.proxy or ""),
             (pycurl.NOPROXY, "" if self._setup.proxy else "*"),
+            (_SUPPRESS_CONNECT_HEADERS, 1),  # a proxy's answer is not the receiver's
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
             (pycurl.SSL_VERIFYPEER, 1),
             (pycurl.SSL_VERIFYHOST, 2),
             (pycurl.TCP_NODELAY, 1),
             (pycurl.DNS_CACHE_TIMEOUT, DNS_CACHE_S),
             (pycurl.MAXAGE_CONN, CONNECTION_AGE_S_MAX),
+            (pycurl.RESOLVER_START_FUNCTION, self._before_lookup),
             (pycurl.OPENSOCKETFUNCTION, self._open_socket),
             (pycurl.HEADERFUNCTION, self._on_header),
             (pycurl.WRITEFUNCTION, self._on_body),
@@ -110,10 +121,11 @@ class Transfer:
     def load(self, request: Request) -> Unreachable | None:
         """Make the handle ready for this request. Gives what is wrong when libcurl does not take it."""
         self.key = request.key
-        self._refused, self._reached, self._is_cut = None, False, False
+        self._refused, self._reached, self._is_cut, self._is_garbled = None, False, False, False
         self._is_tls = request.url.startswith("https:")
-        self._head, self._head_bytes = [], 0
+        self._head, self._head_bytes, self._is_head_whole = [], 0, False
         self._body, self._body_bytes = bytearray(), 0
+        self.lacks_address, self._lookup_us = False, 0
         headers = [f"{name}: {value}" for name, value in request.headers]
         if _BREAK.search("".join(headers)):
             return Unreachable("internal", "A header of the request contains a line break; it was not sent.")
@@ -123,16 +135,41 @@ class Transfer:
             if request.url != self._url:
                 curl.setopt(pycurl.URL, request.url)
                 self._url = request.url
+            if self._resolve:
+                self._resolve = []
+                curl.setopt(pycurl.RESOLVE, [])
             curl.setopt(pycurl.HTTPHEADER, headers)
             curl.setopt(pycurl.POSTFIELDS, request.body)
-            timeouts_ms = (request.timeout_ms_total, min(request.timeout_ms_connect, request.timeout_ms_total))
-            if timeouts_ms != self._timeouts_ms:
-                curl.setopt(pycurl.TIMEOUT_MS, timeouts_ms[0])
-                curl.setopt(pycurl.CONNECTTIMEOUT_MS, timeouts_ms[1])
-                self._timeouts_ms = timeouts_ms
+            self._limit(request.timeout_ms_total, min(request.timeout_ms_connect, request.timeout_ms_total))
         except (pycurl.error, ValueError) as error:  # ValueError: a character that is not ASCII, or NUL
             return Unreachable("internal", f"The request cannot be sent as it is: {error}.")
         return None
+
+    def _limit(self, total_ms: int, connect_ms: int) -> None:
+        if (total_ms, connect_ms) != self._timeouts_ms:
+            self.curl.setopt(pycurl.TIMEOUT_MS, total_ms)
+            self.curl.setopt(pycurl.CONNECTTIMEOUT_MS, connect_ms)
+            self._timeouts_ms = (total_ms, connect_ms)
+
+    @property
+    def host(self) -> str:
+        """The host of the present request."""
+        return urlsplit(self._url).hostname or ""
+
+    @property
+    def lookup_ms_max(self) -> int:
+        """How long a look-up may take: connecting must be done within the same time."""
+        return self._timeouts_ms[1]
+
+    def reach_at(self, addresses: Sequence[str], lookup_ms: int) -> None:
+        """Go on with these addresses of the host, found after so long. libcurl keeps them as if it had found them."""
+        parts = urlsplit(self._url)
+        port = parts.port or (443 if self._is_tls else 80)
+        self.lacks_address, self._lookup_us = False, lookup_ms * 1000
+        self._resolve = [f"+{parts.hostname}:{port}:{','.join(addresses)}"]
+        self.curl.setopt(pycurl.RESOLVE, self._resolve)
+        total_ms, connect_ms = self._timeouts_ms
+        self._limit(max(1, total_ms - lookup_ms), max(1, connect_ms - lookup_ms))
 
     def report(self, code: int, text: str) -> Report:
         """What came of it; code: libcurl's, 0 for a complete answer."""
@@ -148,9 +185,11 @@ class Transfer:
         if code == 0 or self._is_cut:
             status_code = int(self.curl.getinfo(pycurl.RESPONSE_CODE))
             retry_after = None if status_code == HTTPStatus.OK else _value_of(self._head, b"retry-after")
-            return Answered(status_code, retry_after)
+            return Answered(status_code, retry_after, _value_of(self._head, b"webhook-delivery"))
         if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX or code == _TOO_LARGE:
             return Oversized("headers")
+        if self._is_garbled:
+            return Unreachable("protocol", "The status of the answer is not three digits.")
         if self._refused is not None and not self._reached:
             return self._refused
         if code == pycurl.E_OPERATION_TIMEDOUT:
@@ -172,11 +211,11 @@ class Transfer:
         )
         began = secured or connected
         return Timings(
-            dns_us=_us(resolved),
+            dns_us=_us(resolved) + self._lookup_us,
             connect_us=_us(connected - resolved) if connected else 0,
             tls_us=_us(secured - connected) if secured else 0,
             first_byte_us=_us(info(pycurl.STARTTRANSFER_TIME) - began) if self._head_bytes else 0,
-            total_us=total_us,
+            total_us=total_us + self._lookup_us,
         )
 
     def _phase(self) -> str:
@@ -190,6 +229,13 @@ class Transfer:
             return "connect"
         return "tls" if self._is_tls and not info(pycurl.APPCONNECT_TIME) else "first_byte"
 
+    def _before_lookup(self) -> int:
+        """libcurl is about to ask the resolver, which it must not. 1 ends the transfer."""
+        if self._setup.proxy or self._resolve or not needs_lookup(self.host):
+            return 0
+        self.lacks_address = True
+        return 1
+
     def _open_socket(self, _purpose: int, address: Any) -> Any:
         host = str(address.addr[0])
         refused = None if self._setup.proxy else self._setup.judge_address(host)
@@ -200,13 +246,25 @@ class Transfer:
         return _Handed(socket.socket(address.family, address.socktype, address.protocol).detach())
 
     def _on_header(self, line: bytes) -> int | None:
+        if self._is_head_whole and not line.startswith(b"HTTP/"):
+            return self._on_trailer(line)
         self._head_bytes += len(line)
         if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX:
             return -1
         if line.startswith(b"HTTP/"):
             self._head.clear()  # an informational answer came before
+            self._is_head_whole = False
+            self._is_garbled = line[:7] == b"HTTP/1." and line[12:13].isdigit()  # libcurl takes 2000 for 200
+        elif line in _LINE_ENDS:
+            self._is_head_whole = True
         self._head.append(line)
-        return None
+        return -1 if self._is_garbled else None
+
+    def _on_trailer(self, line: bytes) -> int | None:
+        """What comes after the body is no header, and counts as the body does."""
+        self._body_bytes += len(line)
+        self._is_cut = self._body_bytes > limits.RESPONSE_BODY_BYTES_MAX
+        return -1 if self._is_cut else None
 
     def _on_body(self, chunk: bytes) -> int | None:
         room = limits.RESPONSE_KEPT_BYTES_MAX - len(self._body)

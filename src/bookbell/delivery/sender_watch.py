@@ -1,13 +1,16 @@
 """The descriptors that libcurl wants watched, by the system's means; all of them behind one descriptor.
 
 libcurl takes a kept connection off the list when a transfer ends and puts it back when the next begins. A descriptor
-that is taken off stays registered until it speaks up while nobody waits for it; that saves a system call for each
-request. The kernel forgets one that was closed meanwhile, even if its number is in use again, and says so when it is
-put back.
+that is taken off stays registered until it speaks up while nobody waits for it, and is ended then; that saves a
+system call for each request. The kernel forgets one that was closed meanwhile, even if its number is in use again, and
+says so when it is put back.
 """
 
+import contextlib
+import os
 import select
 import selectors
+import socket
 from typing import Protocol
 
 IN, OUT = select.POLLIN, select.POLLOUT  # epoll's are the same numbers
@@ -63,19 +66,42 @@ class Watch:
             if descriptor in self._wanted:
                 found.append((descriptor, mask))
             else:
-                self._forget(descriptor)
+                self._drop(descriptor, mask)
         return found
+
+    def sweep(self, count_max: int) -> None:
+        """Only end what spoke up while nobody waited: before libcurl chooses among kept connections."""
+        for descriptor, mask in self._poller.poll(0, count_max):
+            if descriptor not in self._wanted:
+                self._drop(descriptor, mask)
 
     def close(self) -> None:
         """Watch nothing any more."""
         self._poller.close()
 
-    def _forget(self, descriptor: int) -> None:
-        self._known.discard(descriptor)
+    def _drop(self, descriptor: int, mask: int) -> None:
+        """Nobody waits for this one. That it could be written to says nothing; what it says from now on does."""
         try:
+            if mask == OUT:
+                self._poller.modify(descriptor, IN)
+                return
+            self._known.discard(descriptor)
             self._poller.unregister(descriptor)
         except (OSError, KeyError):
-            pass  # it has been closed
+            self._known.discard(descriptor)  # it has been closed
+            return
+        _end(descriptor)
+
+
+def _end(descriptor: int) -> None:
+    """End a connection that spoke up while nobody waited: it is closing, or has something left over that libcurl would
+    take for the answer to its next request. A dead socket takes its place and its number: what has come is gone, and
+    libcurl finds the end of the connection and makes another.
+    """
+    dead, gone = socket.socketpair()
+    gone.close()
+    with dead, contextlib.suppress(OSError):
+        os.dup2(dead.fileno(), descriptor, inheritable=False)
 
 
 class SelectorPoller:

@@ -8,14 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bookbell import __version__
-from bookbell.core import limits, signing, target
+from bookbell import __version__, ed25519
+from bookbell.core import keyset, limits, signing, target
 from bookbell.core.attempt import Answered, Refused, Report, Request, Timings, Unreachable, describe, kind_of
 from bookbell.core.errors import BookbellError
+from bookbell.core.feedback import SKIPPED
 from bookbell.core.guard import GuardRules, judge_url
 from bookbell.core.model import AttemptId, DeliveryState
 from bookbell.core.policy import Policy, policy_from
-from bookbell.core.verdict import Delivered, Exhausted, Gone, Retry, Verdict, judge
+from bookbell.core.verdict import Delivered, Exhausted, Gone, Retry, Skipped, Verdict, judge
 from bookbell.delivery.lane import Destination
 from bookbell.store.deliveries import AttemptRow, Due, Result
 from bookbell.store.lanes import LaneConfig
@@ -39,14 +40,15 @@ def open_destination(config: LaneConfig, vault: Vault, guard: GuardRules) -> Des
     policy = policy_from(json.loads(config.policy))
     try:
         registered = vault.open(config.url_sealed or b"", f"endpoint-url:{config.endpoint_id}")
-        secret = None
+        signing_now = None
         if config.secret_sealed is not None:
-            secret = vault.open(config.secret_sealed, f"endpoint-secret:{config.endpoint_id}")
+            opened = vault.open(config.secret_sealed, f"endpoint-secret:{config.endpoint_id}")
+            signing_now = keyset.ready(keyset.from_text(opened), ed25519.signing_function)
         parsed = target.parse(registered)
     except (VaultError, BookbellError) as error:
         problem = Unreachable("internal", str(error))
         return Destination(
-            url="", authorization=None, secret=None, policy=policy, version=config.updated_at, problem=problem
+            url="", authorization=None, signing=None, policy=policy, version=config.updated_at, problem=problem
         )
     authorization = None
     if parsed.username is not None:
@@ -54,7 +56,7 @@ def open_destination(config: LaneConfig, vault: Vault, guard: GuardRules) -> Des
     return Destination(
         url=parsed.url,
         authorization=authorization,
-        secret=secret,
+        signing=signing_now,
         policy=policy,
         version=config.updated_at,
         problem=judge_url(parsed, guard),
@@ -67,7 +69,7 @@ def prepare(due: Due, destination: Destination, *, now: int) -> Request:
         key=due.id,
         url=destination.url,
         headers=signing.delivery_headers(
-            due.id, now // 1000, due.body, destination.secret, destination.authorization, USER_AGENT
+            due.id, now // 1000, due.body, destination.signing, destination.authorization, USER_AGENT
         ),
         body=due.body,
         timeout_ms_connect=destination.policy.timeout_ms_connect,
@@ -125,6 +127,8 @@ def _as_columns(verdict: Verdict, due: Due) -> tuple[DeliveryState, int, str | N
             return DeliveryState.EXHAUSTED, due.due_at, reason
         case Gone():
             return DeliveryState.EXHAUSTED, due.due_at, "gone"
+        case Skipped():
+            return DeliveryState.CANCELLED, due.due_at, SKIPPED
 
 
 def _attempt_row(sent: Sent, report: Report, by: Settling) -> AttemptRow:

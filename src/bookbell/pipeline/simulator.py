@@ -13,6 +13,7 @@ from bookbell import telemetry
 from bookbell.actions import reports
 from bookbell.actions.reports import (
     AnalyticsReport,
+    BookAnalyticsReport,
     ClassifiedPart,
     ClassifiedReport,
     DocumentReport,
@@ -26,17 +27,19 @@ from bookbell.core.errors import BookbellError
 from bookbell.core.model import (
     AnalyticsRequest,
     AnalyticsStatus,
+    Book,
     Document,
     DocumentStatus,
+    JobStatus,
     LaneId,
     MixedDocument,
     MixedStatus,
 )
 from bookbell.core.simulation import Step, document_step, mixed_step, step_ms
-from bookbell.store import analytics, documents
+from bookbell.store import analytics, books, documents
 from bookbell.store.database import Database, Tx
 
-Waiting = tuple[list[Document], list[MixedDocument], list[AnalyticsRequest]]
+Waiting = tuple[list[Document], list[MixedDocument], list[AnalyticsRequest], list[Book]]
 RETRY_MS = 500
 
 
@@ -72,11 +75,14 @@ class Simulator:
 
     async def turn(self) -> int:
         """Report the next step of everything that is due. Gives how many reports were carried out."""
-        after_document, after_mixed, after_request, done = 0, 0, "", 0
+        after_document, after_mixed, after_request, after_book, done = 0, 0, "", 0, 0
         while True:
             now = self._ambient.now_ms()
             found = await self._database.read(
-                _waiting, before=now - self._delay_ms, after=(after_document, after_mixed), after_request=after_request
+                _waiting,
+                before=now - self._delay_ms,
+                after=(after_document, after_mixed, after_book),
+                after_request=after_request,
             )
             for report in _due(found, now, self._delay_ms):
                 done += await self._carry_out(report)
@@ -85,6 +91,7 @@ class Simulator:
             after_document = found[0][-1].pk if found[0] else after_document
             after_mixed = found[1][-1].pk if found[1] else after_mixed
             after_request = found[2][-1].id if found[2] else after_request
+            after_book = found[3][-1].pk if found[3] else after_book
 
     async def _carry_out(self, report: Report) -> bool:
         stamp = Stamp(self._ambient.now_ms(), self._ambient.new_id)
@@ -99,17 +106,18 @@ class Simulator:
         return True
 
 
-def _waiting(tx: Tx, *, before: int, after: tuple[int, int], after_request: str) -> Waiting:
+def _waiting(tx: Tx, *, before: int, after: tuple[int, int, int], after_request: str) -> Waiting:
     count = limits.PAGE_COUNT_MAX
     return (
         documents.waiting_documents(tx, before=before, after_pk=after[0], count=count),
         documents.waiting_mixed(tx, before=before, after_pk=after[1], count=count),
         analytics.waiting_requests(tx, before=before, after=after_request, count=count),
+        books.waiting_books(tx, before=before, after_pk=after[2], count=count),
     )
 
 
 def _due(found: Waiting, now: int, delay_ms: int) -> Iterable[Report]:
-    waiting_documents, waiting_mixed, waiting_requests = found
+    waiting_documents, waiting_mixed, waiting_requests, waiting_books = found
     for mixed in waiting_mixed:
         step = mixed_step(mixed.name, mixed.status)
         if step is not None and mixed.updated_at + step_ms(mixed.name, delay_ms) <= now:
@@ -120,6 +128,8 @@ def _due(found: Waiting, now: int, delay_ms: int) -> Iterable[Report]:
             yield DocumentReport(uuid=document.uuid, status=DocumentStatus(step.status), reason=step.reason)
     for request in waiting_requests:
         yield AnalyticsReport(id=request.id, status=AnalyticsStatus.COMPLETED, result=_result(request))
+    for book in waiting_books:
+        yield BookAnalyticsReport(book_uuid=book.uuid, status=JobStatus.DONE, results=_results(book))
 
 
 def _mixed_report(mixed: MixedDocument, step: Step) -> Report:
@@ -130,3 +140,14 @@ def _mixed_report(mixed: MixedDocument, step: Step) -> Report:
 
 def _result(request: AnalyticsRequest) -> dict[str, Any]:
     return {"book_pk": request.book_pk, "bank_accounts": {}, "source": "bookbell simulator"}
+
+
+def _results(book: Book) -> dict[str, dict[str, Any]]:
+    known = {"book_pk": book.pk, "book_uuid": book.uuid, "book_name": book.name, "source": "bookbell simulator"}
+    return {
+        "summary": {**known, "txn_count": 0, "daily_balances": {}, "bank_accounts": []},
+        "enriched_txns": {**known, "total": 0, "offset": 0, "limit": 50, "enriched_transactions": []},
+        "cash_flow_features": {**known, "features": {}},
+        "cash_flow_risk_score": {**known, "score": None},
+        "benchmarking": {**known, "benchmarks": {}},
+    }

@@ -6,10 +6,11 @@ from sqlalchemy import Row, bindparam, insert, or_, select, update
 
 from bookbell.core.model import Account, AccountId, Organization, OrganizationId, Role, Task
 from bookbell.store.database import Tx
+from bookbell.store.prepared import Prepared
 from bookbell.store.schema import accounts, organizations
 
-_ORGANIZATION = select(organizations).where(organizations.c.id == bindparam("id"))
-_ACCOUNT = select(accounts).where(accounts.c.id == bindparam("id"))
+_ORGANIZATION = Prepared(select(organizations).where(organizations.c.id == bindparam("id")))
+_ACCOUNT = Prepared(select(accounts).where(accounts.c.id == bindparam("id")))
 
 
 def insert_organization(tx: Tx, new: Organization) -> None:
@@ -36,7 +37,13 @@ def tasks_of(tx: Tx, organization_id: OrganizationId) -> tuple[Task, ...]:
 
 def find_organization(tx: Tx, organization_id: str) -> Organization | None:
     """The organization with this id."""
-    row = tx.execute(_ORGANIZATION, {"id": organization_id}).first()
+    row = _ORGANIZATION.first(tx, id=organization_id)
+    return None if row is None else _organization(row)
+
+
+def lock_organization(tx: Tx, organization_id: str) -> Organization | None:
+    """The organization, held until the transaction ends."""
+    row = tx.execute(select(organizations).where(organizations.c.id == organization_id).with_for_update()).first()
     return None if row is None else _organization(row)
 
 
@@ -71,7 +78,7 @@ def insert_account(tx: Tx, new: Account, *, secret_hash: str) -> None:
 
 def find_account(tx: Tx, account_id: str) -> Account | None:
     """The account with this id, revoked or not."""
-    row = tx.execute(_ACCOUNT, {"id": account_id}).first()
+    row = _ACCOUNT.first(tx, id=account_id)
     return None if row is None else _account(row)
 
 
@@ -107,7 +114,7 @@ def revoke_account(tx: Tx, organization_id: OrganizationId, account_id: AccountI
 
 
 def _organization(row: Row[Any]) -> Organization:
-    return Organization(**{**row._mapping, "tasks": _tasks(row.tasks)})
+    return Organization(**{**row._asdict(), "tasks": _tasks(row.tasks)})
 
 
 def _tasks(joined: str) -> tuple[Task, ...]:

@@ -19,7 +19,7 @@ from bookbell.core.lifecycle import (
 )
 from bookbell.core.model import Account, AccountId, Book, BookStatus, ImageGroupStatus, OrganizationId, Task
 from bookbell.store.database import Tx
-from bookbell.store.schema import accounts, books, documents, image_groups, mixed_documents
+from bookbell.store.schema import BOOK_WAITS, accounts, books, documents, image_groups, mixed_documents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +59,7 @@ def save_book(tx: Tx, book: Book) -> None:
             book_type=book.book_type,
             tasks_done=_joined(book.tasks_done),
             is_completed=book.is_completed,
+            analyzed_at=book.analyzed_at,
             is_public=book.is_public,
             xid=book.xid,
             updated_at=book.updated_at,
@@ -152,6 +153,12 @@ def tally(tx: Tx, book: Book) -> BookTally:
         mixed_final=sum(by_mixed.get(each, 0) for each in MIXED_FINAL),
         groups_open=len(tx.execute(is_open).all()),
     )
+
+
+def waiting_books(tx: Tx, *, before: int, after_pk: int, count: int) -> list[Book]:
+    """Verified books without analytics that have not changed since `before`, in order of pk, for the pipeline."""
+    query = select(books).where(BOOK_WAITS, books.c.updated_at <= before, books.c.pk > after_pk)
+    return [_book(row) for row in tx.execute(query.order_by(books.c.pk).limit(count))]
 
 
 def _counts(tx: Tx, table: Any, book_pk: int) -> dict[str, int]:

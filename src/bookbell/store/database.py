@@ -14,7 +14,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from bookbell.store.group_commit import GroupCommit
@@ -27,6 +28,8 @@ Tx = Connection
 
 TRIES_MAX = 8
 SQLITE_BUSY_MS = 10_000
+SQLITE_FREE_PAGES_MIN = 1_024
+SQLITE_WAL_BYTES_MAX = 64 * 1024 * 1024  # a longer write-ahead log is cut down once it is in the file
 READERS = 4
 POSTGRESQL_WRITERS = 8
 # Serialization failure, deadlock, and a name that another transaction took meanwhile: run again, fn finds it taken.
@@ -91,6 +94,42 @@ class Database:
         with self._reader.connect() as tx:
             return fn(tx, *args, **kwargs)
 
+    async def snapshot(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`read`, with all statements of fn seeing the same state of the database."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._read_threads, lambda: self.snapshot_now(fn, *args, **kwargs))
+
+    def snapshot_now(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`snapshot` on the calling thread, for commands and tests."""
+        if self.is_sqlite:
+            return self.read_now(fn, *args, **kwargs)
+        with self._reader.connect().execution_options(isolation_level="REPEATABLE READ") as tx:
+            return fn(tx, *args, **kwargs)
+
+    async def give_back_space(self, page_count: int) -> int:
+        """Cut unused pages off the end of an SQLite file, at most so many. Gives how many; 0 on PostgreSQL.
+
+        Only when a quarter of the file is unused: what is free is mostly written to again.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._write_threads, lambda: self.give_back_space_now(page_count))
+
+    def give_back_space_now(self, page_count: int) -> int:
+        """`give_back_space` on the calling thread."""
+        if not self.is_sqlite:
+            return 0
+        with self._writer.connect() as connection:
+            cursor = connection.connection.cursor()
+            total = int(cursor.execute("PRAGMA page_count").fetchone()[0])
+            free = int(cursor.execute("PRAGMA freelist_count").fetchone()[0])
+            if free < SQLITE_FREE_PAGES_MIN or free * 4 < total:
+                return 0
+            cursor.executescript(f"PRAGMA incremental_vacuum({page_count})")  # a page a step; `execute` takes one step
+            left = int(cursor.execute("PRAGMA freelist_count").fetchone()[0])
+            cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            cursor.close()
+            return free - left
+
     def check(self) -> None:
         """Connect once. Raises: DatabaseError."""
         try:
@@ -114,6 +153,15 @@ class Database:
         self._reader.dispose()
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether this says that the database cannot be used at the moment, rather than that a statement is wrong."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, InterfaceError | OperationalError):
+        return False
+    return getattr(error.orig, "sqlite_errorname", None) != "SQLITE_ERROR"  # what is wrong with a statement, there
+
+
 def _is_worth_retrying(error: DBAPIError) -> bool:
     if getattr(error.orig, "sqlstate", None) in _RETRIED_SQLSTATES:
         return True
@@ -134,7 +182,10 @@ def _sqlite(url: str, *, is_reader: bool) -> Engine:
     def _prepare(connection: object, _record: object) -> None:
         connection.isolation_level = None  # type: ignore[attr-defined] # transactions are begun below, by us
         cursor = connection.cursor()  # type: ignore[attr-defined] # the driver's connection has no public type
+        if cursor.execute("PRAGMA page_count").fetchone() == (0,):  # it counts for a new file, and waits for writers
+            cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
         cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute(f"PRAGMA journal_size_limit = {SQLITE_WAL_BYTES_MAX}")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA wal_autocheckpoint = 4000")

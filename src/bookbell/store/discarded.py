@@ -10,14 +10,13 @@ from sqlalchemy import delete, exists, insert, select, union, update
 from bookbell.core.model import AnalyticsStatus, Book, OrganizationId
 from bookbell.store.database import Tx
 from bookbell.store.schema import (
-    ANALYTICS_WAITS,
     IS_DELETING,
-    analytics_requests,
     discarded_blobs,
     documents,
     images,
     mixed_documents,
 )
+from bookbell.store.schema_analytics import ANALYTICS_WAITS, analytics_jobs, analytics_requests, book_analytics
 
 _GONE = ["DELETING", "DELETED"]
 
@@ -30,7 +29,7 @@ def discard(tx: Tx, organization_id: OrganizationId, blobs: Collection[str], *, 
 
 
 def empty_book(tx: Tx, book: Book, *, at: int) -> None:
-    """Delete everything in a book, take its files down for removal, and expire what was asked about it.
+    """Delete everything in a book, take its files down for removal, expire what was asked and forget what is known.
 
     A handful of statements, however much is in the book.
     """
@@ -62,12 +61,22 @@ def empty_book(tx: Tx, book: Book, *, at: int) -> None:
         )
         .values(status=AnalyticsStatus.EXPIRED.value, updated_at=at)
     )
+    for table in (book_analytics, analytics_jobs):
+        tx.execute(delete(table).where(table.c.organization_id == book.organization_id, table.c.book_pk == book.pk))
 
 
 def oldest_discarded(tx: Tx, *, count: int) -> list[str]:
     """Files to remove next."""
     query = select(discarded_blobs.c.blob).order_by(discarded_blobs.c.discarded_at, discarded_blobs.c.blob)
     return [row.blob for row in tx.execute(query.limit(count))]
+
+
+def known_blobs(tx: Tx, blobs: Collection[str]) -> set[str]:
+    """Those of the blobs that any row names, whatever its organization; reads the tables through."""
+    found: set[str] = set()
+    for table in (documents, mixed_documents, images, discarded_blobs):
+        found |= {row.blob for row in tx.execute(select(table.c.blob).where(table.c.blob.in_(blobs)))}
+    return found
 
 
 def forget(tx: Tx, blobs: Sequence[str]) -> None:

@@ -16,7 +16,8 @@ class Endpoint:
     """A webhook as it is stored. url_sealed, secret_sealed: for the vault; url_masked: for pages and logs.
 
     are_credentials_apart: the sealed URL holds credentials that were not given in it; deactivated_at: set while its
-    owner wants nothing sent; disabled_at: set since the receiver has refused everything.
+    owner wants nothing sent; disabled_at: set since the receiver has refused everything;
+    replay_job_id: this is no webhook, but where that replay sends to.
     """
 
     id: EndpointId
@@ -38,6 +39,7 @@ class Endpoint:
     deactivated_at: int | None = None
     description: str | None = None
     are_credentials_apart: bool = False
+    replay_job_id: str | None = None
     event_types: tuple[str, ...] = ()
 
     @property
@@ -70,6 +72,14 @@ def lock_organization(tx: Tx, organization_id: OrganizationId) -> None:
     tx.execute(select(organizations.c.id).where(organizations.c.id == organization_id).with_for_update(key_share=True))
 
 
+def lock_owner(tx: Tx, endpoint: Endpoint) -> None:
+    """Let nobody else change this webhook until the transaction ends."""
+    if endpoint.account_id is None:
+        lock_organization(tx, endpoint.organization_id)
+    else:
+        tx.execute(select(accounts.c.id).where(accounts.c.id == endpoint.account_id).with_for_update())
+
+
 def find_account_endpoint(tx: Tx, organization_id: OrganizationId, account_id: AccountId) -> Endpoint | None:
     """The account's webhook, also a deregistered one, with its event types in their order."""
     row = tx.execute(_of_organization(organization_id).where(endpoints.c.account_id == account_id)).first()
@@ -92,6 +102,19 @@ def find_endpoint(tx: Tx, organization_id: OrganizationId, endpoint_id: str) -> 
     return None if row is None else _endpoint(row, _event_types(tx, row.id))
 
 
+def find_any(tx: Tx, organization_id: OrganizationId, endpoint_id: str) -> Endpoint | None:
+    """An endpoint of this organization whatever it is: a webhook, the memory of one, or where a replay sends to."""
+    row = tx.execute(_with_lane(organization_id).where(endpoints.c.id == endpoint_id)).first()
+    return None if row is None else _endpoint(row, _event_types(tx, row.id))
+
+
+def find_staging(tx: Tx, organization_id: OrganizationId, endpoint_id: str) -> Endpoint | None:
+    """Where a replay sends to that does not send to a webhook."""
+    query = _with_lane(organization_id).where(endpoints.c.id == endpoint_id, endpoints.c.replay_job_id.is_not(None))
+    row = tx.execute(query).first()
+    return None if row is None else _endpoint(row, ())
+
+
 def list_endpoints(tx: Tx, organization_id: OrganizationId, level: Level | None = None) -> list[Endpoint]:
     """The registered webhooks of this organization, of both levels or of one, oldest first."""
     query = _of_organization(organization_id).where(endpoints.c.deregistered_at.is_(None)).order_by(endpoints.c.id)
@@ -101,6 +124,11 @@ def list_endpoints(tx: Tx, organization_id: OrganizationId, level: Level | None 
 
 
 def _of_organization(organization_id: OrganizationId) -> Select[Any]:
+    """Its webhooks; where replays send to besides is none."""
+    return _with_lane(organization_id).where(endpoints.c.replay_job_id.is_(None))
+
+
+def _with_lane(organization_id: OrganizationId) -> Select[Any]:
     return (
         select(endpoints, lanes.c.id.label("lane_id"))
         .join(lanes, lanes.c.endpoint_id == endpoints.c.id)
@@ -127,6 +155,7 @@ def insert_endpoint(tx: Tx, new: Endpoint) -> None:
             level=new.level.value,
             **_changing(new),
             created_at=new.created_at,
+            replay_job_id=new.replay_job_id,
         )
     )
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from bookbell.core.defined_types import DefinedType
 from bookbell.core.model import Level, OrganizationId
 from bookbell.store.database import Tx
+from bookbell.store.prepared import Prepared
 from bookbell.store.schema import event_types, subscriptions
 
 
@@ -37,11 +38,11 @@ def delete_type(tx: Tx, name: str) -> None:
 
 def find_type(tx: Tx, name: str) -> DefinedType | None:
     """The event type of this name, whomever it is for."""
-    row = tx.execute(_BY_NAME, {"name": name}).first()
+    row = _BY_NAME.first(tx, name=name)
     return None if row is None else _type(row)
 
 
-_BY_NAME = select(event_types).where(event_types.c.name == bindparam("name"))
+_BY_NAME = Prepared(select(event_types).where(event_types.c.name == bindparam("name")))
 
 
 def count_types(tx: Tx) -> int:
@@ -74,4 +75,4 @@ def _changing(defined: DefinedType) -> dict[str, Any]:
 
 
 def _type(row: Row[Any]) -> DefinedType:
-    return DefinedType(**{**row._mapping, "levels": frozenset(map(Level, row.levels.split(",")))})
+    return DefinedType(**{**row._asdict(), "levels": frozenset(map(Level, row.levels.split(",")))})

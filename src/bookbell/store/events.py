@@ -5,20 +5,22 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, literal, or_, select, tuple_
 
 from bookbell.core.model import AccountId, EndpointId, Event, EventId, LaneId, Level, Listener, OrganizationId
-from bookbell.store.bulk import insert_rows
 from bookbell.store.database import Tx
+from bookbell.store.prepared import Prepared
 from bookbell.store.schema import endpoints, events, lanes, subscriptions
+from bookbell.store.stream import Stream, Stretch, chosen, insert_placed
 
 _COLUMNS = tuple(each.name for each in fields(Event))
+_SELECTED = tuple(events.c[name] for name in _COLUMNS)
 _values_of = attrgetter(*_COLUMNS)
 
 
 def insert_events(tx: Tx, new: Sequence[Event]) -> None:
-    """Add these events, in order."""
-    insert_rows(tx, events, _COLUMNS, [_values_of(event) for event in new])
+    """Add these events, in order; their place in the stream is that of this transaction."""
+    insert_placed(tx, _COLUMNS, [_values_of(event) for event in new])
 
 
 _LISTENERS = (
@@ -37,21 +39,26 @@ _LISTENERS = (
         endpoints.c.deregistered_at.is_(None),
         endpoints.c.deactivated_at.is_(None),
         or_(endpoints.c.account_id == bindparam("account"), endpoints.c.account_id.is_(None)),
-        subscriptions.c.event_type.in_(bindparam("types", expanding=True)),
     )
     .order_by(endpoints.c.id, lanes.c.part)
 )
+_OF_ONE_TYPE = Prepared(_LISTENERS.where(subscriptions.c.event_type == bindparam("type")))
+_OF_TYPES = _LISTENERS.where(subscriptions.c.event_type.in_(bindparam("types", expanding=True)))
 
 
 def listeners(
     tx: Tx, organization_id: OrganizationId, account_id: AccountId | None, event_types: Collection[str]
 ) -> list[Listener]:
     """Endpoints that want some of these types of events of this account (None: of no account), in a stable order."""
-    values = {"organization": organization_id, "account": account_id, "types": sorted(set(event_types))}
+    wanted, of = sorted(set(event_types)), {"organization": organization_id, "account": account_id}
+    if len(wanted) == 1:
+        found = _OF_ONE_TYPE.rows(tx, type=wanted[0], **of)
+    else:
+        found = list(tx.execute(_OF_TYPES, {**of, "types": wanted}))
     types: dict[str, set[str]] = {}
     lane_ids: dict[str, dict[LaneId, None]] = {}
     rows: dict[str, Any] = {}
-    for row in tx.execute(_LISTENERS, values):
+    for row in found:
         rows.setdefault(row.id, row)
         types.setdefault(row.id, set()).add(row.event_type)
         lane_ids.setdefault(row.id, {})[LaneId(row.lane_id)] = None
@@ -73,19 +80,51 @@ def list_events(
     tx: Tx, organization_id: OrganizationId, account_id: AccountId, *, before: EventId | None, count: int
 ) -> list[Event]:
     """Events of this account's books, newest first, older than `before`."""
-    query = select(events).where(events.c.organization_id == organization_id, events.c.account_id == account_id)
+    query = select(*_SELECTED).where(events.c.organization_id == organization_id, events.c.account_id == account_id)
     if before is not None:
-        query = query.where(events.c.id < before)
-    rows = tx.execute(query.order_by(events.c.id.desc()).limit(count))
+        place = select(events.c.position).where(events.c.id == before).scalar_subquery()
+        query = query.where(tuple_(events.c.position, events.c.id) < tuple_(place, literal(before)))
+    rows = tx.execute(query.order_by(events.c.position.desc(), events.c.id.desc()).limit(count))
+    return [_event(row) for row in rows]
+
+
+def read_stretch(tx: Tx, stream: Stream, stretch: Stretch) -> list[Event]:
+    """The events of a stretch of a stream, in the order of their commits."""
+    return [_event(row) for row in tx.execute(chosen(tx, stream, stretch, *_SELECTED))]
+
+
+def list_org_events(tx: Tx, organization_id: OrganizationId, *, before: EventId | None, count: int) -> list[Event]:
+    """Events that the organization's webhooks are told of, of all its accounts and of none, newest first."""
+    query = select(*_SELECTED).where(events.c.organization_id == organization_id, events.c.body_org.is_not(None))
+    if before is not None:
+        place = select(events.c.position).where(events.c.id == before).scalar_subquery()
+        query = query.where(tuple_(events.c.position, events.c.id) < tuple_(place, literal(before)))
+    rows = tx.execute(query.order_by(events.c.position.desc(), events.c.id.desc()).limit(count))
     return [_event(row) for row in rows]
 
 
 def find_event(tx: Tx, organization_id: OrganizationId, event_id: EventId) -> Event | None:
     """One event of this organization."""
     row = tx.execute(
-        select(events).where(events.c.organization_id == organization_id, events.c.id == event_id)
+        select(*_SELECTED).where(events.c.organization_id == organization_id, events.c.id == event_id)
     ).first()
     return None if row is None else _event(row)
+
+
+_HOLD = (
+    select(events.c.body_account, events.c.body_org)
+    .where(events.c.organization_id == bindparam("organization"), events.c.id == bindparam("event"))
+    .with_for_update(read=True)
+)
+
+
+def hold_event(tx: Tx, organization_id: OrganizationId, event_id: EventId) -> bool:
+    """Keep retention from an event until the transaction ends. Gives whether its body is still there to be sent.
+
+    For whoever makes a delivery of an old event wait, before doing so.
+    """
+    row = tx.execute(_HOLD, {"organization": organization_id, "event": event_id}).first()
+    return row is not None and any(body is not None for body in row)
 
 
 def _event(row: object) -> Event:

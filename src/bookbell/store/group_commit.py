@@ -45,16 +45,15 @@ class GroupCommit:
 
     async def run(self, write: Write) -> Any:
         """Run this write; gives what it gives once that is committed."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         with self._lock:
             self._waiting.append(_Item(write, future))
             is_idle, self._is_working = not self._is_working, True
         if is_idle:
-            self.thread.submit(self._work, loop)
+            self.thread.submit(self._work)
         return await future
 
-    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _work(self) -> None:
         while True:
             with self._lock:
                 group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_COUNT_MAX))]
@@ -64,10 +63,8 @@ class GroupCommit:
             if len(group) == 1 or not self._together(group):
                 for item in group:
                     self._alone(item)
-            try:
-                loop.call_soon_threadsafe(_tell, group)
-            except RuntimeError:  # the loop is closed: nobody waits any more
-                pass
+            for loop in {item.future.get_loop() for item in group}:  # one, but for tests that open one after another
+                _tell_on(loop, [item for item in group if item.future.get_loop() is loop])
 
     def _together(self, group: list[_Item]) -> bool:
         """Run them in one transaction. Gives whether it was committed; if not, nothing of it was."""
@@ -97,6 +94,13 @@ def _try(tx: Connection, item: _Item) -> None:
         item.error = error
         tx.exec_driver_sql("ROLLBACK TO one")
     tx.exec_driver_sql("RELEASE one")
+
+
+def _tell_on(loop: asyncio.AbstractEventLoop, group: list[_Item]) -> None:
+    try:
+        loop.call_soon_threadsafe(_tell, group)
+    except RuntimeError:  # the loop is closed: nobody waits any more
+        pass
 
 
 def _tell(group: list[_Item]) -> None:

@@ -1,5 +1,6 @@
 """Deliveries and attempts as people read them; everything here but `make_due` only reads."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -16,12 +17,14 @@ class Scope:
     """Whose deliveries may be seen: those of one account's webhook, of the organization's own webhooks, or of both.
 
     account_id None: of no account. endpoint_id: of that one webhook of the organization; None does not restrict.
+    is_whole: for the operator, all of the organization.
     """
 
     organization_id: OrganizationId
     account_id: AccountId | None
     has_org_level: bool = False
     endpoint_id: EndpointId | None = None
+    is_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,8 @@ class DeliveryView:
     created_at: int
     finished_at: int | None
     reason: str | None
+    replay_of: str | None
+    replay_job_id: str | None
     is_deregistered: bool
     is_deactivated: bool
 
@@ -91,6 +96,15 @@ def list_deliveries(tx: Tx, scope: Scope, query: DeliveryQuery) -> list[Delivery
     return [_view(row) for row in tx.execute(wanted.order_by(deliveries.c.id.desc()).limit(query.count))]
 
 
+def deliveries_of(tx: Tx, scope: Scope, event_ids: Collection[EventId]) -> dict[str, list[DeliveryView]]:
+    """The deliveries of these events within the scope, by event, oldest first."""
+    found: dict[str, list[DeliveryView]] = {event_id: [] for event_id in event_ids}
+    query = _within(scope).where(deliveries.c.event_id.in_(list(event_ids))).order_by(deliveries.c.id)
+    for row in tx.execute(query) if event_ids else ():
+        found[row.event_id].append(_view(row))
+    return found
+
+
 def find_delivery(tx: Tx, scope: Scope, delivery_id: DeliveryId) -> DeliveryView | None:
     """One delivery, if it is within the scope."""
     row = tx.execute(_within(scope).where(deliveries.c.id == delivery_id)).first()
@@ -125,7 +139,7 @@ def make_due(tx: Tx, organization_id: OrganizationId, delivery_id: DeliveryId, *
 
 
 def _within(scope: Scope) -> Select[Any]:
-    is_org_level = endpoints.c.level == Level.ORG.value
+    is_org_level = and_(endpoints.c.level == Level.ORG.value, endpoints.c.replay_job_id.is_(None))
     if scope.endpoint_id is not None:
         is_org_level = and_(is_org_level, endpoints.c.id == scope.endpoint_id)
     seen = [endpoints.c.account_id == scope.account_id] if scope.account_id is not None else []
@@ -144,6 +158,8 @@ def _within(scope: Scope) -> Select[Any]:
             deliveries.c.created_at,
             deliveries.c.finished_at,
             deliveries.c.reason,
+            deliveries.c.replay_of,
+            deliveries.c.replay_job_id,
             endpoints.c.deregistered_at.is_not(None).label("is_deregistered"),
             endpoints.c.deactivated_at.is_not(None).label("is_deactivated"),
         )

@@ -8,7 +8,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from bookbell.core.lifecycle import DOCUMENT_IN_WORK, MIXED_IN_WORK, GroupTally
 from bookbell.core.model import ImageGroup, ImageGroupStatus, OrganizationId
 from bookbell.store.database import Tx
-from bookbell.store.schema import documents, image_groups, images, mixed_documents
+from bookbell.store.schema import GROUP_WAITS, documents, image_groups, images, mixed_documents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +62,12 @@ def find_open_group(tx: Tx, organization_id: OrganizationId, book_pk: int) -> Im
     )
     row = tx.execute(query).first()
     return None if row is None else _group(row)
+
+
+def waiting_groups(tx: Tx, *, before: int, after_pk: int, count: int) -> list[ImageGroup]:
+    """Groups that take images or whose documents are in work, not moved since `before`, in order of pk."""
+    query = select(image_groups).where(GROUP_WAITS, image_groups.c.updated_at <= before, image_groups.c.pk > after_pk)
+    return [_group(row) for row in tx.execute(query.order_by(image_groups.c.pk).limit(count))]
 
 
 def insert_image(tx: Tx, new: Image) -> int:

@@ -31,6 +31,7 @@ from sqlalchemy import (
 from bookbell.core.circuit import Circuit
 from bookbell.core.model import AccountId, EndpointId, LaneId, Level, OrganizationId
 from bookbell.store.database import Tx
+from bookbell.store.prepared import Prepared
 from bookbell.store.schema import NEVER_AT, deliveries, endpoints, lanes
 
 PENDING: ColumnElement[str] = literal_column("'pending'")
@@ -109,15 +110,17 @@ def of_endpoint(tx: Tx, endpoint_id: EndpointId) -> list[LaneId]:
 
 _AT: BindParameter[int] = bindparam("at", type_=BigInteger)
 _NOT_BEFORE = case((lanes.c.probe_at > _AT, lanes.c.probe_at), else_=_AT)
-_WAKE = update(lanes).where(lanes.c.id == bindparam("lane"), lanes.c.due_at > _NOT_BEFORE).values(due_at=_NOT_BEFORE)
+_WAKE = Prepared(
+    update(lanes).where(lanes.c.id == bindparam("lane"), lanes.c.due_at > _NOT_BEFORE).values(due_at=_NOT_BEFORE)
+)
 
 
 def wake(tx: Tx, due: Mapping[LaneId, int]) -> None:
     """Lower the `due_at` of these lanes; one that is due already is not touched, one whose circuit is open sleeps on
     until its probe. Call after inserting deliveries.
     """
-    if due:
-        tx.execute(_WAKE, [{"lane": lane_id, "at": due[lane_id]} for lane_id in sorted(due)])
+    for lane_id in sorted(due):
+        _WAKE.run(tx, lane=lane_id, at=due[lane_id])
 
 
 @dataclass(frozen=True, slots=True)

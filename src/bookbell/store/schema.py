@@ -13,7 +13,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
@@ -21,28 +20,37 @@ from sqlalchemy import (
     text,
 )
 
+from bookbell.store.columns import Id, OwnTransaction, Pk, metadata
+from bookbell.store.schema_analytics import analytics_jobs, analytics_requests, book_analytics
+from bookbell.store.schema_keeping import chores, kept_bytes, ledger_totals
+from bookbell.store.schema_replays import replay_jobs
+
+__all__ = [  # made elsewhere, but of this schema
+    "analytics_jobs",
+    "analytics_requests",
+    "book_analytics",
+    "chores",
+    "kept_bytes",
+    "ledger_totals",
+    "metadata",
+    "replay_jobs",
+]
+
 NEVER_AT = 2**53
 """A `due_at` that does not come: nothing is waiting."""
 
 DOCUMENT_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED', 'GROOMING', 'VERIFYING')")
 MIXED_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED')")
-ANALYTICS_WAITS = text("status = 'PROCESSING'")
+BOOK_WAITS = text("status = 'VERIFIED' AND analyzed_at IS NULL")
+GROUP_WAITS = text("status IN ('UPLOADING', 'QUEUED')")
+WAITING = text("state = 'pending'")
 QUEUES = text("state = 'pending' AND queue_pk IS NOT NULL")
 SUBJECTS = text("state = 'pending' AND subject_pk IS NOT NULL")
 IS_DELETING = text("status = 'DELETING'")
+IS_DELETED = text("status = 'DELETED'")
 """What the pipeline, lanes and housekeeping still have to do, spelled out so that the indexes over it can be used."""
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pk",
-        "fk": "%(table_name)s_%(column_0_name)s_fk",
-        "uq": "%(table_name)s_%(column_0_N_name)s_unique",
-        "ix": "%(table_name)s_%(column_0_N_name)s",
-    }
-)
-
-Id = String(36)
-Pk = BigInteger().with_variant(Integer, "sqlite")
+IS_REPLAYED = text("replay_job_id IS NOT NULL")
 
 organizations = Table(
     "organizations",
@@ -70,7 +78,8 @@ accounts = Table(
 # One row per account-level webhook for the life of the account: deregistering sets deregistered_at and forgets
 # URL and secret, registering again revives it, so the history of its deliveries stays in one place. A deleted
 # org-level webhook leaves its row in the same state, for good. are_credentials_apart: the URL's credentials were
-# given beside it, so they are never shown.
+# given beside it, so they are never shown. replay_job_id: set for the hidden endpoint of a replay to a staging URL,
+# which nothing subscribes for and no list shows.
 endpoints = Table(
     "endpoints",
     metadata,
@@ -90,6 +99,7 @@ endpoints = Table(
     Column("deactivated_at", BigInteger),
     Column("disabled_at", BigInteger),
     Column("disabled_reason", Text),
+    Column("replay_job_id", Id),
     Column("paused_at", BigInteger),
     Column("resumed_at", BigInteger),
 )
@@ -162,6 +172,7 @@ books = Table(
     Column("is_classified", Boolean, nullable=False),
     Column("tasks_done", String(64), nullable=False),
     Column("is_completed", Boolean, nullable=False),
+    Column("analyzed_at", BigInteger),
     Column("book_class", String(32), nullable=False),
     Column("book_type", String(32), nullable=False),
     Column("is_public", Boolean, nullable=False),
@@ -169,6 +180,7 @@ books = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Index("books_organization_pk", "organization_id", "pk"),
+    Index("books_waiting", "pk", sqlite_where=BOOK_WAITS, postgresql_where=BOOK_WAITS),
     Index(
         "books_name_unique",
         "account_id",
@@ -177,6 +189,7 @@ books = Table(
         sqlite_where=text("status <> 'DELETED'"),
         postgresql_where=text("status <> 'DELETED'"),
     ),
+    Index("books_deleted", "updated_at", sqlite_where=IS_DELETED, postgresql_where=IS_DELETED),
     sqlite_autoincrement=True,
 )
 
@@ -198,6 +211,7 @@ image_groups = Table(
         sqlite_where=text("status = 'UPLOADING'"),
         postgresql_where=text("status = 'UPLOADING'"),
     ),
+    Index("image_groups_waiting", "pk", sqlite_where=GROUP_WAITS, postgresql_where=GROUP_WAITS),
     sqlite_autoincrement=True,
 )
 
@@ -282,19 +296,6 @@ discarded_blobs = Table(
     Column("discarded_at", BigInteger, nullable=False, index=True),
 )
 
-analytics_requests = Table(
-    "analytics_requests",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("organization_id", Id, nullable=False),
-    Column("book_pk", BigInteger, ForeignKey("books.pk"), nullable=False, index=True),
-    Column("status", String(16), nullable=False),
-    Column("result", Text),
-    Column("created_at", BigInteger, nullable=False),
-    Column("updated_at", BigInteger, nullable=False),
-    Index("analytics_requests_waiting", "id", sqlite_where=ANALYTICS_WAITS, postgresql_where=ANALYTICS_WAITS),
-)
-
 # Types the operator defines; those of the contract are in core.catalogue. organization_id null: for all of them.
 event_types = Table(
     "event_types",
@@ -309,10 +310,12 @@ event_types = Table(
     Column("updated_at", BigInteger, nullable=False),
 )
 
+# position: grows with the order of commits (see store.stream). replayed_count: deliveries that replays have added.
 events = Table(
     "events",
     metadata,
     Column("id", Id, primary_key=True),
+    Column("position", BigInteger, nullable=False, server_default=OwnTransaction()),
     Column("organization_id", Id, nullable=False),
     Column("account_id", Id),
     Column("book_pk", BigInteger),
@@ -320,15 +323,19 @@ events = Table(
     Column("body_account", LargeBinary),
     Column("body_org", LargeBinary),
     Column("matched_count", Integer, nullable=False),
+    Column("replayed_count", Integer, nullable=False, server_default="0"),
     Column("created_at", BigInteger, nullable=False),
-    Index("events_account", "account_id", "id"),
+    Index("events_account", "account_id", "position", "id"),
+    Index("events_position", "organization_id", "position", "id"),
     Index("events_organization", "organization_id", "created_at"),
     Index("events_book", "book_pk", "id"),
 )
 
 # The foreign key to lanes is what makes a worker that parks a lane wait for publishers in flight on PostgreSQL.
+# replay_job_id: the replay that made it, or made it due, last; replay_of: the delivery that this one repeats.
 # queue_pk: the book whose order is kept, if the endpoint asked for it; subject_pk: the document whose newer status
-# event supersedes this one, likewise; probe_count: attempts that were probes and do not count for the schedule.
+# event supersedes this one, likewise; probe_count: attempts that do not count for the schedule, being probes or
+# made before a replay.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -343,20 +350,16 @@ deliveries = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
     Column("reason", Text),
+    Column("replay_of", Id),
+    Column("replay_job_id", Id),
+    Index("deliveries_replay", "replay_job_id", sqlite_where=IS_REPLAYED, postgresql_where=IS_REPLAYED),
     Column("queue_pk", BigInteger),
     Column("subject_pk", BigInteger),
     Column("probe_count", Integer, nullable=False, server_default="0"),
     Index("deliveries_endpoint", "endpoint_id", "id"),
     Index("deliveries_queue", "lane_id", "queue_pk", "id", sqlite_where=QUEUES, postgresql_where=QUEUES),
     Index("deliveries_subject", "lane_id", "subject_pk", "id", sqlite_where=SUBJECTS, postgresql_where=SUBJECTS),
-    Index(
-        "deliveries_due",
-        "lane_id",
-        "due_at",
-        "id",
-        sqlite_where=text("state = 'pending'"),
-        postgresql_where=text("state = 'pending'"),
-    ),
+    Index("deliveries_due", "lane_id", "due_at", "id", sqlite_where=WAITING, postgresql_where=WAITING),
 )
 
 attempts = Table(

@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
+from bookbell.store import stream
 from bookbell.store.database import Database, DatabaseError
 
 _ADVISORY_LOCK = 0x626F6F6B62656C6C  # "bookbell": one migration at a time on a shared PostgreSQL
@@ -25,6 +26,7 @@ def upgrade(database: Database, revision: str = "head") -> None:
             command.upgrade(config, revision)
         except CommandError as error:
             raise DatabaseError(f"The database was made by another version of bookbell: {error}.") from error
+        stream.settle_restored(connection)
 
 
 def missing(database: Database) -> str | None:

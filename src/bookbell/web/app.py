@@ -17,9 +17,11 @@ from bookbell.core.errors import (
     PathNotFound,
     TooLarge,
     TooManyRequests,
+    Unavailable,
     api_of,
     is_shown_as_200,
 )
+from bookbell.store.database import is_away
 from bookbell.web import wire
 from bookbell.web.context import Context
 
@@ -41,7 +43,8 @@ def create_app(context: Context, routes: Sequence[ControllerRouterHandler]) -> L
         headers = MutableScopeHeaders(message)
         for name, value in SAFE_HEADERS.items():
             headers.setdefault(name, value)
-        if context.is_always_200 and is_shown_as_200(api_of(scope["path"]), message["status"]):
+        serving: Context = Litestar.from_scope(scope).state.context
+        if serving.is_always_200 and is_shown_as_200(api_of(scope["path"]), message["status"]):
             message["status"] = 200
 
     return Litestar(
@@ -89,4 +92,5 @@ def _on_http_error(request: wire.Wire, error: HTTPException) -> Response[bytes]:
 
 def _on_bug(request: wire.Wire, error: Exception) -> Response[bytes]:
     telemetry.log().error("request_failed", method=request.method, path=request.scope["path"], exc_info=error)
-    return wire.failure(InternalError(), api=api_of(request.scope["path"]))
+    shown = Unavailable() if is_away(error) else InternalError()
+    return wire.failure(shown, api=api_of(request.scope["path"]))

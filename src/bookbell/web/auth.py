@@ -6,6 +6,8 @@ each request also looks at the account's row, so a revoked credential ends at on
 
 import base64
 import binascii
+import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import jwt
@@ -54,12 +56,12 @@ async def account_of(request: wire.Wire) -> Account:
 
 def require_operator(request: wire.Wire) -> None:
     """Raises: NotAuthenticated unless the operator asks."""
-    _require(request, context_of(request).operator_token)
+    _require(request, context_of(request).operator_tokens)
 
 
 def require_pipeline(request: wire.Wire) -> None:
     """Raises: NotAuthenticated unless the pipeline asks."""
-    _require(request, context_of(request).pipeline_token)
+    _require(request, context_of(request).pipeline_tokens)
 
 
 @post(
@@ -149,19 +151,33 @@ def _is_ours(audience: str, request: wire.Wire) -> bool:
 def _account_id(text: str, context: Context) -> str:
     # The clock is the service's own, so expiry is checked here rather than by the library.
     try:
-        claims: dict[str, Any] = jwt.decode(
-            text,
-            context.vault.derive("jwt"),
-            algorithms=["HS256"],
-            issuer=ISSUER,
-            options={"require": ["exp", "iat", "sub", "iss"], "verify_exp": False, "verify_iat": False},
-        )
+        claims = _claims(text, context.vault)
         expires_at = int(claims["exp"]) * 1000
     except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError) as error:
         raise NotAuthenticated from error
     if context.ambient.now_ms() >= expires_at:
         raise NotAuthenticated
     return str(claims["sub"])
+
+
+def _claims(text: str, vault: Vault) -> dict[str, Any]:
+    """What a token says that was signed with a key of the ring. Raises: jwt.InvalidTokenError."""
+    *others, last = vault.derive_all("jwt")
+    for key in others:
+        with contextlib.suppress(jwt.InvalidSignatureError):
+            return _decoded(text, key)
+    return _decoded(text, last)
+
+
+def _decoded(text: str, key: bytes) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(
+        text,
+        key,
+        algorithms=["HS256"],
+        issuer=ISSUER,
+        options={"require": ["exp", "iat", "sub", "iss"], "verify_exp": False, "verify_iat": False},
+    )
+    return claims
 
 
 async def _by_login(context: Context, login: str, secret: str) -> Account | None:
@@ -183,9 +199,10 @@ def _basic(credentials: str) -> tuple[str, str]:
     return login, secret
 
 
-def _require(request: wire.Wire, expected: str) -> None:
+def _require(request: wire.Wire, expected: Sequence[str]) -> None:
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not is_same(given.strip(), expected):
+    fits = [is_same(given.strip(), each) for each in expected]
+    if scheme.lower() != "bearer" or not any(fits):
         raise NotAuthenticated
 
 

@@ -19,6 +19,22 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+@dataclass(slots=True)
+class Waiting:
+    """Requests that wait for an event; a bounded number."""
+
+    count: int = 0
+
+    def enter(self) -> bool:
+        """Whether one more may wait; it then leaves in the end."""
+        is_free = self.count < limits.EVENTS_WAITING_MAX
+        self.count += is_free
+        return is_free
+
+    def leave(self) -> None:
+        self.count -= 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """send: one request to a receiver, now, outside the lanes; ring: a hint that these lanes have due work."""
@@ -27,8 +43,8 @@ class Context:
     ambient: Ambient
     vault: Vault
     guard: GuardRules
-    operator_token: str
-    pipeline_token: str
+    operator_tokens: tuple[str, ...]
+    pipeline_tokens: tuple[str, ...]
     preset: str
     blob_dir: Path
     upload_bytes_max: int
@@ -37,6 +53,7 @@ class Context:
     are_books_public: bool = False
     are_books_paginated: bool = False
     throttle: Throttle = field(default_factory=lambda: Throttle(0))
+    waiting: Waiting = field(default_factory=Waiting)
     is_always_200: bool = False
     is_stopping: Callable[[], bool] = lambda: False
     org_webhooks_max: int = limits.ORG_WEBHOOKS_MAX

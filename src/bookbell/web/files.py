@@ -1,13 +1,15 @@
 """Uploaded files: streamed to the blob folder while they arrive, never held in memory.
 
 A file is written under a temporary name, hashed on the way, flushed to disk, and renamed once the request is
-complete. Whatever goes wrong before the database has taken it, it is removed; what a crash leaves are temporary
-names, which `sweep_temporary` removes at the next start.
+complete. Whatever goes wrong before the database has taken it, it is removed. While it has its final name but the
+database may not have taken it, an empty file beside it says so. What a crash leaves are temporary names, which
+`sweep_temporary` removes at the next start, and such marks, which `unsure` finds: web/discarding.py asks the database.
 """
 
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import math
 import os
 from collections.abc import AsyncIterator
@@ -23,6 +25,7 @@ from bookbell.web import wire
 
 FILE_FIELDS = {"upload", "file"}
 TEMPORARY_SUFFIX = ".part"
+UNSURE_SUFFIX = ".unsure"
 WRITE_BYTES = 1024 * 1024  # gathered before a thread writes them
 _OVERHEAD_BYTES = 1024 * 1024  # of a form around its file
 
@@ -72,6 +75,7 @@ async def received(
         params = wire.form_params(request, form.fields)
         name = wire.checked_text(params.text("doc_name") or writing.name)[: limits.NAME_CHARS_MAX]
         yield params, Received(name, blob, path, writing.md5.hexdigest(), writing.size_bytes)
+        _marked(path).unlink(missing_ok=True)
     except BaseException:
         await asyncio.shield(asyncio.to_thread(_remove, form.writing, path))
         raise
@@ -84,8 +88,9 @@ async def written(blob_dir: Path, blob_id: str, content: bytes) -> AsyncIterator
     try:
         await asyncio.to_thread(_write_whole, path, content)
         yield blob
+        _marked(path).unlink(missing_ok=True)
     except BaseException:
-        await asyncio.shield(asyncio.to_thread(path.unlink, missing_ok=True))
+        await asyncio.shield(asyncio.to_thread(_unlink, path))
         raise
 
 
@@ -103,6 +108,25 @@ def sweep_temporary(blob_dir: Path, *, before: int) -> int:
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)
+
+
+def unsure(blob_dir: Path, *, before: int) -> list[str]:
+    """Files marked before this instant, so that only the database knows whether they are wanted; some of them."""
+    marks = (path for path in blob_dir.glob(f"*/*{UNSURE_SUFFIX}") if _written_at(path) < before)
+    found = itertools.islice(marks, limits.UNSURE_COUNT_MAX)
+    return [f"{path.parent.name}/{path.name.removesuffix(UNSURE_SUFFIX)}" for path in found]
+
+
+def settle(blob_dir: Path, blob: str, *, is_wanted: bool) -> None:
+    """Take the mark from a file, and remove the file if it is not wanted."""
+    path = blob_dir / blob
+    if not is_wanted:
+        path.unlink(missing_ok=True)
+    _marked(path).unlink(missing_ok=True)
+
+
+def _marked(path: Path) -> Path:
+    return path.with_name(path.name + UNSURE_SUFFIX)
 
 
 def _written_at(path: Path) -> float:
@@ -194,6 +218,7 @@ def _write_whole(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    _marked(path).touch()
     temporary.rename(path)
 
 
@@ -206,6 +231,7 @@ def _finish(writing: _Writing, path: Path) -> None:
     writing.file.flush()
     os.fsync(writing.file.fileno())
     writing.file.close()
+    _marked(path).touch()
     writing.path.rename(path)
 
 
@@ -213,4 +239,9 @@ def _remove(writing: _Writing | None, path: Path) -> None:
     if writing is not None:
         writing.file.close()
         writing.path.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+        _unlink(path)
+
+
+def _unlink(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    _marked(path).unlink(missing_ok=True)

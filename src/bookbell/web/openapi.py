@@ -24,11 +24,13 @@ from bookbell.core.errors import (
     RequestTimeout,
     TooLarge,
     TooManyRequests,
+    Unavailable,
     UnsupportedMediaType,
     ValidationFailed,
     api_of,
     status_of,
 )
+from bookbell.web import openapi_webhooks
 from bookbell.web.operation import JSON_BODY, Access, Answer, Field, Operation, Tag
 from bookbell.web.shape import example_of, text
 
@@ -78,8 +80,9 @@ def document(routes: Sequence[HTTPRouteHandler]) -> Json:
         "openapi": "3.1.1",
         "info": {"title": "bookbell", "version": __version__, "description": INTRODUCTION},
         "servers": [{"url": "/"}],
-        "tags": [{"name": tag.value} for tag in Tag],
+        "tags": [*({"name": tag.value} for tag in Tag), {"name": openapi_webhooks.TAG}],
         "paths": paths,
+        "webhooks": openapi_webhooks.webhooks(),
         "components": {"schemas": _schemas(structs), "securitySchemes": SECURITY_SCHEMES},
     }
 
@@ -171,6 +174,7 @@ def _errors(operation: Operation, fields: Sequence[Field]) -> Iterable[type[Book
         yield from (PathNotFound,) if any(each.place == "path" for each in fields) else ()
         yield from operation.errors
         yield InternalError
+        yield Unavailable
 
 
 def _answer(answer: Answer) -> Json:

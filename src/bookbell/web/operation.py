@@ -49,6 +49,7 @@ class Tag(StrEnum):
     TOKENS = "Tokens"
     WEBHOOK = "The account's webhook"
     ORG_WEBHOOKS = "The organization's webhooks"
+    SIGNATURES = "Signatures"
     BOOKS = "Books"
     DOCUMENTS = "Documents"
     HISTORY = "Events and deliveries"

@@ -13,7 +13,7 @@ from litestar import Response, get
 from litestar.enums import MediaType
 from litestar.handlers import HTTPRouteHandler
 
-from bookbell.web import wire
+from bookbell.web import openapi_webhooks, wire
 from bookbell.web.openapi import Json, document
 from bookbell.web.operation import Access, Operation, Tag, bare, described, other
 from bookbell.web.shape import anything
@@ -70,7 +70,7 @@ async def read_page(request: wire.Wire) -> Response[bytes]:
 def page_of(described_api: Json) -> str:
     """The document as an HTML page."""
     by_tag: dict[str, list[tuple[str, str, Json]]] = {}
-    for path, methods in described_api["paths"].items():
+    for path, methods in [*described_api["paths"].items(), *described_api["webhooks"].items()]:
         for method, operation in methods.items():
             by_tag.setdefault(operation["tags"][0], []).append((method.upper(), path, operation))
     tags = [tag["name"] for tag in described_api["tags"] if tag["name"] in by_tag]
@@ -109,7 +109,6 @@ def _link(method: str, path: str, operation: Json) -> str:
 
 
 def _article(method: str, path: str, operation: Json, schemas: Json) -> str:
-    who = [WHO[name] for each in operation["security"] for name in each if name in WHO]
     rows = [
         (each["name"], each["in"], each["schema"], each["required"], each["description"])
         for each in operation["parameters"]
@@ -118,17 +117,25 @@ def _article(method: str, path: str, operation: Json, schemas: Json) -> str:
     media = next(iter(content.values()), None)
     if media:
         schema = _resolved(media["schema"], schemas)
+        schema = schema.get("anyOf", [schema])[-1]
         must = schema.get("required", [])
-        for name, part in schema["properties"].items():
+        for name, part in schema.get("properties", {}).items():
             rows.append((name, "body", part, name in must, part.get("description", "")))
-    example = f"<p>{escape(', '.join(content))}</p>{_json(media['example'])}" if media else ""
+    example = f"<p>{escape(', '.join(content))}</p>{_examples(media)}" if media else ""
     answers = "".join(_answer(status, each) for status, each in operation["responses"].items())
     return (
         f'<article id="{escape(operation["operationId"])}"><h3><code>{method} {escape(path)}</code></h3>'
         f"<p>{escape(operation['summary'])}. {escape(operation.get('description', ''))}"
-        f' <span class="quiet">For {", ".join(who) or "anybody"}.</span></p>'
+        f' <span class="quiet">{_who(operation)}</span></p>'
         f"<table>{''.join(_row(*row) for row in rows)}</table>{example}{answers}</article>"
     )
+
+
+def _who(operation: Json) -> str:
+    if operation["tags"] == [openapi_webhooks.TAG]:
+        return "Sent to your receiver."
+    who = [WHO[name] for each in operation["security"] for name in each if name in WHO]
+    return f"For {', '.join(who) or 'anybody'}."
 
 
 def _row(name: str, place: str, schema: Json, is_required: bool, description: str) -> str:
@@ -160,12 +167,16 @@ def _resolved(schema: Json, schemas: Json) -> Json:
 
 def _answer(status: str, answer: Json) -> str:
     shown = ""
-    for media, content in answer["content"].items():
-        examples = [content["example"]] if "example" in content else []
-        examples += [each["value"] for each in content.get("examples", {}).values()]
-        shown += "".join(_json(each) for each in examples) or f"<p>{escape(media)}</p>"
+    for media, content in answer.get("content", {}).items():
+        shown += _examples(content) or f"<p>{escape(media)}</p>"
     head = f"<strong>{status}</strong> {escape(answer['description'])}"
     return f"<details{' open' if status == '200' else ''}><summary>{head}</summary>{shown}</details>"
+
+
+def _examples(content: Json) -> str:
+    examples = [content["example"]] if "example" in content else []
+    examples += [each["value"] for each in content.get("examples", {}).values()]
+    return "".join(_json(each) for each in examples)
 
 
 def _json(value: Any) -> str:

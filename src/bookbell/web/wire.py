@@ -31,6 +31,7 @@ from bookbell.core.errors import (
     ValidationFailed,
     status_of,
 )
+from bookbell.core.instants import instant_from
 from bookbell.web.context import context_of
 
 Wire = Request[Any, Any, Any]
@@ -88,6 +89,18 @@ class Params:
             return word in TRUE_WORDS
         raise ValidationFailed(f"{name}: true or false is expected")
 
+    def instant(self, name: str, now: int) -> int | None:
+        """The parameter as milliseconds UTC, given as ISO 8601 or how long before now. Raises: ValidationFailed."""
+        value = self.text(name)
+        if not value:
+            return None
+        instant = instant_from(value, now)
+        if instant is None:
+            raise ValidationFailed(
+                f"{name}: an instant like 2026-05-30T16:15:14Z, or how long ago like 36h, is expected"
+            )
+        return instant
+
     def texts(self, name: str) -> list[str]:
         """The parameter as a list: an array, a repeated field, or one text with commas. Raises: ValidationFailed."""
         value = self.values.get(name)
@@ -121,6 +134,16 @@ def checked_text(text: str) -> str:
 def path_text(request: Wire, name: str) -> str:
     """A part of the path. Raises: ValidationFailed."""
     return checked_text(str(request.path_params[name]))
+
+
+def page_count(params: Params) -> int:
+    """How many rows of a list are asked for. Raises: ValidationFailed."""
+    count = params.integer("limit")
+    if count is None:
+        return limits.PAGE_COUNT_DEFAULT
+    if not 1 <= count <= limits.PAGE_COUNT_MAX:
+        raise ValidationFailed(f"limit: a number from 1 to {limits.PAGE_COUNT_MAX} is expected")
+    return count
 
 
 async def read_object(request: Wire) -> dict[str, Any]:

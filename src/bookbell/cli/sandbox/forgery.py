@@ -10,7 +10,7 @@ from bookbell.cli.sandbox.samples import sample
 from bookbell.cli.sandbox.scenario import Send
 from bookbell.core import target
 from bookbell.core.attempt import Answered, Report, Request, describe
-from bookbell.core.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, delivery_headers
+from bookbell.core.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, delivery_headers, signing_with
 from bookbell.delivery.worker import USER_AGENT
 
 TIMEOUT_MS = 5_000
@@ -90,7 +90,7 @@ class Forger:
                 body = sent = b'{"event_name": "' + step.event.encode()
             case _:
                 pass
-        headers = delivery_headers(request_id, now_s, body, secret, authorization, USER_AGENT)
+        headers = delivery_headers(request_id, now_s, body, signing_with(secret), authorization, USER_AGENT)
         return _without(headers, _DROPPED.get(step.mistake)), sent
 
 

@@ -9,6 +9,9 @@ from typing import Any
 
 from bookbell.core.model import Role
 
+MARKER = "sandbox.json"
+"""The file that makes a folder a sandbox's."""
+
 ORGANIZATION = "Sandbox Lending"
 OPERATOR_TOKEN = "sandbox-operator-token"  # noqa: S105 - known to everybody on purpose
 PIPELINE_TOKEN = "sandbox-pipeline-token"  # noqa: S105

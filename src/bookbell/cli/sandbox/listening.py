@@ -13,7 +13,7 @@ from bookbell.cli.sandbox.outgoing import Outgoing
 from bookbell.cli.sandbox.relay import KEPT_HEADERS, event_of
 from bookbell.core.attempt import Answered, Request, describe
 from bookbell.core.target import Target
-from bookbell.receiver import VerificationError, verify
+from bookbell.receiver import VerificationError, challenge_answer, verify
 
 FORWARD_MS = 30_000
 
@@ -42,10 +42,12 @@ class Listening:
     def handle(self, incoming: Incoming) -> Reply | None:
         """Take one request."""
         at = datetime.fromtimestamp(self.ambient.now_ms() / 1000, UTC).isoformat(timespec="milliseconds")
-        signature, detail = self._judged(incoming)
+        signature, detail, challenge = self._judged(incoming)
         if self.answering.delay_ms:
             self.pause.wait(self.answering.delay_ms / 1000)
         reply, note = self._reply(incoming, is_wrong=signature == "wrong")
+        if challenge is not None and self.answering.forward is None and reply == Reply(200):
+            reply, note = Reply(200, (("Content-Type", "application/json"),), challenge), "the proof of the secret"
         shown = {
             "at": at,
             "path": incoming.path,
@@ -61,16 +63,18 @@ class Listening:
             self.show(shown)
         return reply
 
-    def _judged(self, incoming: Incoming) -> tuple[str, str]:
+    def _judged(self, incoming: Incoming) -> tuple[str, str, bytes | None]:
+        """Whether the signature is right, what to say of it, and how to answer a challenge."""
         if not self.answering.secrets:
             is_signed = incoming.header("Webhook-Signature") is not None
-            return "unchecked", "give --secret to verify it" if is_signed else "the request carries none"
+            return "unchecked", "give --secret to verify it" if is_signed else "the request carries none", None
         try:
             found = verify(incoming.headers, incoming.body, self.answering.secrets)
         except VerificationError as error:
-            return "wrong", f"{error.mistake}: {error}"
+            return "wrong", f"{error.mistake}: {error}", None
         age_s = self.ambient.now_ms() / 1000 - found.timestamp_s
-        return "right", f"request id {found.request_id}, signed {max(0.0, age_s):.0f} s ago"
+        answer = challenge_answer(found, incoming.body, self.answering.secrets)
+        return "right", f"request id {found.request_id}, signed {max(0.0, age_s):.0f} s ago", answer
 
     def _reply(self, incoming: Incoming, *, is_wrong: bool) -> tuple[Reply | None, str]:
         answering = self.answering

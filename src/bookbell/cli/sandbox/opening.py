@@ -14,7 +14,7 @@ from pathlib import Path
 from bookbell.actions import accounts as acting
 from bookbell.actions.stamp import Stamp
 from bookbell.cli.sandbox import files
-from bookbell.cli.sandbox.keys import KEYS, OPERATOR_TOKEN, ORGANIZATION, PIPELINE_TOKEN, Key
+from bookbell.cli.sandbox.keys import KEYS, MARKER, OPERATOR_TOKEN, ORGANIZATION, PIPELINE_TOKEN, Key
 from bookbell.config import Settings, StartError, read_settings
 from bookbell.core.model import Account
 from bookbell.service import Opened, open_parts
@@ -22,7 +22,6 @@ from bookbell.store import accounts
 from bookbell.store.database import Tx
 from bookbell.vault import hash_of_secret
 
-MARKER = "sandbox.json"
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 HUMAN_MS, FAST_MS = 1_500, 60
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from bookbell.actions.webhooks import check_secret
 from bookbell.cli.sandbox.opening import LOOPBACK
 from bookbell.config import StartError, read_settings
 from bookbell.core.guard import GuardRules
+from bookbell.core.keyset import check_length
 
 NEXT = "-next"
 
@@ -27,7 +27,7 @@ def receiver_of(url: str | None, secret: str | None, next_secret: str | None) ->
         )
     chosen = secret + NEXT if next_secret is None else next_secret
     for each in (secret, chosen):
-        check_secret(each)
+        check_length("secret_key", each)
     return Receiver(url, secret, chosen)
 
 

@@ -121,7 +121,7 @@ class Relay:
 
     def _keep(self, incoming: Incoming, event: str, reply: Reply | None, problem: str) -> Reply | None:
         hook = incoming.path.strip("/").partition("/")[0]
-        request_id = incoming.header("Webhook-Request-Id") or ""
+        request_id = incoming.header("Webhook-Request-Id") or incoming.header("webhook-id") or ""
         status = None if reply is None else reply.status
         with self.changed:
             self.seen.append(Seen(hook, event, request_id, status, problem, self.ambient.now_ms(), incoming))

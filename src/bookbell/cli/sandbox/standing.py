@@ -74,12 +74,12 @@ def first_steps(base_url: str, folder: Path, *, receiver_port: int) -> str:
 B={base_url}
 T=$(curl -s $B/oauth/token -d grant_type=client_credentials -d client_id={one.client_id} \\
     -d client_secret={one.client_secret} | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
-curl -s $B/v1/account/settings/update/webhook_endpoint --oauth2-bearer $T \\
+curl -sw '\\n' $B/v1/account/settings/update/webhook_endpoint --oauth2-bearer $T \\
     -d webhook_endpoint=http://localhost:{receiver_port}/hook -d event=DOC_VERIFIED,BOOK_VERIFIED
-curl -s $B/v1/account/settings/webhook/rotate-secret --oauth2-bearer $T -d secret_key={SECRET}
-curl -s $B/v1/account/settings/test_webhook_endpoint --oauth2-bearer $T
+curl -sw '\\n' $B/v1/account/settings/webhook/rotate-secret --oauth2-bearer $T -d secret_key={SECRET}
+curl -sw '\\n' $B/v1/account/settings/test_webhook_endpoint --oauth2-bearer $T
 P=$(curl -s $B/v1/book/add --oauth2-bearer $T -d name="Loan $(date +%s)" | sed 's/.*"pk":\\([0-9]*\\).*/\\1/')
-curl -s $B/v1/book/upload --oauth2-bearer $T -F pk=$P -F upload=@{samples}/statement.pdf
-curl -s "$B/v1/book/status?pk=$P" --oauth2-bearer $T
-curl -s $B/v1/deliveries --oauth2-bearer $T
+curl -sw '\\n' $B/v1/book/upload --oauth2-bearer $T -F pk=$P -F upload=@{samples}/statement.pdf
+curl -sw '\\n' "$B/v1/book/status?pk=$P" --oauth2-bearer $T
+curl -sw '\\n' $B/v1/deliveries --oauth2-bearer $T
 """

@@ -5,14 +5,8 @@ from typing import Any
 from litestar import Response, get, post
 
 from bookbell.actions import analytics
-from bookbell.core import limits
-from bookbell.core.errors import (
-    BookNotFound,
-    MissingParameter,
-    NotFound,
-    NotPermittedBook,
-    ValidationFailed,
-)
+from bookbell.core.analytics import EXTRA_FIELDS, check_extra_fields
+from bookbell.core.errors import BookNotFound, MissingParameter, NotFound, NotPermittedBook
 from bookbell.core.model import AnalyticsStatus
 from bookbell.web import wire
 from bookbell.web.auth import account_of
@@ -20,7 +14,7 @@ from bookbell.web.client_api.book_shapes import ANALYTICS, NO_ANALYTICS
 from bookbell.web.client_api.books import book_key
 from bookbell.web.context import context_of
 from bookbell.web.operation import BOOK_KEY, Operation, Tag, bare, described, enveloped, may, need
-from bookbell.web.shape import listed, record, text, uuid
+from bookbell.web.shape import choice, listed, record, uuid
 
 
 @post(
@@ -28,7 +22,10 @@ from bookbell.web.shape import listed, record, text, uuid
     opt=described(
         Operation(
             tag=Tag.BOOKS,
-            fields=(*BOOK_KEY, may("extra_fields", listed(text("estimated_revenue")), "What else to calculate.")),
+            fields=(
+                *BOOK_KEY,
+                may("extra_fields", listed(choice(EXTRA_FIELDS), uniqueItems=True), "What else to calculate."),
+            ),
             answer=enveloped(record({"analytics_request_id": uuid("5b8f9a10-3c2d-4e1f-8a7b-9c0d1e2f3a4b")})),
             errors=(BookNotFound, MissingParameter, NotPermittedBook),
             others={400: bare(NO_ANALYTICS, "9002 or 9003: there are no analytics of such a book.")},
@@ -41,7 +38,7 @@ async def request_analytics(request: wire.Wire) -> Response[bytes]:
     params = await wire.read_params(request)
     if "pk" not in params and "book_uuid" not in params:
         raise MissingParameter("Required pk")
-    _check_extra_fields(params.texts("extra_fields"))
+    check_extra_fields(params.texts("extra_fields"))
     made = await context.perform(analytics.request_analytics, account, book_key(params), context.stamp())
     return wire.ok({"analytics_request_id": made.id})
 
@@ -72,14 +69,6 @@ async def read_result(request: wire.Wire) -> Response[bytes]:
     if found.result is not None and found.status is AnalyticsStatus.COMPLETED:
         shown["analytics"] = wire.json_object(found.result.encode())
     return wire.ok({found.id: shown})
-
-
-def _check_extra_fields(names: list[str]) -> None:
-    """Raises: ValidationFailed. Which names the published API knows is a list of its own engine's, not of ours."""
-    if len(names) != len(set(names)) or len(names) > limits.EXTRA_FIELDS_COUNT_MAX:
-        raise ValidationFailed(f"extra_fields: at most {limits.EXTRA_FIELDS_COUNT_MAX} different names are expected")
-    if not all(name.isidentifier() for name in names):
-        raise ValidationFailed("extra_fields: names of letters, digits and _ are expected")
 
 
 routes = [request_analytics, read_result]

@@ -140,10 +140,33 @@ async def cancel(request: wire.Wire) -> Response[bytes]:
 )
 async def remove(request: wire.Wire) -> Response[bytes]:
     """Take a document, or a mixed one with all that was cut out of it, out of its book."""
-    context, account = context_of(request), await account_of(request)
-    key = document_key(await wire.read_params(request))
-    item = await context.perform(documents.remove, account, key, context.stamp())
-    return wire.ok({**_head(item), "document_status": "Deleting"})
+    return await _remove(request, document_key)
+
+
+@post(
+    "/v1/document/mixed/remove",
+    opt=described(
+        Operation(
+            tag=Tag.DOCUMENTS,
+            fields=(
+                may("pk", whole(12200450), "The mixed document, by its number."),
+                may("doc_uuid", shapes.MIXED_UUID, "Or by its uuid."),
+                may("mixed_doc_uuid", shapes.MIXED_UUID, "The same."),
+            ),
+            answer=enveloped(shapes.REMOVED),
+            errors=(
+                DocumentNotFound,
+                MissingParameter,
+                NotPermittedDocument,
+                MixedPending,
+                NotAcceptable,
+            ),
+        )
+    ),
+)
+async def remove_mixed(request: wire.Wire) -> Response[bytes]:
+    """Take a mixed document with all that was cut out of it out of its book."""
+    return await _remove(request, _mixed_key)
 
 
 @post(
@@ -244,6 +267,13 @@ def _pk(params: wire.Params, *names: str) -> int | None:
     return next((pk for name in names if (pk := params.integer(name)) is not None), None)
 
 
+async def _remove(request: wire.Wire, to_key: Callable[[wire.Params], DocumentKey]) -> Response[bytes]:
+    context, account = context_of(request), await account_of(request)
+    key = to_key(await wire.read_params(request))
+    item = await context.perform(documents.remove, account, key, context.stamp())
+    return wire.ok({**_head(item), "document_status": "Deleting"})
+
+
 async def _upgrade(request: wire.Wire, to_key: Callable[[wire.Params], DocumentKey]) -> Response[bytes]:
     context, account = context_of(request), await account_of(request)
     params = await wire.read_params(request)
@@ -267,4 +297,4 @@ def _media_type(path: Path) -> str:
     return next(known, "application/pdf" if b"%PDF-" in start else "application/octet-stream")
 
 
-routes = [mixed_status, cancel, remove, upgrade, upgrade_mixed, download]
+routes = [mixed_status, cancel, remove, remove_mixed, upgrade, upgrade_mixed, download]

@@ -36,6 +36,7 @@ async def read_health(request: wire.Wire) -> Response[bytes]:
 async def pause(request: wire.Wire) -> Response[bytes]:
     """Send nothing to the account's webhook until it is resumed; what comes is kept."""
     context, account = context_of(request), await account_of(request)
+    await wire.read_params(request)
     return wire.ok(health_fields(await context.perform(_pause, account, context.stamp())))
 
 

@@ -1,9 +1,8 @@
-"""Events and deliveries of an account: what was told, what came of it, and trying again. An extension of ours."""
+"""Deliveries of an account: what came of its events, and trying again. An extension of ours."""
 
 import json
 from typing import Any
 
-import msgspec
 from litestar import Response, get, post
 
 from bookbell.actions import history
@@ -11,7 +10,7 @@ from bookbell.actions.history import Inspected
 from bookbell.core import limits
 from bookbell.core.attempt import header_pairs
 from bookbell.core.errors import IllegalTransition, NotFound, NotPermittedManager, OrgWebhookNotFound, ValidationFailed
-from bookbell.core.model import DeliveryState, Event, Level
+from bookbell.core.model import DeliveryState, Level
 from bookbell.store.history import AttemptView, DeliveryQuery, DeliveryView
 from bookbell.web import wire
 from bookbell.web.auth import account_of
@@ -19,26 +18,6 @@ from bookbell.web.client_api import history_shapes as shapes
 from bookbell.web.context import context_of
 from bookbell.web.operation import PK, Operation, Tag, described, enveloped, may, page_fields
 from bookbell.web.shape import choice, listed, nullable, record, text, uuid
-
-
-@get(
-    "/v1/events",
-    opt=described(
-        Operation(
-            tag=Tag.HISTORY,
-            fields=(*page_fields(limits.PAGE_COUNT_DEFAULT, limits.PAGE_COUNT_MAX),),
-            answer=enveloped(record({"events": listed(shapes.EVENT), "next": nullable(shapes.ID)})),
-        )
-    ),
-)
-async def list_events(request: wire.Wire) -> Response[bytes]:
-    """The events of the account's books, newest first."""
-    context, account = context_of(request), await account_of(request)
-    params = await wire.read_params(request)
-    found = await context.database.read(
-        history.list_events, account, before=params.text("before"), count=_count(params)
-    )
-    return wire.ok({"events": [_event(each) for each in found], "next": _next([each.id for each in found], params)})
 
 
 @get(
@@ -71,14 +50,14 @@ async def list_deliveries(request: wire.Wire) -> Response[bytes]:
         event_type=params.text("event"),
         book_pk=params.integer("book_pk"),
         before=params.text("before"),
-        count=_count(params),
+        count=wire.page_count(params),
     )
     webhook_uuid = params.text("webhook_uuid")
     if webhook_uuid is not None or _level(params) is Level.ORG:
         found = await context.database.read(history.list_org_deliveries, account, webhook_uuid, query)
     else:
         found = await context.database.read(history.list_deliveries, account, query)
-    shown = [_delivery(each) for each in found]
+    shown = [shown_delivery(each) for each in found]
     return wire.ok({"deliveries": shown, "next": _next([each.id for each in found], params)})
 
 
@@ -103,16 +82,7 @@ async def retry_delivery(request: wire.Wire) -> Response[bytes]:
     delivery = await context.perform(
         history.retry_now, account, wire.path_text(request, "delivery_id"), context.stamp()
     )
-    return wire.ok(_delivery(delivery))
-
-
-def _count(params: wire.Params) -> int:
-    count = params.integer("limit")
-    if count is None:
-        return limits.PAGE_COUNT_DEFAULT
-    if not 1 <= count <= limits.PAGE_COUNT_MAX:
-        raise ValidationFailed(f"limit: a number from 1 to {limits.PAGE_COUNT_MAX} is expected")
-    return count
+    return wire.ok(shown_delivery(delivery))
 
 
 def _level(params: wire.Params) -> Level:
@@ -124,23 +94,11 @@ def _level(params: wire.Params) -> Level:
 
 def _next(ids: list[Any], params: wire.Params) -> str | None:
     """What to give as `before` for the next page; None on the last."""
-    return str(ids[-1]) if len(ids) == _count(params) else None
+    return str(ids[-1]) if len(ids) == wire.page_count(params) else None
 
 
-def _event(event: Event) -> dict[str, Any]:
-    # As it is sent, byte for byte: a body of a publisher's own may hold what would not survive being read and written.
-    body = msgspec.Raw(event.body_account or event.body_org or b"null")
-    return {
-        "id": event.id,
-        "event": event.type,
-        "book_pk": event.book_pk,
-        "created_at": wire.exact_instant(event.created_at),
-        "matched_count": event.matched_count,
-        "body": body,
-    }
-
-
-def _delivery(delivery: DeliveryView) -> dict[str, Any]:
+def shown_delivery(delivery: DeliveryView) -> dict[str, Any]:
+    """A delivery as it is answered."""
     is_waiting = delivery.state is DeliveryState.PENDING
     return {
         "id": delivery.id,
@@ -151,6 +109,8 @@ def _delivery(delivery: DeliveryView) -> dict[str, Any]:
         "state": delivery.state,
         "reason": delivery.reason,
         "attempt_count": delivery.attempt_count,
+        "replay_of": delivery.replay_of,
+        "replay_id": delivery.replay_job_id,
         "created_at": wire.exact_instant(delivery.created_at),
         "next_attempt_at": wire.exact_instant(delivery.due_at) if is_waiting else None,
         "finished_at": None if delivery.finished_at is None else wire.exact_instant(delivery.finished_at),
@@ -159,7 +119,8 @@ def _delivery(delivery: DeliveryView) -> dict[str, Any]:
 
 def _inspected(inspected: Inspected) -> dict[str, Any]:
     attempts = [_attempt(each) for each in inspected.attempts]
-    return {**_delivery(inspected.delivery), "body": json.loads(inspected.body), "attempts": attempts}
+    body = None if inspected.body is None else json.loads(inspected.body)
+    return {**shown_delivery(inspected.delivery), "body": body, "pruned": body is None, "attempts": attempts}
 
 
 def _attempt(attempt: AttemptView) -> dict[str, Any]:
@@ -185,4 +146,4 @@ def _attempt(attempt: AttemptView) -> dict[str, Any]:
     }
 
 
-routes = [list_events, list_deliveries, read_delivery, retry_delivery]
+routes = [list_deliveries, read_delivery, retry_delivery]

@@ -7,16 +7,6 @@ from bookbell.web.shape import anything, choice, exact_instant, flag, listed, nu
 ID = text("01976f0e-5a00-7c3d-9e21-4b7a90c1d2e3")
 _US = nullable(whole(1250))
 
-EVENT = record(
-    {
-        "id": ID,
-        "event": text("BOOK_VERIFIED"),
-        "book_pk": nullable(PK),
-        "created_at": exact_instant(),
-        "matched_count": whole(1),
-        "body": anything({"status": "BOOK_COMPLETE", "book_pk": 40120077}),
-    }
-)
 _DELIVERY = {
     "id": ID,
     "event_id": ID,
@@ -26,6 +16,8 @@ _DELIVERY = {
     "state": choice(DeliveryState, "delivered"),
     "reason": nullable(text("attempts")),
     "attempt_count": whole(1),
+    "replay_of": nullable(ID),
+    "replay_id": nullable(ID),
     "created_at": exact_instant(),
     "next_attempt_at": nullable(exact_instant()),
     "finished_at": nullable(exact_instant()),
@@ -46,4 +38,23 @@ _ATTEMPT = record(
     }
 )
 DELIVERY = record(_DELIVERY)
-INSPECTED = record({**_DELIVERY, "body": anything({"status": "BOOK_COMPLETE"}), "attempts": listed(_ATTEMPT)})
+EVENT = record(
+    {
+        "id": ID,
+        "event": text("BOOK_VERIFIED"),
+        "book_pk": nullable(PK),
+        "created_at": exact_instant(),
+        "matched_count": whole(1),
+        "body": nullable(anything({"status": "BOOK_COMPLETE", "book_pk": 40120077})),
+        "pruned": flag(False),
+    },
+    {"deliveries": listed(DELIVERY)},
+)
+INSPECTED = record(
+    {
+        **_DELIVERY,
+        "body": nullable(anything({"status": "BOOK_COMPLETE"})),
+        "pruned": flag(False),
+        "attempts": listed(_ATTEMPT),
+    }
+)

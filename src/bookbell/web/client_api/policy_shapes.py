@@ -21,6 +21,7 @@ _PARTS = {
     "order": choice(Order),
     "collapse": flag(False),
     "lanes": whole(1),
+    "is_feedback_honoured": flag(),
 }
 POLICY = record({**_PARTS, "schedule_at": listed(exact_instant())})
 POLICY_FIELDS = (

@@ -6,11 +6,12 @@ Signed and authenticated like any delivery, never retried, not kept. Source: con
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from bookbell import __version__
+from bookbell import __version__, ed25519
 from bookbell.actions import webhooks
-from bookbell.core import signing, target
+from bookbell.core import keyset, signing, target
 from bookbell.core.attempt import Answered, Report, Request, Timings, describe
 from bookbell.core.guard import judge_url
+from bookbell.core.signing import Signing
 from bookbell.core.target import Target
 from bookbell.store.endpoints import Endpoint
 from bookbell.web.context import Context
@@ -43,17 +44,17 @@ class Probe:
         }
 
 
-async def send_probe(context: Context, endpoint: Endpoint, body: bytes) -> Probe:
-    """Send this body to a registered webhook, and wait for what comes of it."""
+async def send_probe(context: Context, endpoint: Endpoint, body: bytes, *, signed: Signing | None = None) -> Probe:
+    """Send this body to a registered webhook, and wait for what comes of it. signed: how, else as deliveries are."""
     assert endpoint.url_sealed is not None
     parsed = target.parse(context.vault.open(endpoint.url_sealed, webhooks.url_place(endpoint.id)))
     request_id, now_s = context.ambient.new_id(), context.ambient.now_ms() // 1000
     refused = judge_url(parsed, context.guard)
     if refused is not None:
         return Probe(request_id, parsed, Report(refused, Timings()))
-    secret = None
-    if endpoint.secret_sealed is not None:
-        secret = context.vault.open(endpoint.secret_sealed, webhooks.secret_place(endpoint.id))
+    found = webhooks.keyset_in(endpoint, context.vault) if signed is None else None
+    if found is not None:
+        signed = keyset.ready(found, ed25519.signing_function)
     authorization = None
     if parsed.username is not None:
         authorization = target.authorization(parsed.username, parsed.password or "")
@@ -62,7 +63,7 @@ async def send_probe(context: Context, endpoint: Endpoint, body: bytes) -> Probe
             key=request_id,
             url=parsed.url,
             headers=signing.delivery_headers(
-                request_id, now_s, body, secret, authorization, f"bookbell/{__version__}"
+                request_id, now_s, body, signed, authorization, f"bookbell/{__version__}"
             ),
             body=body,
             timeout_ms_connect=TIMEOUT_MS,

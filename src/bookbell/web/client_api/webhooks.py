@@ -127,7 +127,7 @@ async def rotate_secret(request: wire.Wire) -> Response[bytes]:
     if secret is None:
         raise MissingParameter("Required parameter not found: secret_key")
     try:
-        await context.perform(webhooks.rotate_secret, account, secret, context.vault.seal, context.stamp())
+        await context.perform(webhooks.rotate_secret, account, secret, context.vault, context.stamp())
     except WebhookNotFound:
         return wire.answer({"error": "Webhook not found"}, status=404)
     return wire.answer({"status": "success", "message": "Webhook secret rotated successfully"})

@@ -40,6 +40,7 @@ async def pause_endpoint(request: wire.Wire) -> Response[bytes]:
     """Send nothing to a webhook until it is resumed; what comes is kept."""
     require_operator(request)
     context = context_of(request)
+    await wire.read_params(request)
     return wire.ok(health_fields(await context.perform(_pause, _ids(request), context.stamp())))
 
 

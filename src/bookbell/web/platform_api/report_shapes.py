@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 
 from bookbell.core.errors import BookbellError, BookNotFound, IdempotencyMismatch, IllegalTransition
-from bookbell.core.model import AnalyticsStatus, DocumentSource, DocumentStatus, MixedStatus
+from bookbell.core.model import AnalyticsStatus, DocumentSource, DocumentStatus, ImageGroupStatus, MixedStatus
 from bookbell.web.operation import PK, Access, Operation, Tag, described, enveloped, header
 from bookbell.web.shape import Schema, choice, listed, record, text, uuid, whole
 
+BASE = "/platform/v1"
 KEY = (
     header(
         "Idempotency-Key", text("report-17", minLength=1, maxLength=255), "The report is carried out once per key."
@@ -62,6 +63,9 @@ WORK = record(
             )
         ),
         "mixed_documents": listed(record(_waiting(choice(MixedStatus)))),
+        "image_groups": listed(
+            record({"pk": whole(903311), "uuid": uuid(), "status": choice(ImageGroupStatus), "book_pk": PK})
+        ),
         "analytics_requests": listed(record({"id": uuid(), "status": choice(AnalyticsStatus), "book_pk": PK})),
     }
 )

@@ -1,4 +1,4 @@
-"""The pipeline's calls: outcomes one by one or as a batch, and what waits to be done.
+"""The pipeline's calls: outcomes one by one or as a batch.
 
 With an Idempotency-Key a report is carried out once however often it is sent: its answer is kept in the transaction
 that made it. Source: docs/reporting-outcomes.md.
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Response, post
 
 from bookbell.actions import reports
 from bookbell.actions.reports import Report, Reported
@@ -22,19 +22,15 @@ from bookbell.core.errors import (
     NotFound,
     TooManyDocuments,
 )
-from bookbell.core.model import AnalyticsStatus, Document, DocumentStatus, MixedDocument, MixedStatus
-from bookbell.store import analytics, documents
+from bookbell.core.model import AnalyticsStatus, DocumentStatus, JobStatus, MixedStatus
 from bookbell.store.database import Tx
-from bookbell.vault import Vault
 from bookbell.web import wire
 from bookbell.web.auth import require_pipeline
-from bookbell.web.context import context_of
 from bookbell.web.idempotency import carried_out
-from bookbell.web.operation import Access, Operation, Tag, described, enveloped, may
-from bookbell.web.platform_api.report_shapes import KEY, REPORTED, WORK, reporting
-from bookbell.web.shape import listed, record, text, whole
+from bookbell.web.operation import Access, Operation, Tag, described, enveloped
+from bookbell.web.platform_api.report_shapes import BASE, KEY, REPORTED, reporting
+from bookbell.web.shape import listed, record
 
-BASE = "/platform/v1"
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
 
 
@@ -73,6 +69,13 @@ class AnalyticsBody(msgspec.Struct, forbid_unknown_fields=True):
     result: dict[str, Any] | None = None
 
 
+class BookAnalyticsBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The second-generation analytics of a book: DONE with results by view, or FAILED."""
+
+    status: JobStatus
+    results: dict[str, dict[str, Any]] = {}
+
+
 class DocumentItem(StatusBody, tag_field="subject", tag="document", forbid_unknown_fields=True, kw_only=True):
     """A document's outcome in a batch."""
 
@@ -105,7 +108,15 @@ class AnalyticsItem(
     id: str
 
 
-Item = DocumentItem | MixedItem | ClassifiedItem | GroupItem | AnalyticsItem
+class BookAnalyticsItem(
+    BookAnalyticsBody, tag_field="subject", tag="book_analytics", forbid_unknown_fields=True, kw_only=True
+):
+    """The second-generation analytics of a book in a batch."""
+
+    uuid: str
+
+
+Item = DocumentItem | MixedItem | ClassifiedItem | GroupItem | AnalyticsItem | BookAnalyticsItem
 
 
 class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -161,6 +172,15 @@ async def report_analytics(request: wire.Wire) -> Response[bytes]:
 
 
 @post(
+    BASE + "/books/{uuid:str}/analytics",
+    opt=reporting(BookAnalyticsBody, {"status": "DONE", "results": {"summary": {"txn_count": 324}}}),
+)
+async def report_book_analytics(request: wire.Wire) -> Response[bytes]:
+    """The second-generation analytics of a book are there, or could not be made."""
+    return await _one(request, BookAnalyticsBody, lambda body: _book_analytics(wire.path_text(request, "uuid"), body))
+
+
+@post(
     BASE + "/reports",
     opt=described(
         Operation(
@@ -199,77 +219,6 @@ async def report_batch(request: wire.Wire) -> Response[bytes]:
     return await carried_out(request, raw, carry_out)
 
 
-@get(
-    BASE + "/work",
-    opt=described(
-        Operation(
-            tag=Tag.PIPELINE,
-            access=Access.PIPELINE,
-            fields=(
-                may("after_document", whole(0), "The last document's number of the page before."),
-                may("after_mixed_document", whole(0), "The last mixed document's number of the page before."),
-                may(
-                    "after_analytics_request",
-                    text("01976f0e-5a00-7c3d-9e21-4b7a90c1d2e3"),
-                    "The last request's id of the page before.",
-                ),
-            ),
-            answer=enveloped(WORK),
-        )
-    ),
-)
-async def list_work(request: wire.Wire) -> Response[bytes]:
-    """What waits for the pipeline, in order of creation: documents, mixed documents, analytics requests."""
-    require_pipeline(request)
-    context, params = context_of(request), await wire.read_params(request)
-    after = params.integer("after_document") or 0, params.integer("after_mixed_document") or 0
-    return wire.ok(
-        await context.database.read(
-            _work,
-            context.vault,
-            context.ambient.now_ms(),
-            after=after,
-            after_request=params.text("after_analytics_request") or "",
-        )
-    )
-
-
-def _work(tx: Tx, vault: Vault, now: int, *, after: tuple[int, int], after_request: str) -> dict[str, Any]:
-    count = limits.PAGE_COUNT_MAX
-    return {
-        "documents": [
-            _document_in_work(each, vault)
-            for each in documents.waiting_documents(tx, before=now, after_pk=after[0], count=count)
-        ],
-        "mixed_documents": [
-            _in_work(each) for each in documents.waiting_mixed(tx, before=now, after_pk=after[1], count=count)
-        ],
-        "analytics_requests": [
-            {"id": each.id, "status": each.status, "book_pk": each.book_pk}
-            for each in analytics.waiting_requests(tx, before=now, after=after_request, count=count)
-        ],
-    }
-
-
-def _document_in_work(document: Document, vault: Vault) -> dict[str, Any]:
-    """With the token to pull the data with, where there is one."""
-    shown = {**_in_work(document), "source": document.source}
-    if document.token_sealed is not None:
-        shown["audit_copy_token"] = vault.open(document.token_sealed, f"audit-copy-token:{document.md5}")
-    return shown
-
-
-def _in_work(item: Document | MixedDocument) -> dict[str, Any]:
-    return {
-        "pk": item.pk,
-        "uuid": item.uuid,
-        "name": item.name,
-        "status": item.status,
-        "book_pk": item.book_pk,
-        "document_class": item.document_class,
-    }
-
-
 async def _one(request: wire.Wire, kind: type[msgspec.Struct], to_report: Callable[[Any], Report]) -> Response[bytes]:
     require_pipeline(request)
     raw = await wire.read_body(request)
@@ -294,6 +243,8 @@ def _of_item(item: Item) -> Report:
             return _group(item.uuid, item)
         case AnalyticsItem():
             return _analytics(item.id, item)
+        case BookAnalyticsItem():
+            return _book_analytics(item.uuid, item)
 
 
 def _document(uuid: str, body: StatusBody) -> Report:
@@ -320,6 +271,10 @@ def _analytics(request_id: str, body: AnalyticsBody) -> Report:
     return reports.AnalyticsReport(id=request_id, status=body.status, result=body.result)
 
 
+def _book_analytics(uuid: str, body: BookAnalyticsBody) -> Report:
+    return reports.BookAnalyticsReport(book_uuid=uuid, status=body.status, results=body.results)
+
+
 def _shown(reported: Reported) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "subject": reported.subject,
@@ -339,6 +294,6 @@ routes = [
     report_classified,
     report_group,
     report_analytics,
+    report_book_analytics,
     report_batch,
-    list_work,
 ]

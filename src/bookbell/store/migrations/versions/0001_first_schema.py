@@ -33,9 +33,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="attempts_pk"),
     )
     op.create_index("attempts_delivery", "attempts", ["delivery_id", "number"], unique=False)
+    transaction = "(pg_current_xact_id()::text::bigint)" if op.get_bind().dialect.name == "postgresql" else "0"
     op.create_table(
         "events",
         sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False, server_default=sa.text(transaction)),
         sa.Column("organization_id", sa.String(length=36), nullable=False),
         sa.Column("account_id", sa.String(length=36), nullable=True),
         sa.Column("book_pk", sa.BigInteger(), nullable=True),
@@ -43,12 +45,39 @@ def upgrade() -> None:
         sa.Column("body_account", sa.LargeBinary(), nullable=True),
         sa.Column("body_org", sa.LargeBinary(), nullable=True),
         sa.Column("matched_count", sa.Integer(), nullable=False),
+        sa.Column("replayed_count", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="events_pk"),
     )
-    op.create_index("events_account", "events", ["account_id", "id"], unique=False)
+    op.create_index("events_account", "events", ["account_id", "position", "id"], unique=False)
     op.create_index("events_book", "events", ["book_pk", "id"], unique=False)
     op.create_index("events_organization", "events", ["organization_id", "created_at"], unique=False)
+    op.create_index("events_position", "events", ["organization_id", "position", "id"], unique=False)
+    op.create_table(
+        "ledger_totals",
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("endpoint_id", sa.String(length=36), nullable=False),
+        sa.Column("day_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("matched", sa.BigInteger(), nullable=False),
+        sa.Column("delivered", sa.BigInteger(), nullable=False),
+        sa.Column("exhausted", sa.BigInteger(), nullable=False),
+        sa.Column("cancelled", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "endpoint_id", "day_at", name="ledger_totals_pk"),
+    )
+    op.create_table(
+        "kept_bytes",
+        sa.Column("hour_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("byte_count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("hour_at", name="kept_bytes_pk"),
+    )
+    op.create_table(
+        "chores",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("lease_until", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.String(length=36), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="chores_pk"),
+    )
     op.create_table(
         "idempotency_keys",
         sa.Column("scope", sa.Text(), nullable=False),
@@ -111,6 +140,7 @@ def upgrade() -> None:
         sa.Column("is_classified", sa.Boolean(), nullable=False),
         sa.Column("tasks_done", sa.String(length=64), nullable=False),
         sa.Column("is_completed", sa.Boolean(), nullable=False),
+        sa.Column("analyzed_at", sa.BigInteger(), nullable=True),
         sa.Column("book_class", sa.String(length=32), nullable=False),
         sa.Column("book_type", sa.String(length=32), nullable=False),
         sa.Column("is_public", sa.Boolean(), nullable=False),
@@ -132,6 +162,22 @@ def upgrade() -> None:
         postgresql_where=sa.text("status <> 'DELETED'"),
     )
     op.create_index("books_organization_pk", "books", ["organization_id", "pk"], unique=False)
+    op.create_index(
+        "books_deleted",
+        "books",
+        ["updated_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'DELETED'"),
+        postgresql_where=sa.text("status = 'DELETED'"),
+    )
+    op.create_index(
+        "books_waiting",
+        "books",
+        ["pk"],
+        unique=False,
+        sqlite_where=sa.text("status = 'VERIFIED' AND analyzed_at IS NULL"),
+        postgresql_where=sa.text("status = 'VERIFIED' AND analyzed_at IS NULL"),
+    )
     op.create_table(
         "endpoints",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -150,6 +196,7 @@ def upgrade() -> None:
         sa.Column("deactivated_at", sa.BigInteger(), nullable=True),
         sa.Column("disabled_at", sa.BigInteger(), nullable=True),
         sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.Column("replay_job_id", sa.String(length=36), nullable=True),
         sa.Column("paused_at", sa.BigInteger(), nullable=True),
         sa.Column("resumed_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="endpoints_account_id_fk"),
@@ -180,6 +227,30 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'PROCESSING'"),
     )
     op.create_table(
+        "book_analytics",
+        sa.Column("book_pk", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("view", sa.String(length=32), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("result", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["book_pk"], ["books.pk"], name="book_analytics_book_pk_fk"),
+        sa.PrimaryKeyConstraint("book_pk", "view", name="book_analytics_pk"),
+    )
+    op.create_table(
+        "analytics_jobs",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("book_pk", sa.BigInteger(), nullable=False),
+        sa.Column("view", sa.String(length=32), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("result", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["book_pk"], ["books.pk"], name="analytics_jobs_book_pk_fk"),
+        sa.PrimaryKeyConstraint("id", name="analytics_jobs_pk"),
+    )
+    op.create_index("analytics_jobs_book_pk", "analytics_jobs", ["book_pk"], unique=False)
+    op.create_index("analytics_jobs_created_at", "analytics_jobs", ["created_at"], unique=False)
+    op.create_table(
         "image_groups",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("uuid", sa.String(length=36), nullable=False),
@@ -202,6 +273,14 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("status = 'UPLOADING'"),
         postgresql_where=sa.text("status = 'UPLOADING'"),
+    )
+    op.create_index(
+        "image_groups_waiting",
+        "image_groups",
+        ["pk"],
+        unique=False,
+        sqlite_where=sa.text("status IN ('UPLOADING', 'QUEUED')"),
+        postgresql_where=sa.text("status IN ('UPLOADING', 'QUEUED')"),
     )
     op.create_table(
         "workers",
@@ -268,6 +347,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("replay_of", sa.String(length=36), nullable=True),
+        sa.Column("replay_job_id", sa.String(length=36), nullable=True),
         sa.Column("queue_pk", sa.BigInteger(), nullable=True),
         sa.Column("subject_pk", sa.BigInteger(), nullable=True),
         sa.Column("probe_count", sa.Integer(), server_default="0", nullable=False),
@@ -284,6 +365,61 @@ def upgrade() -> None:
     )
     op.create_index("deliveries_endpoint", "deliveries", ["endpoint_id", "id"], unique=False)
     op.create_index("deliveries_event_id", "deliveries", ["event_id"], unique=False)
+    op.create_index(
+        "deliveries_replay",
+        "deliveries",
+        ["replay_job_id"],
+        unique=False,
+        sqlite_where=sa.text("replay_job_id IS NOT NULL"),
+        postgresql_where=sa.text("replay_job_id IS NOT NULL"),
+    )
+    op.create_table(
+        "replay_jobs",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("account_id", sa.String(length=36), nullable=True),
+        sa.Column("endpoint_id", sa.String(length=36), nullable=False),
+        sa.Column("staging_id", sa.String(length=36), nullable=True),
+        sa.Column("selection", sa.String(length=16), nullable=False),
+        sa.Column("delivery_id", sa.String(length=36), nullable=True),
+        sa.Column("event_types", sa.Text(), nullable=True),
+        sa.Column("book_pk", sa.BigInteger(), nullable=True),
+        sa.Column("since_at", sa.BigInteger(), nullable=False),
+        sa.Column("until_at", sa.BigInteger(), nullable=False),
+        sa.Column("until_position", sa.BigInteger(), nullable=False),
+        sa.Column("rate_per_s", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("cursor", sa.String(length=64), nullable=False),
+        sa.Column("total_count", sa.Integer(), nullable=False),
+        sa.Column("is_total_exact", sa.Boolean(), nullable=False),
+        sa.Column("recovered_count", sa.Integer(), nullable=False),
+        sa.Column("replayed_count", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["endpoint_id"], ["endpoints.id"], name="replay_jobs_endpoint_id_fk"),
+        sa.ForeignKeyConstraint(["staging_id"], ["endpoints.id"], name="replay_jobs_staging_id_fk"),
+        sa.PrimaryKeyConstraint("id", name="replay_jobs_pk"),
+    )
+    op.create_index(
+        "replay_jobs_due",
+        "replay_jobs",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'running'"),
+        postgresql_where=sa.text("state = 'running'"),
+    )
+    op.create_index("replay_jobs_endpoint_id", "replay_jobs", ["endpoint_id"], unique=False)
+    op.create_index("replay_jobs_organization", "replay_jobs", ["organization_id", "id"], unique=False)
+    op.create_index(
+        "replay_jobs_staging",
+        "replay_jobs",
+        ["staging_id"],
+        unique=False,
+        sqlite_where=sa.text("staging_id IS NOT NULL"),
+        postgresql_where=sa.text("staging_id IS NOT NULL"),
+    )
     for column in ("queue", "subject"):
         op.create_index(
             f"deliveries_{column}",

@@ -1,0 +1,60 @@
+"""Statements that are put into SQL once and then go straight to the driver.
+
+For what a single event or report pays for: the toolkit's work for a statement costs several times what the database
+does for it. Written like any other statement, with `bindparam` for every value and no expanding ones.
+"""
+
+from collections import namedtuple
+from typing import Any
+
+from sqlalchemy import Boolean, ClauseElement, Select
+
+from bookbell.store.database import Tx
+
+
+class Prepared:
+    """One statement. The rows it gives have the names of its columns."""
+
+    def __init__(self, statement: ClauseElement) -> None:
+        self._statement = statement
+        columns = dict(statement.selected_columns.items()) if isinstance(statement, Select) else {}
+        self._row: Any = namedtuple("Row", list(columns)) if columns else None
+        self._flags = [name for name, column in columns.items() if isinstance(column.type, Boolean)]
+        self._sql: dict[str, tuple[str, tuple[str, ...] | None, dict[str, Any]]] = {}
+
+    def rows(self, tx: Tx, **values: Any) -> list[Any]:
+        """Its rows with these values."""
+        cursor = self._executed(tx, values)
+        found = [self._row._make(row) for row in cursor.fetchall()]
+        cursor.close()
+        if self._flags:  # SQLite has numbers for them
+            return [row._replace(**{name: bool(getattr(row, name)) for name in self._flags}) for row in found]
+        return found
+
+    def first(self, tx: Tx, **values: Any) -> Any:
+        """Its first row, None if it has none."""
+        found = self.rows(tx, **values)
+        return found[0] if found else None
+
+    def run(self, tx: Tx, **values: Any) -> int:
+        """Carry it out. Gives how many rows it changed."""
+        cursor = self._executed(tx, values)
+        count = int(cursor.rowcount)
+        cursor.close()
+        return count
+
+    def _executed(self, tx: Tx, values: dict[str, Any]) -> Any:
+        sql, order, fixed = self._sql.get(tx.dialect.name) or self._compiled(tx)
+        given = {**fixed, **values} if fixed else values
+        cursor = tx.connection.cursor()
+        cursor.execute(sql, given if order is None else [given[name] for name in order])
+        return cursor
+
+    def _compiled(self, tx: Tx) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
+        """The SQL, the order of its values (None: they are named), and those that the statement brings itself."""
+        compiled = self._statement.compile(dialect=tx.dialect)
+        fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        order = None if compiled.positiontup is None else tuple(compiled.positiontup)  # type: ignore[attr-defined]
+        made = str(compiled), order, fixed
+        self._sql[tx.dialect.name] = made
+        return made

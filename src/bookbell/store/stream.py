@@ -1,0 +1,161 @@
+"""Events in the order of their commits, so that a reader who goes on after the last one he saw misses none.
+
+An id is made before its transaction commits, so an event with a smaller id may appear after one with a larger. Each
+event therefore has a `position`, and a reader gets only what no later commit can come before:
+
+- PostgreSQL: the number of the transaction that made it. Below the oldest transaction still running everything is
+  committed and visible, or never will be; a reader's statement stops there. Whoever keeps a writing transaction open
+  for long therefore holds readers back, but makes them miss nothing.
+- SQLite: one more than the last, for writers are serial; not below the event's instant, for the last may be pruned.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, cast, func, literal, select, tuple_, update
+
+from bookbell.core.model import AccountId, Level, OrganizationId
+from bookbell.store.bulk import Row, insert_rows
+from bookbell.store.database import Tx
+from bookbell.store.schema import events
+
+POSITION_MAX = 2**62
+SLACK_MS = 3_600_000
+"""An event's transaction begins within that time of its instant; only where a stretch since an instant begins
+depends on it."""
+
+_AFTER_LAST = "coalesce((SELECT position + 1 FROM events ORDER BY rowid DESC LIMIT 1), 0)"
+_NEWEST_COUNT = 10_000
+"""Events looked at to find out whether there is anything to settle: whatever was restored is among the newest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """Whose events: those of an account's books, or (account_id None) of the organization. level: whose bodies."""
+
+    organization_id: OrganizationId
+    account_id: AccountId | None
+    level: Level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A part of a stream; None does not restrict. after: an event's id; below: a position; since_at: inclusive.
+
+    place: position and id of an event that may be gone, where `after` needs one that is there.
+    """
+
+    after: str | None = None
+    place: tuple[int, str] | None = None
+    since_at: int | None = None
+    below: int | None = None
+    event_types: Collection[str] | None = None
+    book_pk: int | None = None
+    count: int
+
+
+def insert_placed(tx: Tx, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+    """Add these events, in order, at the place of this transaction. columns: those given, with `created_at`."""
+    if tx.dialect.name != "sqlite":
+        insert_rows(tx, events, columns, rows)
+        return
+    at = columns.index("created_at")
+    tx.exec_driver_sql(_sqlite_insert(columns), [(row[at], *row) for row in rows])
+
+
+@lru_cache(4)
+def _sqlite_insert(columns: tuple[str, ...]) -> str:
+    named, values = ", ".join(columns), ", ".join("?" * len(columns))
+    return f"INSERT INTO events (position, {named}) VALUES (max(?, {_AFTER_LAST}), {values})"  # noqa: S608 - our names
+
+
+def settled_below(tx: Tx) -> int:
+    """The position below which no event will appear any more."""
+    return int(tx.execute(select(_settled_below(tx))).scalar_one())
+
+
+def next_position(tx: Tx) -> int:
+    """A position above those of all events that are committed or being written now."""
+    if tx.dialect.name == "sqlite":
+        return _after_last(tx)
+    return int(tx.execute(select(_number(func.pg_snapshot_xmax(func.pg_current_snapshot())))).scalar_one())
+
+
+def settle_restored(tx: Tx) -> int:
+    """Put events that were restored from another database cluster before all new ones. Gives how many.
+
+    Their positions are numbers of that cluster's transactions, which may not have come up in this one yet.
+    """
+    if tx.dialect.name == "sqlite":
+        return 0
+    following = next_position(tx)
+    newest = select(events.c.position).order_by(events.c.id.desc()).limit(_NEWEST_COUNT).cte()
+    if tx.execute(select(newest.c.position).where(newest.c.position >= following).limit(1)).first() is None:
+        return 0
+    return tx.execute(update(events).where(events.c.position >= following).values(position=0)).rowcount
+
+
+def _after_last(tx: Tx) -> int:
+    return int(tx.exec_driver_sql(f"SELECT {_AFTER_LAST}").scalar_one())
+
+
+def is_known(tx: Tx, stream: Stream, event_id: str) -> bool:
+    """Whether this is an event of the stream, though its body may not be kept any more."""
+    query = select(events.c.id).where(events.c.id == event_id, events.c.organization_id == stream.organization_id)
+    if stream.account_id is not None:
+        query = query.where(events.c.account_id == stream.account_id)
+    return tx.execute(query).first() is not None
+
+
+def chosen(tx: Tx, stream: Stream, stretch: Stretch, *columns: Any) -> Select[Any]:
+    """A query for these columns of the events of a stretch, in order, and of none that another can still precede."""
+    query = _of(stream, select(*columns)).where(events.c.position < _settled_below(tx))
+    if stretch.after is not None:
+        place = select(events.c.position).where(events.c.id == stretch.after).scalar_subquery()
+        query = query.where(tuple_(events.c.position, events.c.id) > tuple_(place, literal(stretch.after)))
+    if stretch.place is not None:
+        query = query.where(tuple_(events.c.position, events.c.id) > tuple_(*map(literal, stretch.place)))
+    if stretch.since_at is not None:
+        query = query.where(events.c.created_at >= stretch.since_at, events.c.position >= _start(stream, stretch))
+    if stretch.below is not None:
+        query = query.where(events.c.position < stretch.below)
+    if stretch.event_types is not None:
+        query = query.where(events.c.type.in_(sorted(stretch.event_types)))
+    if stretch.book_pk is not None:
+        query = query.where(events.c.book_pk == stretch.book_pk)
+    return query.order_by(events.c.position, events.c.id).limit(stretch.count)
+
+
+def _of(stream: Stream, query: Select[Any]) -> Select[Any]:
+    body = events.c.body_org if stream.level is Level.ORG else events.c.body_account
+    query = query.where(events.c.organization_id == stream.organization_id, body.is_not(None))
+    return query if stream.account_id is None else query.where(events.c.account_id == stream.account_id)
+
+
+def _start(stream: Stream, stretch: Stretch) -> ColumnElement[int]:
+    """A position not above that of any event since then, found by the index over instants."""
+    assert stretch.since_at is not None
+    older = events.alias("older")
+    first = (
+        select(older.c.position)
+        .where(
+            older.c.organization_id == stream.organization_id,
+            older.c.created_at >= stretch.since_at - SLACK_MS,
+        )
+        .order_by(older.c.created_at)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return func.coalesce(first, POSITION_MAX)
+
+
+def _settled_below(tx: Tx) -> ColumnElement[int]:
+    if tx.dialect.name == "sqlite":
+        return literal(POSITION_MAX, BigInteger)
+    return _number(func.pg_snapshot_xmin(func.pg_current_snapshot()))
+
+
+def _number(transaction: ColumnElement[Any]) -> ColumnElement[int]:
+    return cast(cast(transaction, Text), BigInteger)

@@ -1,0 +1,109 @@
+"""Events of long ago with their deliveries and attempts, written as rows: for retention and the ledger."""
+
+import itertools
+from dataclasses import dataclass
+
+from bookbell.ambient import uuid7_text
+from bookbell.core.instants import made_at
+from bookbell.core.model import AttemptId, Delivery, DeliveryId, DeliveryState, Event, EventId
+from bookbell.store.bulk import insert_rows
+from bookbell.store.database import Database, Tx
+from bookbell.store.deliveries import AttemptRow, insert_deliveries
+from bookbell.store.endpoints import Endpoint
+from bookbell.store.events import insert_events
+from bookbell.store.schema import attempts
+
+BODY, ANSWER = b'{"status": "BOOK_COMPLETE"}', b"ok"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Bygone:
+    """One event with one delivery to each endpoint, all with the same end."""
+
+    event: Event
+    deliveries: list[Delivery]
+    attempts: list[AttemptRow]
+
+    @property
+    def byte_count(self) -> int:
+        return len(self.event.body_account or b"") + sum(len(each.response_body or b"") for each in self.attempts)
+
+
+def bygone(
+    endpoints: list[Endpoint],
+    at: int,
+    state: DeliveryState = DeliveryState.DELIVERED,
+    *,
+    reason: str | None = None,
+    body: bytes = BODY,
+) -> Bygone:
+    """An event made at that instant. Every delivery of it was tried once, and answered if it was delivered."""
+    event = Event(
+        id=EventId(_id(at)),
+        organization_id=endpoints[0].organization_id,
+        account_id=endpoints[0].account_id,
+        book_pk=None,
+        type="BOOK_VERIFIED",
+        body_account=body,
+        body_org=None,
+        matched_count=len(endpoints),
+        created_at=at,
+    )
+    made = [_delivery(event, endpoint, state, reason) for endpoint in endpoints]
+    return Bygone(event, made, [_attempt(each) for each in made])
+
+
+def write(db: Database, *each: Bygone) -> None:
+    """Put them into the database."""
+
+    def run(tx: Tx) -> None:
+        insert_events(tx, [one.event for one in each])
+        insert_deliveries(tx, [delivery for one in each for delivery in one.deliveries])
+        insert_rows(tx, attempts, AttemptRow._fields, [attempt for one in each for attempt in one.attempts])
+
+    db.write_now(run)
+
+
+def _id(at: int) -> str:
+    return uuid7_text(at, 0, next(_numbers))
+
+
+def _delivery(event: Event, endpoint: Endpoint, state: DeliveryState, reason: str | None) -> Delivery:
+    is_pending = state is DeliveryState.PENDING
+    return Delivery(
+        id=DeliveryId(_id(event.created_at)),
+        organization_id=event.organization_id,
+        endpoint_id=endpoint.id,
+        lane_id=endpoint.lane_id,
+        event_id=event.id,
+        state=state,
+        attempt_count=1,
+        due_at=event.created_at,
+        created_at=event.created_at,
+        finished_at=None if is_pending else event.created_at,
+        reason=None if is_pending or state is DeliveryState.DELIVERED else reason or "attempts",
+    )
+
+
+def _attempt(delivery: Delivery) -> AttemptRow:
+    is_answered = delivery.state is DeliveryState.DELIVERED
+    return AttemptRow(
+        id=AttemptId(_id(made_at(delivery.id))),
+        organization_id=delivery.organization_id,
+        delivery_id=delivery.id,
+        number=1,
+        worker="w",
+        started_at=delivery.created_at,
+        outcome="answered" if is_answered else "unreachable",
+        status_code=200 if is_answered else None,
+        detail="",
+        dns_us=0,
+        connect_us=0,
+        tls_us=0,
+        first_byte_us=0,
+        total_us=0,
+        remote_address=None,
+        response_head=None,
+        response_body=ANSWER,
+    )

@@ -1,0 +1,88 @@
+"""What a receiver asks for by response header is done: skip, pause, slow down."""
+
+import pytest
+
+from bookbell.actions import health as acting
+from bookbell.core.attempt import Answered
+from bookbell.store.database import Tx
+from simulated import Scene, stop
+from world import World
+
+SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
+
+
+def test_a_skipped_delivery_is_cancelled_at_once(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", Answered(500, feedback="skip"))
+    scene.publish(url, 3)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(lambda: scene.states() == {"cancelled": 3}, 10 * SECOND)
+        assert scene.reasons() == {"skipped_by_receiver": 3}
+        assert len(scene.network.sent) == 3
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_a_pause_keeps_everything_until_it_is_over(world: World, status: int) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", Answered(status, feedback="pause=120"))
+    scene.publish(url, 40)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(10 * SECOND)
+        before = len(scene.network.sent)
+        assert before <= 16, "only what was under way when it asked"
+
+        def sentence(tx: Tx) -> str:
+            endpoint = acting.of_account(tx, scene.accounts[url])
+            return acting.examine(tx, endpoint, now=scene.simulation.now_ms()).health.sentence
+
+        assert scene.world.db.read_now(sentence).startswith("paused: ")
+        scene.answer(url)
+        await scene.simulation.pass_ms(100 * SECOND)
+        assert len(scene.network.sent) == before
+        await scene.simulation.run_until(lambda: scene.states() == {"delivered": 40}, HOUR)
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_slowing_down_sends_one_a_second_for_a_while(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", Answered(200, feedback="slow-down=30"))
+    scene.publish(url, 60)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(100)
+        before = len(scene.network.sent)
+        assert before <= 16, "only what was under way when it asked"
+        scene.answer(url)
+        await scene.simulation.pass_ms(20 * SECOND)
+        assert 15 <= len(scene.network.sent) - before <= 21
+        await scene.simulation.run_until(lambda: scene.states() == {"delivered": 60}, 15 * SECOND)
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_what_the_policy_does_not_honour_is_ignored(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", Answered(200, feedback="pause=300"), is_feedback_honoured=False)
+    scene.publish(url, 40)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(lambda: scene.states() == {"delivered": 40}, 10 * SECOND)
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()

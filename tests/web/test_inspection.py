@@ -1,0 +1,49 @@
+"""Files are parsed in children that may be ended at any time; the next file is not harmed by it."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from bookbell.web import inspection
+from bookbell.web.inspection import is_image, page_count
+from in_process import file_of
+
+
+@pytest.fixture
+def statement(tmp_path: Path) -> Path:
+    path = tmp_path / "statement.pdf"
+    path.write_bytes(file_of("pdf:3")[1])
+    return path
+
+
+def test_many_files_at_once_are_each_answered_rightly(statement: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "picture"
+    picture.write_bytes(file_of("png")[1])
+
+    async def ask() -> list[int | bool | None]:
+        asked = [page_count(statement), is_image(picture), page_count(picture), is_image(statement)] * 5
+        return list(await asyncio.gather(*asked))
+
+    assert asyncio.run(ask()) == [3, True, None, False] * 5
+
+
+def test_a_helper_that_was_ended_is_replaced(statement: Path) -> None:
+    assert asyncio.run(page_count(statement)) == 3
+    for helper in inspection._pool._free:
+        os.killpg(helper._process.pid, signal.SIGKILL)
+    assert [asyncio.run(page_count(statement)) for _ in range(3)] == [3, 3, 3]
+
+
+def test_a_file_that_eats_memory_is_not_valid(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.png"
+    bomb.write_bytes(_png_of(60_000, 60_000))
+    assert not asyncio.run(is_image(bomb))
+
+
+def _png_of(width: int, height: int) -> bytes:
+    """The head of a PNG that says it is this large."""
+    head = width.to_bytes(4) + height.to_bytes(4) + b"\x08\x02\0\0\0"
+    return b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + head + b"\0\0\0\0"
