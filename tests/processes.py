@@ -33,7 +33,7 @@ def until(what: str, is_true: Callable[[], Any], wait_s: float = WAIT_S) -> Any:
 class Service:
     """One process of `bookbell serve`, on a port that stays the same over restarts."""
 
-    program = ("-m", "bookbell.cli.main", "serve")
+    program: tuple[str, ...] = ("-m", "bookbell.cli.main", "serve")
 
     def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
         self.folder = folder
