@@ -22,7 +22,7 @@ from bookbell.store.accounts import find_organization
 from bookbell.store.circuits import Notice
 from bookbell.store.database import Tx
 from bookbell.store.endpoints import Endpoint
-from bookbell.store.schema import attempts, deliveries, organizations
+from bookbell.store.schema import attempts, deliveries, endpoints, organizations
 from bookbell.web.dashboard.markup import joined, span, tag
 from bookbell.web.dashboard.webhook import rule
 from in_process import OPERATOR_TOKEN, Peopled, opened
@@ -225,6 +225,21 @@ def test_the_list_tells_how_every_webhook_is_doing(peopled: Peopled) -> None:
     whole = Seen(shown(peopled, address(down)))
     assert "10 failures in a row opened it; probes go out after 5 s" in whole.text
     assert "Disabled without a success by" in whole.text
+
+
+def test_a_webhook_that_its_organization_has_deactivated_is_shown_as_such(peopled_sqlite: Peopled) -> None:
+    endpoint = hooked(peopled_sqlite)
+    peopled_sqlite.database.write_now(
+        lambda tx: tx.execute(update(endpoints).where(endpoints.c.id == endpoint.id).values(deactivated_at=1)).rowcount
+    )
+    assert "inactive: its organization has deactivated it" in shown(peopled_sqlite, address(endpoint))
+
+
+def test_a_webhook_that_is_not_registered_any_more_is_not_shown(peopled_sqlite: Peopled) -> None:
+    endpoint, account = hooked(peopled_sqlite), peopled_sqlite.cast["one"].account
+    peopled_sqlite.database.write_now(webhooks.deregister, account, Stamp(peopled_now(), new_id))
+    assert endpoint.id not in shown(peopled_sqlite, "/dashboard")
+    assert ask(peopled_sqlite, address(endpoint))[0].status_code == 404
 
 
 def test_lists_go_on_page_by_page(peopled: Peopled, monkeypatch: pytest.MonkeyPatch) -> None:

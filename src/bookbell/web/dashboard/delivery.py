@@ -62,7 +62,9 @@ def _row(way: list[str], found: SentDelivery, now: int) -> list[Piece]:
 
 
 def _state(found: SentDelivery) -> Markup:
-    return joined([badge(_KINDS[found.state], found.state), tag("small", found.reason) if found.reason else None])
+    return joined(
+        [badge(_KINDS[found.state], found.state), tag("small", f" {found.reason}") if found.reason else None]
+    )
 
 
 def _next(found: SentDelivery, now: int) -> Piece:

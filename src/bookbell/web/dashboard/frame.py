@@ -18,11 +18,12 @@ header { background: var(--card); border-bottom: 1px solid var(--line); padding:
 header nav { flex: 1; } header nav b { margin-right: .25rem; } header small { white-space: nowrap; }
 main { max-width: 84rem; margin: 0 auto; padding: 1rem 1.5rem 3rem; }
 h1 { font-size: 1.35rem; margin: .75rem 0 .25rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.05rem; margin: 0 0 .6rem; }
+h2 { font-size: 1.05rem; margin: 0 0 .6rem; } * + h2 { margin-top: 1.4rem; }
 a { color: var(--link); text-decoration: none; } a:hover, a:focus-visible { text-decoration: underline; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.2rem;
   margin: 1rem 0; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); gap: 1rem; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); gap: 1rem;
+  margin: 1rem 0; }
 .pair section { margin: 0; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 600; font-size: .8rem; color: var(--quiet); white-space: nowrap; }
@@ -33,11 +34,13 @@ dl { margin: 0; } dl div { display: flex; gap: 1rem; padding: .2rem 0; border-bo
 dl div:last-child { border: 0; } dt { color: var(--quiet); flex: 0 0 12rem; }
 dd { margin: 0; overflow-wrap: anywhere; }
 small, .quiet { color: var(--quiet); } small { font-size: .85em; }
-.url { overflow-wrap: anywhere; min-width: 14rem; display: inline-block; } td > small, .line { display: block; }
+.list table { table-layout: fixed; min-width: 62rem; } .list td { overflow-wrap: anywhere; }
+.list th:nth-child(1) { width: 34%; } .list th:nth-child(2) { width: 26%; } .list th:nth-child(3) { width: 6rem; }
+.list th:nth-child(4) { width: 9rem; } td > small { display: block; }
 code { font: .88em ui-monospace, monospace; overflow-wrap: anywhere; }
-.badge { color: var(--idle); font-weight: 600; }
-.badge::before { content: ""; display: inline-block; width: .6em; height: .6em; border-radius: 50%;
-  margin-right: .45em; background: currentColor; }
+.badge { color: var(--idle); font-weight: 600; display: inline-block; padding-left: 1.05em; position: relative; }
+.badge::before { content: ""; position: absolute; left: 0; top: .45em; width: .6em; height: .6em; border-radius: 50%;
+  background: currentColor; }
 .good { color: var(--good); } .busy { color: var(--busy); } .warn { color: var(--warn); } .bad { color: var(--bad); }
 .counters { display: flex; flex-wrap: wrap; gap: .5rem 2.2rem; } .counters b { display: block; font-size: 1.5rem;
   line-height: 1.2; font-variant-numeric: tabular-nums; }

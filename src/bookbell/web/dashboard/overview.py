@@ -71,13 +71,13 @@ def _webhooks(part: OrganizationPart, now: int) -> Markup:
     if not part.rows:
         return tag("p", "No webhook is registered.", class_="quiet")
     heads = ["Webhook", "State", "Waiting", "Oldest waiting", "Latest notice"]
-    return table(heads, (_row(each, now) for each in part.rows), numbers=[2])
+    return tag("div", table(heads, (_row(each, now) for each in part.rows), numbers=[2]), class_="list")
 
 
 def _row(row: WebhookRow, now: int) -> list[Piece]:
     endpoint = row.examined.endpoint
     way = ["organizations", endpoint.organization_id, "endpoints", endpoint.id]
-    named = joined([link(way, tag("span", endpoint.url_masked or "no URL", class_="url")), tag("small", owner(row))])
+    named = joined([link(way, endpoint.url_masked or "no URL"), tag("small", owner(row))])
     return [named, state(row.examined), waiting_count(row.waiting), oldest(row.waiting, now), _notice(row, now)]
 
 

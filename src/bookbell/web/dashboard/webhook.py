@@ -73,18 +73,22 @@ def _ledger(whole: WebhookWhole) -> Iterator[Piece]:
     yield tag("div", *(tag("span", tag("b", f"{count:,}"), name) for name, count in counters), class_="counters")
     if whole.is_ledger_cut:
         yield tag("p", f"There were more: these are the newest {whole.ledger.matched:,}.", class_="quiet")
-    balance = "Everything is accounted for." if whole.ledger.is_balanced else "This does not balance."
-    yield tag("p", balance, class_="quiet" if whole.ledger.is_balanced else "bad")
+    if not whole.ledger.is_balanced:
+        yield tag("p", "This does not balance: see what the audit of the organization names.", class_="bad")
 
 
 def _circuits(whole: WebhookWhole, now: int) -> Iterator[Piece]:
     yield tag("h2", "Circuit")
     heads = ["Lane", "State", "Failures in a row", "Failing since", "Opened", "Next probe", "Failed probes"]
-    yield table(
-        [*heads, "In flight at most", "Rule"],
-        (_circuit(number, each, whole.policy, now) for number, each in enumerate(whole.row.examined.circuits, 1)),
-        numbers=[2, 6, 7],
-    )
+    circuits, policy = whole.row.examined.circuits, whole.policy
+    rows = (_circuit(number, each, policy, now) for number, each in enumerate(circuits, 1))
+    yield table([*heads, "In flight at most"], rows, numbers=[2, 6, 7])
+    lanes: dict[str, list[str]] = {}
+    for number, each in enumerate(circuits, 1):
+        lanes.setdefault(rule(each, policy), []).append(str(number))
+    for told, numbers in lanes.items():
+        place = f"Lane {', '.join(numbers)}: " if len(lanes) > 1 else ""
+        yield tag("p", f"{place}{told}", class_="quiet")
 
 
 def _circuit(number: int, circuit: Circuit, policy: Policy, now: int) -> list[Piece]:
@@ -98,7 +102,6 @@ def _circuit(number: int, circuit: Circuit, policy: Policy, now: int) -> list[Pi
         maybe(circuit.probe_at if is_open else None, now),
         circuit.probe_count,
         1 if is_open else circuit.allowance or policy.in_flight_max,
-        rule(circuit, policy),
     ]
 
 
