@@ -3,7 +3,7 @@
 Everything is drawn from one seed, so a failing seed replays exactly.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -22,6 +22,8 @@ from world import World
 P = ParamSpec("P")
 T = TypeVar("T")
 HOUR = 3_600_000
+SKEW_MS_MAX = 60_000
+RATE_PER_S = 5
 FAILURES: tuple[Outcome, ...] = (
     Answered(500),
     Answered(429, "2"),
@@ -48,7 +50,8 @@ class Link:
         self.loss = 0.0
         self.is_cut = False
         self._is_inside = False
-        sql_event.listen(database.engine, "before_cursor_execute", self._before_statement)
+        for engine in (database.engine, database._reader):
+            sql_event.listen(engine, "before_cursor_execute", self._before_statement)
 
     def _before_statement(self, *_: Any) -> None:
         if self._is_inside and self._chance.random() < self.loss:
@@ -85,6 +88,8 @@ class Watched(Network):
 
     def begin(self, request: Request, line: Any) -> None:
         self.scene.check_request(request)
+        if "kind2" in request.url:
+            self.scene.check_rate(line)
         super().begin(request, line)
 
 
@@ -98,6 +103,7 @@ class Hours(Scene):
         self.chance = self.simulation.chance
         self.links: dict[str, Link] = {}
         self.broken: list[str] = []
+        self._recent: dict[int, deque[int]] = defaultdict(deque)
         self.urls = [self._receiver(number) for number in range(5)]
         self._names = iter(range(1_000))
         self.all_lanes = self.world.db.read_now(all_lanes)
@@ -107,7 +113,7 @@ class Hours(Scene):
         policies: list[dict[str, Any]] = [
             {"order": "book", "schedule_ms": [2_000, 60_000, HOUR, HOUR]},
             {"in_flight_max": 2},
-            {"rate_per_s": 5},
+            {"rate_per_s": RATE_PER_S},
             {"collapse": True, "schedule_ms": [60_000] * 6},
             {"circuit_failures": None, "schedule_ms": [5_000] * 8},
         ]
@@ -154,6 +160,15 @@ class Hours(Scene):
         if earlier_count:
             self.broken.append(f"{request.key} overtook {earlier_count} of its book")
 
+    def check_rate(self, line: Any) -> None:
+        """No worker sends more in a second than the bucket holds and is filled with meanwhile."""
+        recent, now = self._recent[id(line)], self.simulation.now
+        recent.append(now)
+        while recent[0] < now - 1_000:
+            recent.popleft()
+        if len(recent) > 2 * RATE_PER_S:
+            self.broken.append(f"{len(recent)} requests in a second")
+
     def check_step(self) -> None:
         """Nothing was sent that must not be; one live owner for each lane; bounds in flight; nobody oversleeps."""
         if self.broken:
@@ -194,6 +209,15 @@ class Hours(Scene):
         for worker in self.workers:
             await stop(worker, self)
 
+    def _upset_clocks(self) -> None:
+        """The clock of one machine is wrong by up to a minute, or all clocks jump by hours."""
+        if self.chance.random() < 0.5:
+            self.chance.choice(self.workers).clock.skew = self.chance.randrange(-SKEW_MS_MAX, SKEW_MS_MAX)
+            return
+        self.simulation.wall_offset += self.chance.randrange(-3 * HOUR, 3 * HOUR)
+        for worker in self.workers:
+            worker.engine.hint([])  # the next poll, which finds what has come due
+
     def _cut(self, name: str, duration_ms: int) -> None:
         """Nothing of this worker reaches the database for that long."""
         link = self.links[name]
@@ -233,7 +257,7 @@ class Hours(Scene):
             for link in self.links.values():
                 link.loss, link.is_cut = 0.0, False
         elif fault == 5:
-            self.simulation.wall_offset += chance.randrange(-300, 300)
+            self._upset_clocks()
         elif fault in {6, 7}:
             self.turn_weather(chance.choice(self.urls))
         elif fault == 8:

@@ -33,6 +33,8 @@ def until(what: str, is_true: Callable[[], Any], wait_s: float = WAIT_S) -> Any:
 class Service:
     """One process of `bookbell serve`, on a port that stays the same over restarts."""
 
+    program: tuple[str, ...] = ("-m", "bookbell.cli.main", "serve")
+
     def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
         self.folder = folder
         self.port = 0
@@ -59,7 +61,7 @@ class Service:
         """Start it, and wait until it answers."""
         self._log = (self.folder / "service.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bookbell.cli.main", "serve", "--port", str(self.port), *self._arguments],
+            [sys.executable, *self.program, "--port", str(self.port), *self._arguments],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=self._log,

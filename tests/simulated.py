@@ -175,6 +175,20 @@ class Simulation:
         await self.run_until(lambda: self.now >= end, duration_ms)
 
 
+class OwnClock:
+    """The simulation as one machine sees it: its wall clock is off by so much."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.skew = 0
+        self._simulation = simulation
+
+    def now_ms(self) -> int:
+        return self._simulation.now_ms() + self.skew
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._simulation, name)
+
+
 Answer = Callable[[int], tuple[Outcome, int]]
 """What a receiver does with its n-th request: the outcome, and after how many milliseconds."""
 
@@ -250,11 +264,13 @@ class Worker:
         presence_ms: int = SWEEP_MS,
     ) -> None:
         self.name = name
+        self.clock = OwnClock(simulation)
         self._line = network.line_to(lambda: self.engine)
+        ambient: Any = self.clock
         self.engine = Engine(
             EngineParts(
                 database=database,
-                ambient=simulation,
+                ambient=ambient,
                 transport=self._line,
                 open_destination=open_destination,
                 worker=name,

@@ -28,7 +28,8 @@ from bookbell.core.guard import GuardRules, judge_address
 from bookbell.core.model import LaneId
 from bookbell.delivery.engine import Engine
 from bookbell.delivery.exchange import Exchange
-from bookbell.delivery.parts import EngineParts
+from bookbell.delivery.far_bell import FarBell
+from bookbell.delivery.parts import POLL_MS, EngineParts
 from bookbell.delivery.replaying import Replayer
 from bookbell.delivery.sender import Sender
 from bookbell.delivery.worker import open_destination
@@ -166,8 +167,9 @@ class Service:
         role: Role,
         is_simulating: bool,
         is_held: Callable[[], bool] = lambda: False,
+        poll_ms: int = POLL_MS,
     ) -> None:
-        """is_held: whether the simulator rests."""
+        """is_held: whether the simulator rests; poll_ms: how late work is found that no bell tells of."""
         self._opened = opened
         self._settings = opened.settings
         self._role = role
@@ -181,10 +183,11 @@ class Service:
             deliver=self._exchange.deliver,
             proxy=self._settings.proxy or None,
         )
-        self._engine = self._make_engine(guard) if role is not Role.API else None
+        self._engine = self._make_engine(guard, poll_ms) if role is not Role.API else None
+        self._bell = self._make_bell()
         self._exchange.connect(self._sender, self._engine.on_reports if self._engine else None)
 
-    def _make_engine(self, guard: GuardRules) -> Engine:
+    def _make_engine(self, guard: GuardRules, poll_ms: int) -> Engine:
         vault = self._opened.vault
         return Engine(
             EngineParts(
@@ -194,8 +197,16 @@ class Service:
                 open_destination=lambda config: open_destination(config, vault, guard),
                 worker=f"{socket.gethostname()}:{self._opened.ambient.new_id()[-12:]}",
                 lease_ms=self._settings.lease_ms,
+                poll_ms=poll_ms,
             )
         )
+
+    def _make_bell(self) -> FarBell | None:
+        """The bell between processes. With SQLite they are few, and the poll finds what another one published."""
+        if self._opened.database.is_sqlite:
+            return None
+        hear = self._engine.hint if self._engine else lambda _lanes: None
+        return FarBell(self._opened.database, self._opened.ambient, hear)
 
     def stop(self) -> None:
         """Ask for an orderly stop; `run` returns when it is done."""
@@ -287,6 +298,8 @@ class Service:
     def _ring(self, lanes: Iterable[LaneId]) -> None:
         if self._engine:
             self._engine.ring(lanes)
+        if self._bell:
+            self._bell.ring(lanes)
 
     def _side_tasks(self) -> list[Coroutine[None, None, None]]:
         opened, tasks = self._opened, []
@@ -295,6 +308,10 @@ class Service:
                 opened.database, opened.ambient, self._ring, self._settings.simulator_delay_ms, self._is_held
             )
             tasks.append(simulator.run())
+        if self._bell:
+            tasks.append(self._bell.tell())
+            if self._engine:
+                tasks.append(self._bell.listen())
         if self._role is not Role.API:
             tasks.append(Replayer(opened.database, opened.ambient, self._ring).run())
             tasks.append(self._housekeeping("retention", lambda: prune(opened.chores, self._settings.keeping)))

@@ -295,7 +295,7 @@ def test_one_that_its_receiver_disabled_keeps_what_waits_until_it_is_activated(w
     assert not change(world, manager, webhook, description="still disabled").is_active
     assert states(told(world, manager, webhook)) == [(DeliveryState.PENDING, None)]
     assert change(world, manager, webhook, is_active=True).is_active
-    due, _ = world.db.read_now(lanes.candidates, owner="a", now=LATER, count=5)
+    due = world.db.read_now(lanes.candidates, owner="a", now=LATER, renewal_ms=(500, 2_000), count=5).free
     assert due == [webhook.lane_id]
 
 

@@ -4,15 +4,19 @@ import itertools
 from collections.abc import Callable
 
 from bookbell.actions import health as acting
+from bookbell.actions import webhooks
 from bookbell.actions.health import Examined
 from bookbell.actions.stamp import Published
-from bookbell.core.attempt import Answered, Outcome, Unreachable
+from bookbell.core.attempt import Answered, Outcome, Request, Unreachable
 from bookbell.core.health import HealthState
-from bookbell.store import history
+from bookbell.core.model import LaneId
+from bookbell.store import history, lanes
 from bookbell.store.database import Tx
 from bookbell.store.endpoints import Endpoint
 from bookbell.store.schema import deliveries as table
-from simulated import OK, Scene, Worker, stop
+from bookbell.store.schema import lanes as lanes_table
+from hours import all_lanes
+from simulated import OK, InlineDatabase, Line, Scene, Worker, stop
 from world import World, new_id, stamp
 
 SECOND, HOUR, DAY = 1_000, 3_600_000, 86_400_000
@@ -324,3 +328,103 @@ def test_trying_one_again_by_hand_waits_for_the_probe_of_an_open_circuit(world: 
         await stop(worker, scene)
 
     scene.simulation.run(story)
+
+
+def test_a_lane_that_only_fails_does_not_disable_an_endpoint_whose_other_lane_succeeds(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", lanes=2, schedule_ms=[HOUR] * 19, jitter_ratio=0)
+    for _ in range(6):
+        scene.publish(url, 3)
+    lane_ids = world.db.read_now(all_lanes)
+    chosen = min(lane_ids)
+
+    def spread(tx: Tx) -> None:
+        """Half of it on each lane, whatever the hash of the books says."""
+        for number, row in enumerate(tx.execute(table.select().order_by(table.c.id)).all()):
+            tx.execute(table.update().where(table.c.id == row.id).values(lane_id=sorted(lane_ids)[number % 2]))
+        tx.execute(lanes_table.update().values(due_at=scene.simulation.now_ms()))
+
+    def lane_of(key: str) -> str:
+        return world.db.read_now(lambda tx: str(tx.execute(table.select().where(table.c.id == key)).one().lane_id))
+
+    async def story() -> None:
+        worker = scene.worker()
+        begin = scene.network.begin
+
+        def by_lane(request: Request, line: Line) -> None:
+            is_bad = lane_of(request.key) == chosen
+            scene.answer(url, DOWN if is_bad else OK)
+            begin(request, line)
+
+        scene.network.begin = by_lane  # type: ignore[method-assign] # a receiver that looks at the book
+        for _ in range(6):
+            await scene.simulation.pass_ms(DAY)
+            if scene.simulation.now < 5 * DAY:
+                scene.publish(url, 2)
+                world.db.write_now(spread_last, lane_ids)
+        assert examined(scene, url).health.state is not HealthState.DISABLED
+        assert "disabled" not in [notice.kind for notice in examined(scene, url).notices]
+        await scene.simulation.pass_ms(8 * DAY)
+        assert "disabled" in [notice.kind for notice in examined(scene, url).notices], "nothing succeeds any more"
+        await stop(worker, scene)
+
+    world.db.write_now(spread)
+    scene.simulation.run(story)
+
+
+def spread_last(tx: Tx, lane_ids: list[LaneId]) -> None:
+    """Of what was published last, one goes to each lane."""
+    last = tx.execute(table.select().order_by(table.c.id.desc()).limit(2)).all()
+    for row, lane_id in zip(last, lane_ids, strict=True):
+        tx.execute(table.update().where(table.c.id == row.id).values(lane_id=lane_id))
+    lanes.wake(tx, dict.fromkeys(lane_ids, last[0].due_at))
+
+
+def test_after_deregistration_nothing_is_sent_but_what_is_in_flight(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", OK, 1_000, in_flight_max=2)
+    scene.publish(url, 150)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(lambda: len(scene.arrived(url)) == 36, 60_000)
+        (lane,) = worker.engine.dispatch.lanes.values()
+        assert len(lane.buffer) > 32, "the lane has enough and does not look by itself"
+        gone = world.db.write_now(webhooks.deregister, scene.accounts[url], stamp(scene.simulation.now_ms()))
+        worker.engine.ring(gone.lanes)
+        await scene.simulation.pass_ms(10 * SECOND)
+        assert len(scene.arrived(url)) == 36
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_a_long_backlog_is_cancelled_although_its_owner_dies_in_between(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", DOWN, schedule_ms=[HOUR] * 3)
+    scene.publish(url, 1_700)
+    database = world.db
+    assert isinstance(database, InlineDatabase)
+
+    async def story() -> None:
+        gone = world.db.write_now(webhooks.deregister, scene.accounts[url], stamp(scene.simulation.now_ms()))
+        assert scene.states() == {"cancelled": 500, "pending": 1_200}
+        world.webhook(scene.accounts[url], "DOC_VERIFIED", url=url)
+        first = scene.worker("a")
+        first.engine.ring(gone.lanes)
+        database.fails = lambda: scene.states()["cancelled"] >= 1_000
+        await scene.simulation.pass_ms(SECOND)
+        await first.die()
+        database.fails = lambda: False
+        assert scene.states() == {"cancelled": 1_000, "pending": 700}
+        scene.answer(url)
+        scene.publish(url, 3)
+        second = scene.worker("b")
+        await scene.simulation.run_until(scene.is_settled, 60 * SECOND)
+        assert scene.reasons() == {"deregistered": 1_700, None: 3}
+        assert len(scene.arrived(url)) == 3
+        await stop(second, scene)
+
+    scene.simulation.run(story)
+    scene.check()

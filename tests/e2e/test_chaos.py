@@ -10,7 +10,7 @@ import pytest
 from bookbell.cli.chaos.receivers import KINDS, ChaosReceiver
 from bookbell.cli.chaos.verdict import Verdict, missing_count, stall_ms
 
-WAIT_S = 400  # starting, healing and draining take as long as a busy machine needs
+WAIT_S = 700  # starting, healing and draining take as long as a busy machine needs
 GOOD = Verdict(
     seed=1,
     database="sqlite",

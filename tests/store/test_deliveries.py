@@ -1,13 +1,16 @@
 """Due deliveries are read lane by lane, and recording demands the lane's epoch."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
 
+from bookbell.core.limits import HOLD_BATCH_COUNT_MAX
 from bookbell.core.model import AttemptId, DeliveryState, LaneId, Level, OrganizationId
 from bookbell.store import deliveries, lanes
 from bookbell.store.database import Database, Tx
 from bookbell.store.deliveries import AttemptRow, Due, Result
+from bookbell.store.lanes import Suspect
 from bookbell.store.schema import attempts
 from bookbell.store.schema import deliveries as table
 from world import START, World, new_id, world_in
@@ -106,7 +109,8 @@ def test_recording_settles_the_delivery_and_keeps_the_attempt(world: World) -> N
 def test_late_worker_cannot_overwrite(world: World) -> None:
     lane_id = lane_with(world, 1)
     (due,) = look(world, lane_id)
-    world.db.write_now(lanes.acquire, [lane_id], owner="b", now=START + 1_000, lease_until=START + 2_000)
+    seen = Suspect(lane_id, "a", START + 1_000)
+    world.db.write_now(lanes.take_over, [seen], owner="b", lease_until=START + 2_000)
     assert world.db.write_now(deliveries.record, [result(due, 1)]) == {lane_id}
     assert states(world) == {due.id: "pending"}
     assert stale(world) == [True]
@@ -119,7 +123,27 @@ def test_late_worker_cannot_overwrite(world: World) -> None:
 def test_what_was_cancelled_meanwhile_stays_cancelled(world: World) -> None:
     lane_id = lane_with(world, 1)
     (due,) = look(world, lane_id)
-    assert world.db.write_now(deliveries.cancel_pending, lane_id, reason="deregistered", at=START) == 1
+    assert world.db.write_now(deliveries.discard, lane_id, reason="deregistered", at=START) == 1
     world.db.write_now(deliveries.record, [result(due, 1)])
     assert states(world) == {due.id: "cancelled"}
     assert stale(world) == [False]
+
+
+def test_a_long_backlog_is_cancelled_in_batches_and_what_comes_later_is_spared(world: World) -> None:
+    lane_id = lane_with(world, HOLD_BATCH_COUNT_MAX + 30)
+    assert world.db.write_now(deliveries.discard, lane_id, reason="skipped", at=START) == HOLD_BATCH_COUNT_MAX
+
+    def publish_later(tx: Tx) -> None:
+        row = tx.execute(table.select()).first()
+        assert row is not None
+        later = {"id": new_id(), "state": "pending", "created_at": START + 1, "reason": None, "finished_at": None}
+        tx.execute(table.insert().values({**row._mapping, **later}))
+
+    world.db.write_now(publish_later)
+    (config,) = world.db.read_now(lanes.configs, [lane_id], now=START)
+    assert config.is_unwanted
+    assert world.db.write_now(deliveries.cancel_unwanted, lane_id, at=START) == 30
+    assert world.db.write_now(deliveries.cancel_unwanted, lane_id, at=START) == 0
+    (config,) = world.db.read_now(lanes.configs, [lane_id], now=START)
+    assert not config.is_unwanted
+    assert Counter(states(world).values()) == {"cancelled": HOLD_BATCH_COUNT_MAX + 30, "pending": 1}

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from bookbell.core.model import LaneId, Level
 from bookbell.store import deliveries, lanes
 from bookbell.store.database import Database, Tx
+from bookbell.store.lanes import Candidates, Suspect
 from bookbell.store.schema import NEVER_AT
 from bookbell.store.schema import deliveries as rows
 from bookbell.store.schema import lanes as table
@@ -22,7 +23,11 @@ def due_lane(world: World) -> LaneId:
 
 
 def candidates(db: Database, now: int) -> list[LaneId]:
-    return db.read_now(lanes.candidates, owner="z", now=now, count=10)[0]
+    return looked(db, now).free
+
+
+def looked(db: Database, now: int, owner: str = "z") -> Candidates:
+    return db.read_now(lanes.candidates, owner=owner, now=now, renewal_ms=(500, 2_000), count=10)
 
 
 def take(db: Database, lane_id: LaneId, owner: str, now: int = START) -> int | None:
@@ -53,21 +58,37 @@ def test_looking_for_lanes_tells_when_to_look_next(db: Database) -> None:
         tx.execute(table.update().where(table.c.id == sleeping).values(due_at=LATER))
 
     def look_next(owner: str) -> int:
-        return db.read_now(lanes.candidates, owner=owner, now=START, count=10)[1]
+        return looked(db, START, owner).next_at
 
     assert look_next("a") == NEVER_AT
     db.write_now(sleep)
     assert look_next("a") == LATER
     take(db, due, "b")
-    assert look_next("a") == START + 1_000
+    assert look_next("a") == START + 500
     assert look_next("b") == LATER
 
 
-def test_a_lane_that_is_owned_cannot_be_taken_until_its_lease_ends(db: Database) -> None:
+def test_a_lane_that_is_owned_is_suspect_once_its_lease_looks_wrong(db: Database) -> None:
     lane_id = due_lane(world_in(db))
     assert take(db, lane_id, "a") == 1
-    assert take(db, lane_id, "b", START + 999) is None
-    assert take(db, lane_id, "b", START + 1_000) == 2
+    seen = Suspect(lane_id, "a", START + 1_000)
+    assert looked(db, START + 499).suspects == []
+    assert looked(db, START + 500).suspects == [seen]
+    assert looked(db, START - 1_000).suspects == [], "not due yet, by this clock"
+    db.write_now(lanes.renew, [lane_id], owner="a", lease_until=START + 9_000)
+    assert looked(db, START + 500).suspects == [Suspect(lane_id, "a", START + 9_000)], "too long to be true"
+
+
+def test_a_lane_that_is_owned_can_only_be_taken_over_as_it_was_seen(db: Database) -> None:
+    lane_id = due_lane(world_in(db))
+    assert take(db, lane_id, "a") == 1
+    assert take(db, lane_id, "b", LATER) is None
+    seen = Suspect(lane_id, "a", START + 1_000)
+    db.write_now(lanes.renew, [lane_id], owner="a", lease_until=START + 1_250)
+    assert db.write_now(lanes.take_over, [seen], owner="b", lease_until=LATER) == {}
+    renewed = Suspect(lane_id, "a", START + 1_250)
+    assert db.write_now(lanes.take_over, [renewed], owner="b", lease_until=LATER) == {lane_id: 2}
+    assert db.write_now(lanes.take_over, [renewed], owner="c", lease_until=LATER) == {}
 
 
 def test_of_many_that_race_for_a_lane_one_gets_it(db: Database) -> None:
@@ -90,6 +111,7 @@ def test_renewing_extends_only_ones_own_leases(db: Database) -> None:
     take(db, other, "b")
     assert db.write_now(lanes.renew, [mine, other], owner="a", lease_until=START + 5_000) == {mine: 1}
     assert take(db, mine, "b", START + 4_999) is None
+    assert looked(db, START + 4_000).suspects == [Suspect(other, "b", START + 1_000)]
 
 
 def test_parking_gives_the_lane_back_with_its_next_due_time(db: Database) -> None:
@@ -97,7 +119,7 @@ def test_parking_gives_the_lane_back_with_its_next_due_time(db: Database) -> Non
     take(db, lane_id, "a")
     assert db.write_now(lanes.park, {lane_id: 0}, owner="a") == {lane_id: START}
     assert take(db, lane_id, "b") == 2
-    db.write_now(deliveries.cancel_pending, lane_id, reason="deregistered", at=START)
+    db.write_now(deliveries.discard, lane_id, reason="deregistered", at=START)
     assert db.write_now(lanes.park, {lane_id: 0}, owner="b") == {lane_id: NEVER_AT}
     assert candidates(db, LATER) == []
 

@@ -106,6 +106,6 @@ def test_cancelled_ones_have_their_reason(world: World) -> None:
         return [row.lane_id for row in tx.execute(table.select())]
 
     lane_id = LaneId(world.db.read_now(lanes_of)[0])
-    world.db.write_now(deliveries.cancel_pending, lane_id, reason="deregistered", at=START)
+    world.db.write_now(deliveries.discard, lane_id, reason="deregistered", at=START)
     (found,) = the(world)
     assert (found.cancelled, found.problems()) == (4, ())

@@ -70,6 +70,7 @@ def destination_of(app: Opened, endpoint: Endpoint) -> Destination:
         closed_at=None,
         disabled_at=None,
         next_due_at=0,
+        discard_at=None,
         paused_at=None,
         resumed_at=None,
         circuit=Circuit(),

@@ -156,5 +156,5 @@ def _save(tx: Tx, changed: Endpoint, stamp: Stamp) -> Published[Endpoint]:
         lanes.wake(tx, dict.fromkeys(all_lanes, stamp.at))
     else:
         for lane_id in all_lanes:
-            deliveries.cancel_unwanted(tx, lane_id, at=stamp.at)
+            deliveries.discard(tx, lane_id, reason=deliveries.DEACTIVATED, at=stamp.at)
     return Published(changed, frozenset(all_lanes))

@@ -159,7 +159,7 @@ def retire(tx: Tx, old: Endpoint, stamp: Stamp) -> Published[None]:
     endpoints.replace_subscriptions(tx, old.organization_id, old.id, ())
     all_lanes = lanes.of_endpoint(tx, old.id)
     for lane_id in all_lanes:
-        deliveries.cancel_unwanted(tx, lane_id, at=stamp.at)
+        deliveries.discard(tx, lane_id, reason=deliveries.DEREGISTERED, at=stamp.at)
     return Published(None, frozenset(all_lanes))
 
 

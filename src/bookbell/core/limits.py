@@ -105,6 +105,7 @@ HOLD_BATCH_COUNT_MAX = 500  # deliveries that expire or are superseded in one tr
 NOTICE_COUNT_MAX = 50
 RECORD_BATCH_COUNT_MAX = 500
 PARK_BATCH_COUNT_MAX = 500
+BELL_LANE_COUNT_MAX = 200  # lanes in one notification; PostgreSQL bounds it by 8000 bytes
 UNRECORDED_COUNT_MAX = 4_000  # sends stop while this many results wait for the store
 
 # The operator's page (docs/dashboard.md).

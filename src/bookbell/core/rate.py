@@ -29,3 +29,12 @@ def next_token_ms(bucket: Bucket, rate_per_s: float) -> int:
     250
     """
     return 0 if bucket.tokens >= 1 else math.ceil((1 - bucket.tokens) * 1000 / rate_per_s)
+
+
+def full_ms(bucket: Bucket, rate_per_s: float) -> int:
+    """How long after `bucket.at` the bucket is full again.
+
+    >>> full_ms(Bucket(0.0, 0), 4)
+    1000
+    """
+    return math.ceil((max(1.0, rate_per_s) - bucket.tokens) * 1000 / rate_per_s)

@@ -45,13 +45,16 @@ class Engine:
         self._hold.bell.set()
 
     def hint(self, lane_ids: Iterable[LaneId]) -> None:
-        """As `ring`, for what another process published: other workers hear it too, so free lanes are polled for."""
-        owned = self._hold.lanes
-        for lane_id in lane_ids:
-            if lane_id in owned:
-                self._hold.hungry[lane_id] = None
-            else:
-                self._owning.poll_at = min(self._owning.poll_at, self._ambient.monotonic_ms())
+        """As `ring`, for what another process published: other workers hear it too, so whoever comes first has it.
+
+        Without lanes: something may have been missed. From the engine's loop only.
+        """
+        rung = list(lane_ids)
+        self._hold.hungry |= dict.fromkeys(self._hold.lanes.keys() & rung)
+        if not rung:
+            self._owning.poll_at = self._ambient.monotonic_ms()
+        elif len(self._hold.lanes.keys() & rung) < len(rung):
+            self._owning.expect()
         self._hold.bell.set()
 
     def stop(self, drain_ms: int) -> None:

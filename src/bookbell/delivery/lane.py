@@ -13,7 +13,7 @@ from bookbell.core.circuit import CLOSED, Circuit, allowed, is_probing
 from bookbell.core.feedback import SLOW_RATE_PER_S
 from bookbell.core.model import DeliveryId, LaneId, OrganizationId
 from bookbell.core.policy import Policy
-from bookbell.core.rate import Bucket, filled, next_token_ms
+from bookbell.core.rate import Bucket, filled, full_ms, next_token_ms
 from bookbell.core.signing import Signing
 from bookbell.store.deliveries import Due
 from bookbell.store.holding import Position
@@ -61,6 +61,7 @@ class Lane:
     paused_until: the wall-clock instant to which it has asked to be sent nothing.
     walk:     how far the walk over superseded events has come; None once it is done.
     is_leaving: it is being given to another worker: nothing more is started.
+    succeeded_at: when its last success was kept in its row, by this worker; known_at: when its endpoint was last read.
     """
 
     id: LaneId
@@ -87,6 +88,8 @@ class Lane:
     slow_until: int = 0
     paused_until: int = 0
     walk: Position | None = (-1, "")
+    succeeded_at: int | None = None
+    known_at: int = 0
 
     @property
     def organization_id(self) -> OrganizationId:
@@ -142,6 +145,11 @@ class Lane:
         if self.slow_until and now >= self.slow_until:
             self.slow_until = 0
         return rate if not self.slow_until else min(SLOW_RATE_PER_S, rate or SLOW_RATE_PER_S)
+
+    def rested_at(self) -> int:
+        """When the rate limit has forgotten what was sent: given back before, the lane could be used to exceed it."""
+        rate = self._rate(self.bucket.at)
+        return 0 if rate is None else self.bucket.at + full_ms(self.bucket, rate)
 
     def look_count(self, now: int) -> int:
         """How many due deliveries a look should bring: as many as fit, but one where nothing may be sent."""

@@ -15,6 +15,8 @@ from bookbell.store.deliveries import LOOK_LANES_MAX, Due
 from bookbell.store.lanes import LaneConfig
 from bookbell.store.schema import NEVER_AT
 
+KNOWN_MS = 50  # a lane that has enough to send is not looked at more often than that when it is rung for
+
 Found = dict[LaneId, tuple[LaneConfig, list[Due]]]
 
 
@@ -32,34 +34,41 @@ class Looking:
         wanted = []
         for lane_id in hungry:
             lane = self._hold.lanes.get(lane_id)
-            if lane is not None and _is_short(lane):
+            if lane is not None and (_is_short(lane) or self._is_outdated(lane)):
                 wanted.append(lane)
             elif lane is not None:
                 lane.has_more = True
+                lane.next_due = min(lane.next_due, self._ambient.now_ms() + KNOWN_MS)
+                self._hold.tend(lane)
         for start in range(0, len(wanted), LOOK_LANES_MAX):
             await self._look_at(wanted[start : start + LOOK_LANES_MAX])
 
     async def _look_at(self, wanted: list[Lane]) -> None:
         now = self._ambient.now_ms()
-        asked = {lane.id: lane.look_count(now) for lane in wanted}
+        asked = {lane.id: lane.look_count(now) for lane in wanted if _is_short(lane)}
         for lane in wanted:
             lane.is_looking = True
             lane.next_due = NEVER_AT
+            lane.known_at = self._ambient.monotonic_ms()
         found: Found = {}
-        counts = {lane.id: len(lane.held) + asked[lane.id] for lane in wanted}
+        counts = {lane.id: len(lane.held) + asked[lane.id] if lane.id in asked else 0 for lane in wanted}
         try:
             found = await self._database.read(_read, counts, now=now)
         finally:
             # No await until every lane has taken in what was found for it: `settled` covers just this stretch.
             kept = [lane for lane in wanted if lane.id in found and self._knows(lane, found[lane.id][0])]
             for lane in kept:
-                self._take_in(lane, found[lane.id][1], asked[lane.id])
+                self._take_in(lane, found[lane.id][1], asked.get(lane.id, 0))
             for lane in wanted:
                 lane.is_looking = False
                 lane.settled.clear()
                 self._hold.tend(lane)
         for lane in kept:
             await self._settle(lane, found[lane.id][1])
+
+    def _is_outdated(self, lane: Lane) -> bool:
+        """Whether the endpoint's row is to be read although there is enough to send: it may be closed or paused."""
+        return not lane.is_looking and self._ambient.monotonic_ms() >= lane.known_at + KNOWN_MS
 
     def _knows(self, lane: Lane, config: LaneConfig) -> bool:
         """Learn how the endpoint stands now. Gives whether the lane is still this worker's."""
@@ -69,7 +78,8 @@ class Looking:
         lane.next_due = min(lane.next_due, config.next_due_at)
         if lane.config is None:
             lane.circuit = lane.saved_circuit = config.circuit
-        if lane.config is None or lane.config.updated_at != config.updated_at:
+        is_marked = lane.config is not None and lane.config.discard_at != config.discard_at
+        if lane.config is None or is_marked or lane.config.updated_at != config.updated_at:
             lane.config = config
             if config.closed_at is not None:
                 return True
@@ -81,7 +91,7 @@ class Looking:
         assert lane.config is not None
         lane.has_more = len(due) >= asked
         now = self._ambient.now_ms()
-        if lane.config.closed_at is not None or not lane.may_send(now):
+        if lane.config.is_unwanted or not lane.may_send(now):
             lane.forget_buffer()
             return
         if self._must_walk(lane) or self._must_expire(lane, due, now):
@@ -97,9 +107,10 @@ class Looking:
         """What a look calls for beside sending. Whatever may have more to it makes the lane hungry again."""
         assert lane.config is not None
         now = self._ambient.now_ms()
-        if lane.config.closed_at is not None:
-            if due:
+        if lane.config.is_unwanted:
+            if due or lane.config.discard_at is not None:
                 await self._database.write(deliveries.cancel_unwanted, lane.id, at=now)
+                self._hold.starve(lane)
             return
         assert lane.destination is not None
         if lane.circuit is not lane.saved_circuit and lane.circuit.opened_at is None:
@@ -148,7 +159,7 @@ def _is_short(lane: Lane) -> bool:
 def _read(tx: Tx, counts: dict[LaneId, int], *, now: int) -> Found:
     configs = {config.lane_id: config for config in lanes.configs(tx, counts, now=now)}
     wanted: dict[LaneId, tuple[Level, int]] = {
-        lane_id: (configs[lane_id].level, count) for lane_id, count in counts.items()
+        lane_id: (configs[lane_id].level, count) for lane_id, count in counts.items() if count
     }
-    found = deliveries.due(tx, wanted, now=now)
-    return {lane_id: (configs[lane_id], found[lane_id]) for lane_id in counts}
+    found = deliveries.due(tx, wanted, now=now) if wanted else {}
+    return {lane_id: (configs[lane_id], found.get(lane_id, [])) for lane_id in counts}

@@ -1,16 +1,25 @@
-"""Owning lanes: acquires those that are due, renews their leases, gives back idle ones and those beyond its share."""
+"""Owning lanes: acquires those that are due, renews their leases, gives back idle ones and those beyond its share.
+
+Another's lane is taken over once its row has not changed for longer than its owner may send without renewing, by this
+worker's monotonic clock. Wall clocks only say which lanes are worth watching, so one that is wrong, or jumps, makes a
+takeover late and costs some reading; it never makes two owners.
+"""
 
 from bookbell import telemetry
 from bookbell.core import limits
 from bookbell.core.model import LaneId
 from bookbell.core.sharing import share_of, surplus
+from bookbell.delivery.alarms import NEVER
 from bookbell.delivery.lane import Lane
 from bookbell.delivery.parts import Hold
 from bookbell.store import lanes, workers
+from bookbell.store.database import Tx
+from bookbell.store.lanes import Suspect
 from bookbell.store.schema import NEVER_AT
 
 OVERSLEPT_MS = 5_000
 LEFT_OVER_MS = 1_000  # a worker that has its share leaves a due lane to others for that long
+EXPECT_MS = 20  # however often others ring, free lanes are not looked for more often than that because of it
 SETTLING_TURNS = 3  # after handing lanes over, so long until others have taken them and said so
 PRESENT_MS_MIN = 10_000
 
@@ -26,7 +35,16 @@ class Owning:
         self._others: list[int] = []
         self._seen: dict[LaneId, int] = {}
         self._settling_turns = 0
+        self._watched: dict[LaneId, tuple[Suspect, int]] = {}
+        self._began_at = hold.ambient.monotonic_ms()
+        self._looked_at = 0
         self.poll_at = 0
+        self.expected_at = NEVER
+
+    def expect(self) -> None:
+        """There may be a lane that is free; others have heard of it too."""
+        now = self._ambient.monotonic_ms()
+        self.expected_at = min(self.expected_at, max(now, self._looked_at + EXPECT_MS))
 
     async def acquire(self, rung: set[LaneId], *, is_poll: bool) -> None:
         """Take lanes that are due and free: those rung for, and at a poll whatever there is."""
@@ -34,17 +52,19 @@ class Owning:
         self._hold.hungry |= dict.fromkeys(rung & owned.keys())
         room = limits.LANES_PER_WORKER_MAX - len(owned)
         wanted = list(rung - owned.keys())[:room]
-        if is_poll and room > len(wanted):
+        if (is_poll or self._ambient.monotonic_ms() >= self.expected_at) and room > len(wanted):
             wanted = list(dict.fromkeys([*wanted, *await self._candidates(room - len(wanted))]))
         if not wanted:
             return
+        silent = [self._watched[lane_id][0] for lane_id in self._silent() if lane_id in wanted]
         lease_end = self._ambient.monotonic_ms() + self._sending_ms()
         epochs = await self._database.write(
-            lanes.acquire,
+            _take,
             wanted,
+            silent,
             owner=self._parts.worker,
             now=self._ambient.now_ms(),
-            lease_until=self._ambient.now_ms() + self._parts.lease_ms,
+            lease_ms=self._parts.lease_ms,
         )
         now = self._ambient.monotonic_ms()
         for lane_id, epoch in epochs.items():
@@ -55,11 +75,49 @@ class Owning:
 
     async def _candidates(self, count: int) -> list[LaneId]:
         owned, now = self._hold.lanes, self._ambient.now_ms()
-        found, next_at = await self._database.read(lanes.candidates, owner=self._parts.worker, now=now, count=count)
-        self._poll_by(next_at)
-        free = [lane_id for lane_id in found if lane_id not in owned]
+        self._looked_at, self.expected_at = self._ambient.monotonic_ms(), NEVER
+        found = await self._database.read(
+            lanes.candidates, owner=self._parts.worker, now=now, renewal_ms=self._renewal_ms(), count=count
+        )
+        self._poll_by(found.next_at)
+        self._watch([suspect for suspect in found.suspects if suspect.lane_id not in owned])
+        free = [lane_id for lane_id in found.free if lane_id not in owned] + self._silent()
         is_full = bool(self._others) and len(owned) >= share_of(len(owned), self._others)
-        return self._left_over(free) if is_full else free
+        return (self._left_over(free) if is_full else free)[:count]
+
+    def _watch(self, suspects: list[Suspect]) -> None:
+        """Remember since when each of these lanes has looked as it does."""
+        now, before = self._ambient.monotonic_ms(), self._watched
+        self._watched = {
+            each.lane_id: before[each.lane_id]
+            if each.lane_id in before and before[each.lane_id][0] == each
+            else (each, now)
+            for each in suspects
+        }
+        if self._watched:
+            first = min(since for _, since in self._watched.values())
+            self.poll_at = min(self.poll_at, max(now + 1, first + self._silence_ms()))
+
+    def _silent(self) -> list[LaneId]:
+        """The lanes whose owner has been silent for so long that it cannot be sending any more."""
+        now = self._ambient.monotonic_ms()
+        return [lane_id for lane_id, (_, since) in self._watched.items() if now >= since + self._silence_ms()]
+
+    def _renewal_ms(self) -> tuple[int, int]:
+        """Between these bounds a lease is believed. A worker that has just started believes none: it may follow one
+        that crashed, and watches at once.
+        """
+        lease_ms = self._parts.lease_ms
+        is_new = self._ambient.monotonic_ms() < self._began_at + lease_ms
+        return (2 * lease_ms if is_new else lease_ms // 2), 2 * lease_ms
+
+    def _silence_ms(self) -> int:
+        """Longer than `_sending_ms` by what the speeds of two clocks may differ."""
+        return self._parts.lease_ms * 8 // 10
+
+    def _sending_ms(self) -> int:
+        """A worker that cannot renew stops sending that long after it last could."""
+        return self._parts.lease_ms * 3 // 4
 
     def _left_over(self, free: list[LaneId]) -> list[LaneId]:
         """Those of these lanes that no worker with fewer lanes has taken for a while."""
@@ -68,10 +126,6 @@ class Owning:
         if free:
             self._poll_by(self._ambient.now_ms() + LEFT_OVER_MS)
         return [lane_id for lane_id, since in self._seen.items() if now >= since + LEFT_OVER_MS]
-
-    def _sending_ms(self) -> int:
-        """A worker that cannot renew stops sending before its lease ends."""
-        return self._parts.lease_ms * 9 // 10
 
     async def park(self, idle: list[Lane]) -> None:
         """Give back those of these lanes that still have nothing to do."""
@@ -162,3 +216,11 @@ class Owning:
             telemetry.LANES_OVERSLEPT.inc(len(asleep))
             telemetry.log().error("lanes_overslept", count=len(asleep))
             await self._database.write(lanes.wake, asleep)
+
+
+def _take(
+    tx: Tx, free: list[LaneId], silent: list[Suspect], *, owner: str, now: int, lease_ms: int
+) -> dict[LaneId, int]:
+    lease_until = now + lease_ms
+    taken = lanes.acquire(tx, free, owner=owner, now=now, lease_until=lease_until)
+    return taken | lanes.take_over(tx, silent, owner=owner, lease_until=lease_until)

@@ -104,7 +104,7 @@ class Hold:
             telemetry.log().warning("lanes_lost", worker=self.parts.worker, count=len(mine))
 
     def _linger_until(self, lane: Lane) -> int:
-        return 0 if lane.is_leaving else lane.busy_at + LINGER_MS
+        return 0 if lane.is_leaving else max(lane.busy_at + LINGER_MS, lane.rested_at())
 
     @property
     def wake_at(self) -> int:

@@ -1,6 +1,6 @@
 """Records what became of attempts, in batches: attempts and deliveries, circuits that moved, notices that are due."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bookbell import telemetry
@@ -17,16 +17,31 @@ from bookbell.store.deliveries import Result
 
 DISABLED_PERCENT = 100
 LINGER_MS = 10  # results are gathered for that long: what one transaction costs is shared by all of them
+SUCCESS_KEPT_MS = 600_000  # how exactly the last success of a lane is kept: that is one write in so long
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """lost: lanes of another owner by now; succeeded_beside: lanes that fail while others of their endpoint do not."""
+
+    lost: frozenset[LaneId] = frozenset()
+    succeeded_beside: dict[LaneId, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one transaction writes. disabled: lanes whose endpoint is to be disabled, and why."""
+    """What one transaction writes.
+
+    succeeded: lanes whose success is to be kept; notices: about the endpoints of lanes; disabled: lanes whose endpoint
+    is to be disabled, and why; failing: those of them that have done nothing but fail, and since when.
+    """
 
     results: list[Result]
     circuits: list[tuple[LaneId, int, Circuit]]
-    notices: list[Notice] = field(default_factory=list)
+    succeeded: list[LaneId] = field(default_factory=list)
+    notices: list[tuple[LaneId, Notice]] = field(default_factory=list)
     disabled: dict[LaneId, str] = field(default_factory=dict)
+    failing: dict[LaneId, int] = field(default_factory=dict)
 
 
 class Recording:
@@ -54,7 +69,7 @@ class Recording:
         batch = self._batch(finished, touched)
         write = _write_again if self._is_unsure else _write
         try:
-            lost = await self._hold.database.write(write, batch, at=self._ambient.now_ms())
+            written = await self._hold.database.write(write, batch, at=self._ambient.now_ms())
             self._is_unsure = bool(waiting) and self._is_unsure
         except BaseException:
             self._is_unsure = True
@@ -64,8 +79,9 @@ class Recording:
         finally:
             dispatch.recording_count = 0
         self._settle(finished, batch, touched)
+        _start_anew(touched, written.succeeded_beside)
         self._hold.bell.set()
-        self._hold.lose([lane for lane in touched if lane.id in lost])
+        self._hold.lose([lane for lane in touched if lane.id in written.lost])
         dispatch.start()
 
     def _settle(self, finished: Sequence[Finished], batch: Batch, touched: list[Lane]) -> None:
@@ -82,20 +98,28 @@ class Recording:
                 self._hold.starve(lane)
         for lane in touched:
             lane.saved_circuit = saved.get(lane.id, lane.saved_circuit)
+            if lane.id in batch.succeeded:
+                lane.succeeded_at = self._ambient.now_ms()
             if lane.id in batch.disabled:
                 self._hold.starve(lane)
             self._hold.tend(lane)
 
     def _batch(self, finished: Sequence[Finished], touched: list[Lane]) -> Batch:
         moved = [(each.id, each.epoch, each.circuit) for each in touched if each.circuit != each.saved_circuit]
-        batch = Batch([each.result for each in finished], moved)
+        batch = Batch([each.result for each in finished], moved, self._succeeded(finished))
         for each in finished:
             if each.is_gone:
                 batch.disabled[each.lane.id] = "the receiver answered 410 Gone"
-                batch.notices.append(self._notice(each.lane, "disabled", batch.disabled[each.lane.id]))
+                batch.notices.append((each.lane.id, self._notice(each.lane, "disabled", batch.disabled[each.lane.id])))
             elif each.notice_percent:
                 self._tell_failing(each, batch)
         return batch
+
+    def _succeeded(self, finished: Sequence[Finished]) -> list[LaneId]:
+        """The lanes whose last success was kept too long ago, if at all."""
+        now = self._ambient.now_ms()
+        lanes = {each.lane.id: each.lane for each in finished if each.result.state is DeliveryState.DELIVERED}
+        return [lane.id for lane in lanes.values() if abs(now - (lane.succeeded_at or 0)) >= SUCCESS_KEPT_MS]
 
     def _tell_failing(self, each: Finished, batch: Batch) -> None:
         circuit = each.lane.circuit
@@ -103,7 +127,8 @@ class Recording:
         if each.notice_percent == DISABLED_PERCENT:
             batch.disabled[each.lane.id] = told
         kind = "disabled" if each.notice_percent == DISABLED_PERCENT else f"failing_{each.notice_percent}"
-        batch.notices.append(self._notice(each.lane, kind, told))
+        batch.failing[each.lane.id] = circuit.failing_since or 0
+        batch.notices.append((each.lane.id, self._notice(each.lane, kind, told)))
 
     def _notice(self, lane: Lane, kind: str, detail: str) -> Notice:
         assert lane.config is not None
@@ -124,17 +149,31 @@ class Recording:
         )
 
 
-def _write_again(tx: Tx, batch: Batch, *, at: int) -> frozenset[LaneId]:
+def _start_anew(touched: Sequence[Lane], succeeded_beside: Mapping[LaneId, int]) -> None:
+    """The clock of nothing but failure is the endpoint's: a success of another of its lanes starts it anew."""
+    for lane in touched:
+        lane.circuit = _anew(lane.circuit, succeeded_beside.get(lane.id))
+        lane.saved_circuit = _anew(lane.saved_circuit, succeeded_beside.get(lane.id))
+
+
+def _anew(circuit: Circuit, succeeded_at: int | None) -> Circuit:
+    return circuit if succeeded_at is None else replace(circuit, failing_since=succeeded_at, notice_percent=0)
+
+
+def _write_again(tx: Tx, batch: Batch, *, at: int) -> Written:
     done = deliveries.recorded(tx, batch.results)
     left = [result for result in batch.results if result.attempt.id not in done]
     return _write(tx, replace(batch, results=left), at=at)
 
 
-def _write(tx: Tx, batch: Batch, *, at: int) -> frozenset[LaneId]:
+def _write(tx: Tx, batch: Batch, *, at: int) -> Written:
     lost = deliveries.record(tx, batch.results) if batch.results else frozenset()
-    circuits.save_circuits(tx, [moved for moved in batch.circuits if moved[0] not in lost])
+    circuits.note_successes(tx, [lane_id for lane_id in batch.succeeded if lane_id not in lost], at=at)
+    spared = circuits.succeeded_beside(tx, batch.failing) if batch.failing else {}
+    moved = [(lane_id, epoch, _anew(circuit, spared.get(lane_id))) for lane_id, epoch, circuit in batch.circuits]
+    circuits.save_circuits(tx, [each for each in moved if each[0] not in lost])
     for lane_id, reason in batch.disabled.items():
-        if lane_id not in lost:
+        if lane_id not in lost and lane_id not in spared:
             lanes.disable_endpoint(tx, lane_id, reason=reason, at=at)
-    circuits.insert_notices(tx, batch.notices)
-    return lost
+    circuits.insert_notices(tx, [notice for lane_id, notice in batch.notices if lane_id not in spared])
+    return Written(lost, spared)

@@ -1,9 +1,9 @@
 """The circuits of lanes as rows, and the notices about endpoints."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from bookbell.core.circuit import CLOSED, Circuit
 from bookbell.core.model import EndpointId, LaneId, OrganizationId
@@ -39,6 +39,29 @@ def save_circuits(tx: Tx, changed: Sequence[tuple[LaneId, int, Circuit]]) -> Non
             for lane_id, epoch, circuit in sorted(changed, key=lambda each: each[0])
         ]
         tx.execute(_SAVE, values)
+
+
+_SUCCEEDED = update(lanes).where(lanes.c.id == bindparam("lane")).values(succeeded_at=bindparam("at"))
+
+
+def note_successes(tx: Tx, lane_ids: Collection[LaneId], *, at: int) -> None:
+    """Keep that something was delivered from these lanes by then."""
+    if lane_ids:
+        tx.execute(_SUCCEEDED, [{"lane": lane_id, "at": at} for lane_id in sorted(lane_ids)])
+
+
+def succeeded_beside(tx: Tx, failing: Mapping[LaneId, int]) -> dict[LaneId, int]:
+    """Of lanes that did nothing but fail since an instant: those beside which another of the endpoint succeeded, and
+    when.
+    """
+    other = lanes.alias("other")
+    query = (
+        select(lanes.c.id, func.max(other.c.succeeded_at).label("at"))
+        .join(other, other.c.endpoint_id == lanes.c.endpoint_id)
+        .where(lanes.c.id.in_(sorted(failing)), other.c.id != lanes.c.id, other.c.succeeded_at.is_not(None))
+        .group_by(lanes.c.id)
+    )
+    return {LaneId(row.id): row.at for row in tx.execute(query) if row.at > failing[LaneId(row.id)]}
 
 
 def reset_circuits(tx: Tx, endpoint_id: EndpointId) -> frozenset[LaneId]:

@@ -204,7 +204,9 @@ def _sqlite(url: str, *, is_reader: bool) -> Engine:
 def _postgresql(url: str, size: int, *, is_reader: bool) -> Engine:
     options = "-c timezone=UTC -c lock_timeout=10000"
     if is_reader:
-        options += " -c default_transaction_read_only=on"
+        options += (
+            " -c default_transaction_read_only=on -c synchronous_commit=off"  # it commits nothing but notifications
+        )
     return create_engine(
         url,
         hide_parameters=True,

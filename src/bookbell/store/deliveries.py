@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Executable, bindparam, case, exists, literal, select, union_all, update
 
+from bookbell.core import limits
 from bookbell.core.model import (
     AttemptId,
     Delivery,
@@ -24,7 +25,7 @@ from bookbell.core.model import (
 )
 from bookbell.store.bulk import Row, insert_rows, update_rows
 from bookbell.store.database import Tx
-from bookbell.store.lanes import PENDING, lock, lock_epochs
+from bookbell.store.lanes import PENDING, lock, lock_epochs, wake
 from bookbell.store.schema import NEVER_AT, attempts, deliveries, endpoints, events, lanes
 
 DEREGISTERED, DEACTIVATED = "deregistered", "deactivated"
@@ -266,38 +267,68 @@ def defer(tx: Tx, waiting: Sequence[Due]) -> None:
     tx.execute(_DEFER, {"ids": [due.id for due in waiting]})
 
 
-_CANCEL = (
-    update(deliveries)
-    .where(deliveries.c.lane_id == bindparam("lane"), deliveries.c.state == PENDING)
-    .values(state=DeliveryState.CANCELLED.value, reason=bindparam("why"), finished_at=bindparam("at"))
+_CLOSED_FOR = case(
+    (endpoints.c.deregistered_at.is_not(None), DEREGISTERED),
+    (endpoints.c.deactivated_at.is_not(None), DEACTIVATED),
+    else_=None,
 )
-
-
-def cancel_pending(tx: Tx, lane_id: LaneId, *, reason: str, at: int) -> int:
-    """End everything that waits in this lane as cancelled. Gives how many."""
-    return tx.execute(_CANCEL, {"lane": lane_id, "why": reason, "at": at}).rowcount
-
-
-_CLOSED_FOR = (
-    select(
-        case(
-            (endpoints.c.deregistered_at.is_not(None), DEREGISTERED),
-            (endpoints.c.deactivated_at.is_not(None), DEACTIVATED),
-            else_=None,
-        )
-    )
-    .join(lanes, lanes.c.endpoint_id == endpoints.c.id)
+_UNWANTED = (
+    select(_CLOSED_FOR.label("closed_for"), lanes.c.discard_at, lanes.c.discard_reason)
+    .join(endpoints, lanes.c.endpoint_id == endpoints.c.id)
     .where(lanes.c.id == bindparam("lane"))
 )
+_CANCEL = (
+    update(deliveries)
+    .where(
+        deliveries.c.id.in_(
+            select(deliveries.c.id)
+            .where(
+                deliveries.c.lane_id == bindparam("lane"),
+                deliveries.c.state == PENDING,
+                deliveries.c.created_at <= bindparam("until"),
+            )
+            .order_by(deliveries.c.due_at, deliveries.c.id)
+            .limit(limits.HOLD_BATCH_COUNT_MAX)
+        ),
+        deliveries.c.state == PENDING,
+    )
+    .values(state=DeliveryState.CANCELLED.value, reason=bindparam("why"), finished_at=bindparam("at"))
+)
+_MARK = (
+    update(lanes)
+    .where(lanes.c.id == bindparam("lane"))
+    .values(discard_at=bindparam("until"), discard_reason=bindparam("why"))
+)
+
+
+def discard(tx: Tx, lane_id: LaneId, *, reason: str, at: int) -> int:
+    """End what waits in this lane as cancelled: a batch of it now, the rest by the lane's owner. Gives how many now.
+
+    The lane is marked until all is done, so it is not sent even if the webhook is registered again meanwhile.
+    """
+    lock(tx, lane_id)
+    tx.execute(_MARK, {"lane": lane_id, "until": at, "why": reason})
+    count = cancel_unwanted(tx, lane_id, at=at)
+    if count == limits.HOLD_BATCH_COUNT_MAX:
+        wake(tx, {lane_id: at})
+    return count
 
 
 def cancel_unwanted(tx: Tx, lane_id: LaneId, *, at: int) -> int:
-    """End what waits in this lane if its webhook is deregistered or inactive, with that as the reason. Gives how many.
+    """End a batch of what waits in this lane if its webhook is deregistered or inactive, or up to the lane's mark,
+    with that as the reason. Gives how many; fewer than limits.HOLD_BATCH_COUNT_MAX means that none is left.
 
     The lock waits for publishers in flight, and the next statements see what they left. A publisher that comes later
     makes the lane due, and its owner does this again. Once the lane is held, what is published for a webhook that was
     registered or activated meanwhile waits for the end of this transaction, so it is not cancelled with the rest.
     """
     lock(tx, lane_id)
-    reason = tx.execute(_CLOSED_FOR, {"lane": lane_id}).scalar()
-    return 0 if reason is None else cancel_pending(tx, lane_id, reason=reason, at=at)
+    found = tx.execute(_UNWANTED, {"lane": lane_id}).one()
+    if found.closed_for is None and found.discard_at is None:
+        return 0
+    until = NEVER_AT if found.closed_for else found.discard_at
+    why = found.closed_for or found.discard_reason
+    count = tx.execute(_CANCEL, {"lane": lane_id, "until": until, "why": why, "at": at}).rowcount
+    if count < limits.HOLD_BATCH_COUNT_MAX and found.discard_at is not None:
+        tx.execute(_MARK, {"lane": lane_id, "until": None, "why": None})
+    return count

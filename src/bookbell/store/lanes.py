@@ -1,9 +1,12 @@
 """The lanes: who owns one, until when, and when its next delivery is due.
 
 A lane is acquired by reading candidates and one conditional update; two workers that race are settled by the
-condition. Its `due_at` is only lowered by publishers and only set by the owner that parks it, so a sleeping lane
-with due work cannot arise: parking locks the lane row (on PostgreSQL that waits for publishers in flight, whose
-foreign key holds the row) and looks for pending deliveries in a new statement.
+condition. A lane that has an owner is taken from it only as it was seen: who takes it has watched its lease for so
+long by a clock of its own that the owner cannot be sending any more, whatever the wall clocks of the two say.
+
+Its `due_at` is only lowered by publishers and only set by the owner that parks it, so a sleeping lane with due work
+cannot arise: parking locks the lane row (on PostgreSQL that waits for publishers in flight, whose foreign key holds
+the row) and looks for pending deliveries in a new statement.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,6 +23,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -42,7 +46,7 @@ class LaneConfig:
     """What the owner of a lane needs to know of its endpoint, as it stands now.
 
     closed_at, disabled_at: set when nothing may be sent. The first (deregistered or deactivated) also means that
-    nothing waits any more. paused_at, resumed_at: by hand.
+    nothing waits any more. paused_at, resumed_at: by hand. discard_at: what was created by then is to be cancelled.
     next_due_at: when the first delivery of the lane that is not due yet will be, NEVER_AT if there is none.
     """
 
@@ -60,6 +64,7 @@ class LaneConfig:
     disabled_at: int | None
     paused_at: int | None
     resumed_at: int | None
+    discard_at: int | None
     circuit: Circuit
     next_due_at: int
 
@@ -67,6 +72,11 @@ class LaneConfig:
     def is_resting(self) -> bool:
         """Whether nothing may be sent although it is kept."""
         return self.disabled_at is not None or self.paused_at is not None
+
+    @property
+    def is_unwanted(self) -> bool:
+        """Whether something of what waits is to be cancelled before anything may be sent."""
+        return self.closed_at is not None or self.discard_at is not None
 
 
 def circuit_of(row: Row[Any]) -> Circuit:
@@ -113,15 +123,37 @@ def wake(tx: Tx, due: Mapping[LaneId, int]) -> None:
         _WAKE.run(tx, lane=lane_id, at=due[lane_id])
 
 
-_CANDIDATES = (
-    select(lanes.c.id)
-    .where(lanes.c.due_at <= bindparam("now"), lanes.c.lease_until <= bindparam("now"))
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A lane that is due and whose owner, by the looker's wall clock, has missed a renewal; as it was seen."""
+
+    lane_id: LaneId
+    owner: str
+    lease_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """free: lanes that are due and have no owner, longest due first; next_at: the wall-clock instant to look next."""
+
+    free: list[LaneId]
+    suspects: list[Suspect]
+    next_at: int
+
+
+_IS_DUE = lanes.c.due_at <= bindparam("now")
+_FREE = select(lanes.c.id).where(_IS_DUE, lanes.c.owner.is_(None)).order_by(lanes.c.due_at).limit(bindparam("count"))
+_SUSPECTS = (
+    select(lanes.c.id, lanes.c.owner, lanes.c.lease_until)
+    .where(
+        _IS_DUE,
+        lanes.c.owner.is_not(None),
+        or_(lanes.c.lease_until <= bindparam("late"), lanes.c.lease_until > bindparam("early")),
+    )
     .order_by(lanes.c.due_at)
     .limit(bindparam("count"))
 )
-
-
-_NEXT_FREE = select(
+_NEXT = select(
     func.coalesce(
         select(lanes.c.due_at)
         .where(lanes.c.due_at > bindparam("now"))
@@ -131,36 +163,43 @@ _NEXT_FREE = select(
         NEVER_AT,
     ).label("due_at"),
     func.coalesce(
-        select(func.min(lanes.c.lease_until))
-        .where(
-            lanes.c.due_at <= bindparam("now"),
-            lanes.c.lease_until > bindparam("now"),
-            lanes.c.owner != bindparam("by"),
-        )
+        select(func.min(lanes.c.lease_until) - bindparam("least"))
+        .where(_IS_DUE, lanes.c.lease_until > bindparam("late"), lanes.c.owner != bindparam("by"))
         .scalar_subquery(),
         NEVER_AT,
-    ).label("lease_until"),
+    ).label("short_at"),
 )
 
 
-def candidates(tx: Tx, *, owner: str, now: int, count: int) -> tuple[list[LaneId], int]:
-    """Lanes that are due and free, longest due first; and when to look next.
+def candidates(tx: Tx, *, owner: str, now: int, renewal_ms: tuple[int, int], count: int) -> Candidates:
+    """Lanes to take, and owned ones to watch; and when to look next.
 
-    That is when a sleeping lane comes due or a lease that is not this owner's ends, whichever is first.
+    renewal_ms: how much of a lease is left at least, and at most, while its owner is well and the clocks agree.
+    That is when a sleeping lane comes due or a lease that is not this owner's falls short, whichever is first.
     """
-    found = [LaneId(row.id) for row in tx.execute(_CANDIDATES, {"now": now, "count": count})]
-    following = tx.execute(_NEXT_FREE, {"now": now, "by": owner}).one()
-    return found, min(following.due_at, following.lease_until)
+    least, most = renewal_ms
+    free = [LaneId(row.id) for row in tx.execute(_FREE, {"now": now, "count": count})]
+    asked = {"now": now, "late": now + least, "early": now + most, "count": count}
+    suspects = [Suspect(LaneId(row.id), row.owner, row.lease_until) for row in tx.execute(_SUSPECTS, asked)]
+    following = tx.execute(_NEXT, {"now": now, "late": now + least, "least": least, "by": owner}).one()
+    return Candidates(free, suspects, min(following.due_at, following.short_at))
 
 
+_TAKEN = {"owner": bindparam("by"), "lease_until": bindparam("until"), "epoch": lanes.c.epoch + 1}
 _ACQUIRE = (
+    update(lanes)
+    .where(lanes.c.id.in_(bindparam("ids", expanding=True)), _IS_DUE, lanes.c.owner.is_(None))
+    .values(_TAKEN)
+    .returning(lanes.c.id, lanes.c.epoch)
+)
+_TAKE_OVER = (
     update(lanes)
     .where(
         lanes.c.id.in_(bindparam("ids", expanding=True)),
-        lanes.c.due_at <= bindparam("now"),
-        lanes.c.lease_until <= bindparam("now"),
+        lanes.c.owner == bindparam("of"),
+        lanes.c.lease_until == bindparam("seen"),
     )
-    .values(owner=bindparam("by"), lease_until=bindparam("until"), epoch=lanes.c.epoch + 1)
+    .values(_TAKEN)
     .returning(lanes.c.id, lanes.c.epoch)
 )
 
@@ -169,6 +208,18 @@ def acquire(tx: Tx, lane_ids: Collection[LaneId], *, owner: str, now: int, lease
     """Take those of these lanes that are due and free. Gives the epoch of each lane that is now the owner's."""
     values = {"ids": sorted(lane_ids), "by": owner, "now": now, "until": lease_until}
     return {LaneId(row.id): row.epoch for row in tx.execute(_ACQUIRE, values)}
+
+
+def take_over(tx: Tx, silent: Collection[Suspect], *, owner: str, lease_until: int) -> dict[LaneId, int]:
+    """Take those of these lanes that still are as they were seen. Gives the epoch of each that is now the owner's."""
+    alike: dict[tuple[str, int], list[LaneId]] = {}  # lanes of one owner are renewed together
+    for each in silent:
+        alike.setdefault((each.owner, each.lease_until), []).append(each.lane_id)
+    taken: dict[LaneId, int] = {}
+    for (of, seen), lane_ids in sorted(alike.items()):
+        values = {"ids": sorted(lane_ids), "of": of, "seen": seen, "by": owner, "until": lease_until}
+        taken |= {LaneId(row.id): row.epoch for row in tx.execute(_TAKE_OVER, values)}
+    return taken
 
 
 _RENEW = (
@@ -254,6 +305,7 @@ _CONFIGS = (
         endpoints.c.disabled_at,
         endpoints.c.paused_at,
         endpoints.c.resumed_at,
+        lanes.c.discard_at,
         *CIRCUIT,
         func.coalesce(_NOT_YET_DUE, NEVER_AT).label("next_due_at"),
     )
@@ -280,6 +332,7 @@ def configs(tx: Tx, lane_ids: Collection[LaneId], *, now: int) -> list[LaneConfi
             disabled_at=row.disabled_at,
             paused_at=row.paused_at,
             resumed_at=row.resumed_at,
+            discard_at=row.discard_at,
             circuit=circuit_of(row),  # type: ignore[arg-type] # a row of this shape
             next_due_at=row.next_due_at,
         )
@@ -295,7 +348,7 @@ _ASLEEP = (
         lanes.c.probe_at <= bindparam("since"),
         lanes.c.due_at > bindparam("now"),
         bindparam("since") >= _FIRST_DUE,
-        lanes.c.lease_until <= bindparam("now"),
+        lanes.c.owner.is_(None),
     )
     .limit(bindparam("count"))
 )

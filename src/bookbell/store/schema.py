@@ -43,6 +43,7 @@ DOCUMENT_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED', 'GROOMIN
 MIXED_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED')")
 BOOK_WAITS = text("status = 'VERIFIED' AND analyzed_at IS NULL")
 GROUP_WAITS = text("status IN ('UPLOADING', 'QUEUED')")
+WAITING = text("state = 'pending'")
 QUEUES = text("state = 'pending' AND queue_pk IS NOT NULL")
 SUBJECTS = text("state = 'pending' AND subject_pk IS NOT NULL")
 IS_DELETING = text("status = 'DELETING'")
@@ -125,7 +126,8 @@ subscriptions = Table(
     Column("position", Integer, nullable=False),
 )
 
-# Beside the lease: the circuit (see core.circuit), in whose `probe_at` a lane that is to rest sleeps; 0 while closed.
+# Beside the lease: the circuit (see core.circuit), in whose `probe_at` a lane that is to rest sleeps; 0 while closed;
+# succeeded_at: the last delivery, to some minutes; discard_at: what was created by then is to be cancelled.
 lanes = Table(
     "lanes",
     metadata,
@@ -144,6 +146,9 @@ lanes = Table(
     Column("probe_count", Integer, nullable=False, server_default="0"),
     Column("allowance", Integer),
     Column("notice_percent", Integer, nullable=False, server_default="0"),
+    Column("succeeded_at", BigInteger),
+    Column("discard_at", BigInteger),
+    Column("discard_reason", String(16)),
     UniqueConstraint("endpoint_id", "part"),
 )
 
@@ -354,14 +359,7 @@ deliveries = Table(
     Index("deliveries_endpoint", "endpoint_id", "id"),
     Index("deliveries_queue", "lane_id", "queue_pk", "id", sqlite_where=QUEUES, postgresql_where=QUEUES),
     Index("deliveries_subject", "lane_id", "subject_pk", "id", sqlite_where=SUBJECTS, postgresql_where=SUBJECTS),
-    Index(
-        "deliveries_due",
-        "lane_id",
-        "due_at",
-        "id",
-        sqlite_where=text("state = 'pending'"),
-        postgresql_where=text("state = 'pending'"),
-    ),
+    Index("deliveries_due", "lane_id", "due_at", "id", sqlite_where=WAITING, postgresql_where=WAITING),
 )
 
 attempts = Table(

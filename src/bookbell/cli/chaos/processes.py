@@ -42,7 +42,6 @@ class Process:
 
     def start(self) -> None:
         """Start it. Whether it is ready is for others to find out: with the database away it may take a while."""
-        self.log.clear()
         self._was_ready = False
         self._process = subprocess.Popen(
             self._command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
