@@ -302,10 +302,11 @@ def test_the_rule_of_a_circuit_says_why_it_is_as_it_is() -> None:
     policy = PRESETS["standard"]
     opened_ = Circuit(failure_count=1, opened_at=1)
     assert rule(CLOSED, policy) == "10 failures in a row would open it."
-    assert rule(opened_, policy).startswith("A failure opened it again while it recovered; ")
+    assert rule(opened_, policy).startswith("A failure while it recovered opened it again, or ")
     assert rule(replace(opened_, failure_count=12), policy).startswith("10 failures in a row opened it; ")
     assert rule(replace(opened_, failure_count=0), policy).startswith("The receiver asked for a pause; ")
     assert "up to 16" in rule(Circuit(allowance=2), policy)
+    assert rule(CLOSED, PRESETS["ocrolus"]).startswith("The policy has no circuit: ")
 
 
 def test_markup_escapes_everything_but_markup() -> None:

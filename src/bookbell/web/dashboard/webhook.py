@@ -32,25 +32,24 @@ def webhook_page(whole: WebhookWhole, now: int) -> bytes:
 
 def rule(circuit: Circuit, policy: Policy) -> str:
     """By which rule the circuit is as it is (docs/retries.md)."""
-    if policy.circuit_failures is None:
-        return "The policy has no circuit: failures do not stop what is sent."
     match circuit.state:
+        case CircuitState.CLOSED if policy.circuit_failures is None:
+            return "The policy has no circuit: failures do not stop what is sent."
         case CircuitState.CLOSED:
             return f"{policy.circuit_failures} failures in a row would open it."
         case CircuitState.RECOVERING:
             return f"Each success lets one more through, up to {policy.in_flight_max}; each failure takes half back."
         case CircuitState.OPEN:
-            probes = (
-                f"probes go out after {span(PROBE_MS_FIRST)}, then at twice the distance up to {span(PROBE_MS_MAX)}"
-            )
+            first, last = span(PROBE_MS_FIRST), span(PROBE_MS_MAX)
+            probes = f"probes go out after {first}, then at distances that double up to {last}"
             return f"{_opening(circuit, policy.circuit_failures)}; {probes}; the first success starts its recovery."
 
 
-def _opening(circuit: Circuit, failures: int) -> str:
+def _opening(circuit: Circuit, failures: int | None) -> str:
     if not circuit.failure_count:
         return "The receiver asked for a pause"
-    if circuit.failure_count < failures:
-        return "A failure opened it again while it recovered"
+    if failures is None or circuit.failure_count < failures:
+        return "A failure while it recovered opened it again, or the receiver asked for a pause"
     return f"{failures} failures in a row opened it"
 
 
