@@ -92,8 +92,9 @@ def test_an_endpoints_own_ledger_counts_its_deliveries_in_a_range_of_ids(world: 
     organization_id, endpoint_id = row.organization_id, row.endpoint_id
 
     def counted(since: int, before: int) -> Ledger:
-        floors = {"since": id_floor(since), "before": id_floor(before)}
-        return world.db.read_now(ledger.of_endpoint, organization_id, endpoint_id, **floors)
+        return world.db.read_now(
+            ledger.of_endpoint, organization_id, endpoint_id, since=id_floor(since), before=id_floor(before)
+        )
 
     expected = Ledger(organization_id=organization_id, endpoint_id=endpoint_id, matched=4, pending=4)
     assert counted(START, START + 1) == expected

@@ -108,5 +108,12 @@ PARK_BATCH_COUNT_MAX = 500
 BELL_LANE_COUNT_MAX = 200  # lanes in one notification; PostgreSQL bounds it by 8000 bytes
 UNRECORDED_COUNT_MAX = 4_000  # sends stop while this many results wait for the store
 
+# The operator's page (docs/dashboard.md).
+DASHBOARD_ORGANIZATION_COUNT = 10  # on one page
+DASHBOARD_WEBHOOK_COUNT = 10  # of each on that page; an organization's own page goes on
+DASHBOARD_WAITING_COUNT_MAX = 1_000  # waiting deliveries counted of one webhook
+DASHBOARD_LEDGER_ROWS_MAX = 10_000  # deliveries counted for the ledger of one webhook
+DASHBOARD_ATTEMPT_COUNT_MAX = 100  # of one delivery
+
 # Tokens (contract 11).
 TOKEN_LIFETIME_S = 86_400

@@ -123,6 +123,17 @@ def list_endpoints(tx: Tx, organization_id: OrganizationId, level: Level | None 
     return [_endpoint(row, _event_types(tx, row.id)) for row in tx.execute(query).all()]
 
 
+def page_endpoints(tx: Tx, organization_id: OrganizationId, *, after: str, count: int) -> list[Endpoint]:
+    """The registered webhooks of this organization with an id after this one, of both levels, oldest first."""
+    query = (
+        _of_organization(organization_id)
+        .where(endpoints.c.deregistered_at.is_(None), endpoints.c.id > after)
+        .order_by(endpoints.c.id)
+        .limit(count)
+    )
+    return [_endpoint(row, _event_types(tx, row.id)) for row in tx.execute(query).all()]
+
+
 def _of_organization(organization_id: OrganizationId) -> Select[Any]:
     """Its webhooks; where replays send to besides is none."""
     return _with_lane(organization_id).where(endpoints.c.replay_job_id.is_(None))

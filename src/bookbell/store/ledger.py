@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     String,
     and_,
     bindparam,
@@ -170,7 +171,8 @@ _ONE = (
         deliveries.c.id >= bindparam("since", type_=String),
         deliveries.c.id < bindparam("before", type_=String),
     )
-    .limit(limits.LEDGER_ROWS_MAX + 1)
+    .order_by(deliveries.c.id.desc())
+    .limit(bindparam("count", type_=Integer))
     .subquery()
 )
 _OF_ENDPOINT = select(
@@ -182,13 +184,21 @@ _OF_ENDPOINT = select(
 ).select_from(_ONE)
 
 
-def of_endpoint(tx: Tx, organization_id: str, endpoint_id: str, *, since: str, before: str) -> Ledger:
+def of_endpoint(
+    tx: Tx,
+    organization_id: str,
+    endpoint_id: str,
+    *,
+    since: str,
+    before: str,
+    count_max: int = limits.LEDGER_ROWS_MAX,
+) -> Ledger:
     """The ledger of one endpoint's deliveries with ids in this range, of those rows that are kept.
 
-    Counts limits.LEDGER_ROWS_MAX + 1 rows at most, so more than that many matched means that there may be more.
+    Counts count_max + 1 rows at most, the newest, so more than count_max matched means that there may be more.
     """
     values = {"organization": organization_id, "endpoint": endpoint_id, "since": since, "before": before}
-    row = tx.execute(_OF_ENDPOINT, values).one()
+    row = tx.execute(_OF_ENDPOINT, {**values, "count": count_max + 1}).one()
     counts: dict[str, Any] = {name: int(row._mapping[name]) for name in COUNTS}
     return Ledger(organization_id=organization_id, endpoint_id=endpoint_id, **counts)
 

@@ -59,6 +59,17 @@ def require_operator(request: wire.Wire) -> None:
     _require(request, context_of(request).operator_tokens)
 
 
+def require_operator_by_password(request: wire.Wire) -> None:
+    """For pages: any name, the operator's token as password of Basic. Raises: NotAuthenticated."""
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        raise NotAuthenticated
+    _, given = _basic(credentials)
+    fits = [is_same(given, each) for each in context_of(request).operator_tokens]
+    if not any(fits):
+        raise NotAuthenticated
+
+
 def require_pipeline(request: wire.Wire) -> None:
     """Raises: NotAuthenticated unless the pipeline asks."""
     _require(request, context_of(request).pipeline_tokens)

@@ -64,7 +64,7 @@ async def read_document(request: wire.Wire) -> Response[bytes]:
 async def read_page(request: wire.Wire) -> Response[bytes]:
     """This description of the API, for people."""
     headers = {"Content-Security-Policy": POLICY}
-    return Response(_as_page(_routes(request)), media_type="text/html; charset=utf-8", headers=headers)
+    return Response(_as_page(_routes(request)), media_type="text/html", headers=headers)
 
 
 def page_of(described_api: Json) -> str:

@@ -20,6 +20,7 @@ from bookbell.web.client_api import (
     webhooks,
 )
 from bookbell.web.client_api import health as webhook_health
+from bookbell.web.dashboard import pages as dashboard
 from bookbell.web.platform_api import endpoints as endpoint_health
 from bookbell.web.platform_api import event_types as defined_types
 from bookbell.web.platform_api import events as publishing
@@ -52,4 +53,5 @@ ROUTES: list[HTTPRouteHandler] = [
     *publishing.routes,
     *health.routes,
     *reference.routes,
+    *dashboard.routes,
 ]
