@@ -83,7 +83,7 @@ async def read(request: wire.Wire) -> Response[bytes]:
             tag=Tag.SIGNATURES,
             fields=CHANGE,
             answer=enveloped(SIGNING),
-            errors=(*ERRORS, SecretNotFound, ProofFailed),
+            errors=(*ERRORS, MissingParameter, SecretNotFound, ProofFailed),
         )
     ),
 )
