@@ -23,11 +23,8 @@ from in_process import Cast, Peopled, with_cast
 from simulated import InlineDatabase
 from world import World, world_in
 
-MEMORY_FOLDER, MEMORY_BYTES_MIN = Path("/dev/shm"), 2 * 1024**3
+MEMORY_FOLDER, MEMORY_BYTES_MIN = Path("/dev/shm"), 4 * 1024**3
 _numbers = itertools.count()
-
-# Simulated outages log thousands of tracebacks; drawing them for a terminal takes longer than the tests.
-structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 def pytest_configure() -> None:
@@ -37,14 +34,25 @@ def pytest_configure() -> None:
         tempfile.tempdir = None  # found out again
 
 
+@pytest.fixture(autouse=True)
+def _quiet_log() -> None:
+    """What an earlier test has set is forgotten: its stream is closed by now.
+
+    Simulated outages log thousands of tracebacks, and drawing them for a terminal takes longer than the tests.
+    """
+    structlog.reset_defaults()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
 @pytest.fixture(scope="session")
 def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real server that lives for the session, with a migrated database `template_bookbell`."""
     folder = Path(tempfile.mkdtemp(prefix="bookbell-pg-"))
     server = get_server(folder, cleanup_mode="delete")
     url = str(server.get_uri())
-    for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off"):
-        _administer(url, f"ALTER SYSTEM SET {setting}")  # nobody pulls the plug of a test
+    unplugged = "fsync = off", "full_page_writes = off", "synchronous_commit = off"  # nobody pulls the plug of a test
+    for setting in (*unplugged, "max_wal_size = '128MB'"):
+        _administer(url, f"ALTER SYSTEM SET {setting}")
     _administer(url, "SELECT pg_reload_conf()")
     _administer(url, "CREATE DATABASE template_bookbell")
     database = Database(_named(url, "template_bookbell"))
@@ -55,11 +63,12 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 
 @pytest.fixture
-def postgresql_url(postgresql_server: str) -> str:
+def postgresql_url(postgresql_server: str) -> Iterator[str]:
     """A fresh, migrated PostgreSQL database."""
     name = f"test_{next(_numbers)}"
     _administer(postgresql_server, f"CREATE DATABASE {name} TEMPLATE template_bookbell")
-    return _named(postgresql_server, name)
+    yield _named(postgresql_server, name)
+    _administer(postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
