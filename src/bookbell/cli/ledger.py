@@ -113,8 +113,9 @@ def prune(
             if dry_run:
                 done: pruner.Pruned | None = preview.preview(parts.database, keeping, parts.ambient.now_ms())
             else:
-                told = lambda run: tell(0.0, f"{sum(run.rows.values())} rows")  # noqa: E731
-                done = asyncio.run(pruner.prune(parts.chores, keeping, told))
+                done = asyncio.run(
+                    pruner.prune(parts.chores, keeping, lambda run: tell(0.0, f"{sum(run.rows.values())} rows"))
+                )
         if done is None:
             raise StartError("Another process is pruning now. If it has died, its lease ends within a minute.")
     shown = {**done.rows, "bytes": done.byte_count}
