@@ -20,7 +20,9 @@ def test_the_printed_first_steps_work_when_pasted(sandbox: Sandbox, receiver: Re
     assert '"resp_code":200' in done.stdout
     assert '"uploaded_docs":[{"pk":' in done.stdout
     until("three notifications", lambda: len(receiver.requests) >= 3)
-    assert [body.get("event_name") for body in receiver.bodies()] == [None, "DOC_VERIFIED", "BOOK_VERIFIED"]
+    first, *others = [body.get("event_name") for body in receiver.bodies()]
+    assert first is None
+    assert sorted(others) == ["BOOK_VERIFIED", "DOC_VERIFIED"]  # without a policy that says so, there is no order
 
 
 def test_multipart_json_and_headers_given_by_hand(sandbox: Sandbox) -> None:
