@@ -35,7 +35,7 @@ class Settings:
 
     data_dir: Path = _setting(Path("bookbell-data"), "Folder of the SQLite file, uploaded files and generated keys.")
     database_url: str = _setting(
-        "", "postgresql://user:password@host/name; empty means SQLite in the data folder, with no other process."
+        "", "postgresql://user:password@host/name (several hosts: host1,host2); empty means SQLite in the data folder."
     )
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(8080, "Port to listen on; 0 takes a free one.")

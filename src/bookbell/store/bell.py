@@ -9,19 +9,13 @@ from collections.abc import AsyncIterator
 import psycopg
 from psycopg import sql
 from sqlalchemy import func, select
-from sqlalchemy.engine import make_url
 
+from bookbell.store.address import parameters
 from bookbell.store.database import Database, Tx
 
 CHANNEL = "bookbell_lanes"
 PAYLOAD_CHARS_MAX = 7_900  # the server refuses 8000 bytes
-_CONNECT = {
-    "connect_timeout": "10",
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "3",
-    "application_name": "bookbell-bell",
-}
+CHECK_S = 10  # how often it makes sure that the server it listens to is still the one that is written to
 
 
 def notify(tx: Tx, payload: str) -> None:
@@ -30,11 +24,22 @@ def notify(tx: Tx, payload: str) -> None:
 
 
 async def payloads(database: Database) -> AsyncIterator[str]:
-    """An empty text once it listens, then what is sent. Raises: psycopg.Error when the connection is lost."""
-    url = make_url(database.url).set(drivername="postgresql", query={**make_url(database.url).query, **_CONNECT})
-    address = url.render_as_string(hide_password=False)
-    async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
+    """An empty text once it listens, then what is sent. Ends when the server became read-only.
+
+    Raises: psycopg.Error when the connection is lost.
+    """
+    given = parameters(database.url, {"application_name": "bookbell-bell"})
+    async with await psycopg.AsyncConnection.connect(autocommit=True, **given) as connection:
         await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
         yield ""
-        async for notification in connection.notifies():
-            yield notification.payload
+        while True:
+            async for notification in connection.notifies(timeout=CHECK_S):
+                yield notification.payload
+            if await _is_read_only(connection):
+                return
+
+
+async def _is_read_only(connection: psycopg.AsyncConnection) -> bool:
+    """Whether nothing is written here any more, so that nobody rings here either."""
+    cursor = await connection.execute("SHOW transaction_read_only")
+    return await cursor.fetchone() == ("on",)

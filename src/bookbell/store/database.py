@@ -7,17 +7,19 @@ wait are committed together; other processes are waited for with busy_timeout.
 """
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Concatenate, ParamSpec, TypeVar
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
+from bookbell.store.address import parameters
 from bookbell.store.group_commit import GroupCommit
 
 P = ParamSpec("P")
@@ -34,6 +36,15 @@ READERS = 4
 POSTGRESQL_WRITERS = 8
 # Serialization failure, deadlock, and a name that another transaction took meanwhile: run again, fn finds it taken.
 _RETRIED_SQLSTATES = {"40001", "40P01", "23505"}
+_READ_ONLY_SQLSTATE = "25006"  # what was the primary is not any more
+_DRIVER_ERRORS = (DBAPIError, sqlite3.Error, psycopg.Error)  # statements below the toolkit raise the driver's own
+_AWAY_ERRORS = (
+    sqlite3.OperationalError,
+    sqlite3.InterfaceError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+)
 
 
 class DatabaseError(Exception):
@@ -44,22 +55,20 @@ class Database:
     """A database that is open. Close it once."""
 
     def __init__(self, url: str) -> None:
-        """url: `sqlite:///path/to/file` or `postgresql://user:password@host/name`. Raises: DatabaseError."""
+        """url: `sqlite:///path/to/file` or `postgresql://user:password@host/name`; of PostgreSQL's hosts there may be
+        several, `host1,host2:port`. Raises: DatabaseError.
+        """
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        writer_count = 1 if self.is_sqlite else POSTGRESQL_WRITERS
         try:
-            parsed = make_url(url)
+            if self.is_sqlite:
+                self._writer, self._reader = _sqlite(url, is_reader=False), _sqlite(url, is_reader=True)
+            else:
+                self._writer = _postgresql(url, POSTGRESQL_WRITERS, is_reader=False)
+                self._reader = _postgresql(url, READERS, is_reader=True)
         except (ArgumentError, ValueError) as error:
             raise DatabaseError("The database's address cannot be read.") from error
-        self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        self.url = parsed.render_as_string(hide_password=False)
-        if self.is_sqlite:
-            self._writer = _sqlite(self.url, is_reader=False)
-            self._reader = _sqlite(self.url, is_reader=True)
-            writer_count = 1
-        else:
-            driver = parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-            self._writer = _postgresql(driver, POSTGRESQL_WRITERS, is_reader=False)
-            self._reader = _postgresql(driver, READERS, is_reader=True)
-            writer_count = POSTGRESQL_WRITERS
         self._write_threads = ThreadPoolExecutor(writer_count, thread_name_prefix="store-write")
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
         self._group = GroupCommit(self._writer, self.write_now, self._write_threads) if self.is_sqlite else None
@@ -83,11 +92,18 @@ class Database:
             try:
                 with self._writer.begin() as tx:
                     return fn(tx, *args, **kwargs)
-            except DBAPIError as error:
+            except _DRIVER_ERRORS as error:
+                if _sqlstate(error) == _READ_ONLY_SQLSTATE:
+                    self._reconnect()
                 if attempt == TRIES_MAX or not _is_worth_retrying(error):
                     raise
                 threading.Event().wait(0.005 * attempt)
         raise AssertionError("unreachable")
+
+    def _reconnect(self) -> None:
+        """Keep no connection: they lead to a server that is not the primary any more."""
+        self._writer.dispose()
+        self._reader.dispose()
 
     def read_now(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`read` on the calling thread, for commands and tests."""
@@ -157,15 +173,20 @@ def is_away(error: BaseException) -> bool:
     """Whether this says that the database cannot be used at the moment, rather than that a statement is wrong."""
     if isinstance(error, PoolTimeout):
         return True
-    if not isinstance(error, InterfaceError | OperationalError):
+    original = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(original, _AWAY_ERRORS):
         return False
-    return getattr(error.orig, "sqlite_errorname", None) != "SQLITE_ERROR"  # what is wrong with a statement, there
+    return getattr(original, "sqlite_errorname", None) != "SQLITE_ERROR"  # what is wrong with a statement, there
 
 
-def _is_worth_retrying(error: DBAPIError) -> bool:
-    if getattr(error.orig, "sqlstate", None) in _RETRIED_SQLSTATES:
+def _sqlstate(error: BaseException) -> str | None:
+    return getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
+
+
+def _is_worth_retrying(error: BaseException) -> bool:
+    if _sqlstate(error) in _RETRIED_SQLSTATES | {_READ_ONLY_SQLSTATE}:
         return True
-    return "database is locked" in str(error.orig)
+    return "database is locked" in str(error)
 
 
 def _sqlite(url: str, *, is_reader: bool) -> Engine:
@@ -204,16 +225,23 @@ def _sqlite(url: str, *, is_reader: bool) -> Engine:
 def _postgresql(url: str, size: int, *, is_reader: bool) -> Engine:
     options = "-c timezone=UTC -c lock_timeout=10000"
     if is_reader:
-        options += (
-            " -c default_transaction_read_only=on -c synchronous_commit=off"  # it commits nothing but notifications
-        )
-    return create_engine(
-        url,
+        options += " -c synchronous_commit=off"  # it commits nothing but notifications
+    engine = create_engine(
+        "postgresql+psycopg://",
         hide_parameters=True,
         poolclass=QueuePool,
         pool_size=size,
         max_overflow=size,
         pool_pre_ping=True,
         isolation_level="AUTOCOMMIT" if is_reader else "READ COMMITTED",
-        connect_args={"options": options, "connect_timeout": 10},
+        connect_args=parameters(url, {"options": options}),
     )
+    if is_reader:
+        event.listen(engine, "connect", _read_only)
+    return engine
+
+
+def _read_only(connection: psycopg.Connection, _record: object) -> None:
+    """Not an option of the connection: a driver that looks for the server to write to would pass over this one."""
+    connection.execute("SET default_transaction_read_only = on")
+    connection.commit()
