@@ -7,13 +7,13 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import event as sql_event
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, select
 
 from bookbell.core.attempt import Answered, Outcome, Request, TimedOut, Unreachable
 from bookbell.core.model import LaneId
 from bookbell.store import lanes
 from bookbell.store.database import Tx
+from bookbell.store.prepared import Prepared
 from bookbell.store.schema import deliveries as table
 from bookbell.store.schema import lanes as lanes_table
 from simulated import OK, InlineDatabase, Network, Scene, Worker, stop
@@ -22,8 +22,9 @@ from world import World
 P = ParamSpec("P")
 T = TypeVar("T")
 HOUR = 3_600_000
-SKEW_MS_MAX = 60_000
+SKEWS_MS = (60_000, 60_000, 3 * HOUR)  # by how much the clock of a machine is wrong at most
 RATE_PER_S = 5
+LOOKS_MS = HOUR // 2  # between looks of a worker at what there is: long, so that little is found by looking
 FAILURES: tuple[Outcome, ...] = (
     Answered(500),
     Answered(429, "2"),
@@ -34,6 +35,25 @@ FAILURES: tuple[Outcome, ...] = (
 )
 
 
+EARLIER = table.alias("earlier")
+ASKED = Prepared(
+    select(
+        table.c.state,
+        select(func.count())
+        .select_from(EARLIER)
+        .where(
+            EARLIER.c.lane_id == table.c.lane_id,
+            EARLIER.c.queue_pk == table.c.queue_pk,
+            EARLIER.c.state == lanes.PENDING,
+            EARLIER.c.id < table.c.id,
+        )
+        .scalar_subquery()
+        .label("earlier_count"),
+    ).where(table.c.id == bindparam("request"))
+)
+"""What is known of a delivery that is being sent: its state, and how many of its book should have come before."""
+
+
 class Broken(AssertionError):
     """A promise was broken."""
 
@@ -41,7 +61,7 @@ class Broken(AssertionError):
 class Link:
     """One worker's way to the database, on which things get lost.
 
-    loss: how likely a call fails before it begins, at any of its statements, or after its commit.
+    loss: how likely a call fails before it begins, before, amid or after any of its statements, or after its commit.
     """
 
     def __init__(self, database: InlineDatabase, chance: Any) -> None:
@@ -49,12 +69,9 @@ class Link:
         self._chance = chance
         self.loss = 0.0
         self.is_cut = False
-        self._is_inside = False
-        for engine in (database.engine, database._reader):
-            sql_event.listen(engine, "before_cursor_execute", self._before_statement)
 
-    def _before_statement(self, *_: Any) -> None:
-        if self._is_inside and self._chance.random() < self.loss:
+    def _strike(self) -> None:
+        if self._chance.random() < self.loss / 2:  # each statement is struck twice
             raise ConnectionError("lost at a statement")
 
     async def write(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -67,11 +84,13 @@ class Link:
 
     async def _call(self, run: Any, fn: Any, *args: Any, **kwargs: Any) -> Any:
         def inside(tx: Tx) -> Any:
-            self._is_inside = True
+            if not self.loss:
+                return fn(tx, *args, **kwargs)
+            self._database.strike = self._strike
             try:
                 return fn(tx, *args, **kwargs)
             finally:
-                self._is_inside = False
+                del self._database.strike
 
         if self.is_cut or self._chance.random() < self.loss:
             raise ConnectionError("lost before it began")
@@ -137,28 +156,18 @@ class Hours(Scene):
         assert isinstance(database, InlineDatabase)
         link: Any = Link(database, self.chance)
         self.links[name] = link
-        made = Worker(self.simulation, self.network, link, name, poll_ms=600_000, presence_ms=600_000)
+        made = Worker(self.simulation, self.network, link, name, poll_ms=LOOKS_MS, presence_ms=LOOKS_MS)
         self.workers.append(made)
         return made
 
     def check_request(self, request: Request) -> None:
         """Nothing recorded as ended is sent, and nothing before the earlier ones of its book."""
 
-        def read(tx: Tx) -> tuple[str, int]:
-            row = tx.execute(table.select().where(table.c.id == request.key)).one()
-            earlier = select(table.c.id).where(
-                table.c.lane_id == row.lane_id,
-                table.c.queue_pk == row.queue_pk,
-                table.c.state == "pending",
-                table.c.id < row.id,
-            )
-            return row.state, 0 if row.queue_pk is None else len(tx.execute(earlier).all())
-
-        state, earlier_count = self.world.db.read_now(read)
-        if state == "delivered":
+        (asked,) = self.world.db.read_now(lambda tx: ASKED.rows(tx, request=request.key))
+        if asked.state == "delivered":
             self.broken.append(f"{request.key} was sent again after it was recorded as delivered")
-        if earlier_count:
-            self.broken.append(f"{request.key} overtook {earlier_count} of its book")
+        if asked.earlier_count:
+            self.broken.append(f"{request.key} overtook {asked.earlier_count} of its book")
 
     def check_rate(self, line: Any) -> None:
         """No worker sends more in a second than the bucket holds and is filled with meanwhile."""
@@ -210,9 +219,10 @@ class Hours(Scene):
             await stop(worker, self)
 
     def _upset_clocks(self) -> None:
-        """The clock of one machine is wrong by up to a minute, or all clocks jump by hours."""
+        """The clock of one machine is wrong by a minute or by hours, or all clocks jump by hours."""
         if self.chance.random() < 0.5:
-            self.chance.choice(self.workers).clock.skew = self.chance.randrange(-SKEW_MS_MAX, SKEW_MS_MAX)
+            most = self.chance.choice(SKEWS_MS)
+            self.chance.choice(self.workers).clock.skew = self.chance.randrange(-most, most)
             return
         self.simulation.wall_offset += self.chance.randrange(-3 * HOUR, 3 * HOUR)
         for worker in self.workers:

@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
+from sqlalchemy import Engine as SqlEngine
 
 from bookbell.actions import webhooks
 from bookbell.ambient import uuid7_text
@@ -29,6 +30,7 @@ from bookbell.store.database import Database, Tx
 from bookbell.store.lanes import LaneConfig
 from bookbell.store.schema import attempts
 from bookbell.store.schema import deliveries as table
+from struck import struck_postgresql, struck_sqlite
 from world import START, World, stamp
 
 P = ParamSpec("P")
@@ -39,13 +41,31 @@ SWEEP_MS = 3_600_000
 
 
 class InlineDatabase(Database):
-    """The real database, called on the loop's own thread. fails: whether the next call fails."""
+    """The real database, called on the loop's own thread.
+
+    fails: whether the next call fails; strike: called before and after whatever the driver does, may raise.
+    """
 
     fails: Callable[[], bool] = staticmethod(lambda: False)
+    strike: Callable[[], None] = staticmethod(lambda: None)
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         event.listen(self.engine, "connect", self._hasten)
+        for engine in (self.engine, self._reader):
+            event.listen(engine, "do_connect", self._arm)
+        self._kept: dict[str, Connection] = {}
+
+    def _arm(self, _dialect: object, _record: object, _args: object, parameters: dict[str, Any]) -> None:
+        """Everything goes through the driver's cursors: what the toolkit does, and what is done below it."""
+
+        def strike() -> None:
+            self.strike()  # as it is then
+
+        if self.is_sqlite:
+            parameters["factory"] = struck_sqlite(strike)
+        else:
+            parameters["cursor_factory"] = struck_postgresql(strike)
 
     def _hasten(self, connection: Any, _record: object) -> None:
         """Nobody pulls the plug of a simulation: commits need not reach the disk."""
@@ -54,6 +74,28 @@ class InlineDatabase(Database):
         cursor.close()
         if not self.is_sqlite:
             connection.commit()
+
+    def write_now(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """On a connection that is kept: nobody writes beside it, so nothing is to be tried again."""
+        connection = self._connection("writer", self._writer)
+        with connection.begin():
+            return fn(connection, *args, **kwargs)
+
+    def read_now(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        connection = self._connection("reader", self._reader)
+        with connection.begin():
+            return fn(connection, *args, **kwargs)
+
+    def _connection(self, name: str, engine: SqlEngine) -> Connection:
+        """Making one for each call would take a sixth of a simulation's time."""
+        if name not in self._kept:
+            self._kept[name] = engine.connect()
+        return self._kept[name]
+
+    def close(self) -> None:
+        for connection in self._kept.values():
+            connection.close()
+        super().close()
 
     async def write(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         await asyncio.sleep(0)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+import pytest
 from sqlalchemy import event as sql_event
 from sqlalchemy import text
 
@@ -245,7 +246,11 @@ def _endpoint_id(scene: Scene) -> EndpointId:
     return scene.world.db.read_now(read)
 
 
-def test_lanes_move_from_a_loaded_worker_to_an_idle_one_without_repeating_anything(world: World) -> None:
+@pytest.mark.parametrize("fast_ms", [(0, 0), (0, 3 * HOUR), (3 * HOUR, 0)])
+def test_lanes_move_from_a_loaded_worker_to_an_idle_one_without_repeating_anything(
+    world: World, fast_ms: tuple[int, int]
+) -> None:
+    """Whether their clocks agree, or one is fast by hours."""
     scene = Scene(world)
     urls = [scene.receiver(f"r{number}", OK, 900, in_flight_max=2) for number in range(8)]
     for url in urls:
@@ -253,9 +258,11 @@ def test_lanes_move_from_a_loaded_worker_to_an_idle_one_without_repeating_anythi
 
     async def story() -> None:
         first = scene.worker("a", presence_ms=500, poll_ms=250)
+        first.clock.skew = fast_ms[0]
         await scene.simulation.pass_ms(1_000)
         assert len(first.engine.dispatch.lanes) == 8
         second = scene.worker("b", presence_ms=500, poll_ms=250)
+        second.clock.skew = fast_ms[1]
         await scene.simulation.run_until(lambda: len(second.engine.dispatch.lanes) == 4, 10_000)
         assert len(first.engine.dispatch.lanes) == 4
         await scene.simulation.run_until(scene.is_settled, HOUR)
@@ -263,6 +270,26 @@ def test_lanes_move_from_a_loaded_worker_to_an_idle_one_without_repeating_anythi
         assert len(sent) == len(set(sent)) == 240
         for worker in (first, second):
             await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_the_row_of_a_dead_worker_takes_no_share(world: World) -> None:
+    scene = Scene(world)
+    urls = [scene.receiver(f"r{number}", OK, 900, in_flight_max=2) for number in range(8)]
+
+    async def story() -> None:
+        dead = scene.worker("dead", presence_ms=500)
+        dead.clock.skew = 3 * HOUR  # what it has said last looks recent for long
+        await scene.simulation.pass_ms(1_000)
+        await dead.die()
+        for url in urls:
+            scene.publish(url, 30)
+        alone = scene.worker("alone", presence_ms=500, poll_ms=250)
+        await scene.simulation.pass_ms(500)
+        assert len(alone.engine.dispatch.lanes) == 8
+        await stop(alone, scene)
 
     scene.simulation.run(story)
     scene.check()

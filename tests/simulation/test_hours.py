@@ -14,7 +14,7 @@ from hours import HOUR, simulate
 from simulated import InlineDatabase
 from world import World, world_in
 
-SEEDS = range(int(os.environ.get("SIMULATED_SEEDS", "10")))  # each lives through about a hundred hours in five seconds
+SEEDS = range(int(os.environ.get("SIMULATED_SEEDS", "20")))  # each lives through 150 hours in three seconds
 SEEDS_TO_FIND_A_BUG = range(8)
 
 

@@ -106,7 +106,7 @@ class Engine:
         try:
             await self._work(is_poll=is_poll)
         except BaseException:
-            owning.poll_at = now  # what was left undone is found by the next turn's look at everything
+            owning.poll_at = self._look_at = now  # what was left undone is found by the next turn's look at everything
             raise
         if not hold.hungry and not self._rung:
             wake_at = min(owning.poll_at, hold.wake_at)

@@ -2,13 +2,16 @@
 
 Another's lane is taken over once its row has not changed for longer than its owner may send without renewing, by this
 worker's monotonic clock. Wall clocks only say which lanes are worth watching, so one that is wrong, or jumps, makes a
-takeover late and costs some reading; it never makes two owners.
+takeover late and costs some reading; it never makes two owners. Whether another worker is there is judged alike.
 """
+
+from collections.abc import Mapping
 
 from bookbell import telemetry
 from bookbell.core import limits
 from bookbell.core.model import LaneId
 from bookbell.core.sharing import share_of, surplus
+from bookbell.core.standstill import Watched, watch
 from bookbell.delivery.alarms import NEVER
 from bookbell.delivery.lane import Lane
 from bookbell.delivery.parts import Hold
@@ -16,6 +19,7 @@ from bookbell.store import lanes, workers
 from bookbell.store.database import Tx
 from bookbell.store.lanes import Suspect
 from bookbell.store.schema import NEVER_AT
+from bookbell.store.workers import Presence
 
 OVERSLEPT_MS = 5_000
 LEFT_OVER_MS = 1_000  # a worker that has its share leaves a due lane to others for that long
@@ -33,9 +37,11 @@ class Owning:
         self._ambient = hold.ambient
         self._database = hold.database
         self._others: list[int] = []
+        self._presences: Watched[str, Presence] = {}
+        self._has_reported = False
         self._seen: dict[LaneId, int] = {}
         self._settling_turns = 0
-        self._watched: dict[LaneId, tuple[Suspect, int]] = {}
+        self._watched: Watched[LaneId, Suspect] = {}
         self._began_at = hold.ambient.monotonic_ms()
         self._looked_at = 0
         self.poll_at = 0
@@ -87,13 +93,8 @@ class Owning:
 
     def _watch(self, suspects: list[Suspect]) -> None:
         """Remember since when each of these lanes has looked as it does."""
-        now, before = self._ambient.monotonic_ms(), self._watched
-        self._watched = {
-            each.lane_id: before[each.lane_id]
-            if each.lane_id in before and before[each.lane_id][0] == each
-            else (each, now)
-            for each in suspects
-        }
+        now = self._ambient.monotonic_ms()
+        self._watched = watch(self._watched, {each.lane_id: each for each in suspects}, now)
         if self._watched:
             first = min(since for _, since in self._watched.values())
             self.poll_at = min(self.poll_at, max(now + 1, first + self._silence_ms()))
@@ -180,16 +181,24 @@ class Owning:
 
     async def presence_turn(self) -> None:
         """Say that this worker is there and how much it has; hand over what is beyond its share."""
-        now = self._ambient.now_ms()
-        since = now - max(PRESENT_MS_MIN, 3 * self._parts.presence_ms)
-        count = len(self._hold.lanes)
-        self._others = await self._database.write(
-            workers.report, self._parts.worker, lane_count=count, at=now, since=since
-        )
+        now, count = self._ambient.now_ms(), len(self._hold.lanes)
+        said = await self._database.write(workers.report, self._parts.worker, lane_count=count, at=now)
+        self._others = self._present(said)
         self._settling_turns = max(0, self._settling_turns - 1)
         if not self._settling_turns:
             self._hand_over(surplus(len(self._hold.lanes), self._others))
         await self._ambient.sleep_ms(self._parts.presence_ms)
+
+    def _present(self, said: Mapping[str, Presence]) -> list[int]:
+        """The lanes of each other worker that is there: whose row is new, or has changed not long ago.
+
+        What is there before one's own first report may be left over from the dead, until it changes.
+        """
+        now = self._ambient.monotonic_ms()
+        silence_ms = max(PRESENT_MS_MIN, 3 * self._parts.presence_ms)
+        self._presences = watch(self._presences, said, now if self._has_reported else now - silence_ms)
+        self._has_reported = True
+        return [each.lane_count for each, since in self._presences.values() if now < since + silence_ms]
 
     def _hand_over(self, count: int) -> None:
         """Let go of that many lanes, the idlest first; each is given back once what it has in flight is recorded."""
