@@ -3,7 +3,7 @@
 Everything is drawn from one seed, so a failing seed replays exactly.
 """
 
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -108,7 +108,7 @@ class Watched(Network):
     def begin(self, request: Request, line: Any) -> None:
         self.scene.check_request(request)
         if "kind2" in request.url:
-            self.scene.check_rate(line)
+            self.scene.check_rate()
         super().begin(request, line)
 
 
@@ -122,7 +122,7 @@ class Hours(Scene):
         self.chance = self.simulation.chance
         self.links: dict[str, Link] = {}
         self.broken: list[str] = []
-        self._recent: dict[int, deque[int]] = defaultdict(deque)
+        self._recent: deque[int] = deque()
         self.urls = [self._receiver(number) for number in range(5)]
         self._names = iter(range(1_000))
         self.all_lanes = self.world.db.read_now(all_lanes)
@@ -169,9 +169,9 @@ class Hours(Scene):
         if asked.earlier_count:
             self.broken.append(f"{request.key} overtook {asked.earlier_count} of its book")
 
-    def check_rate(self, line: Any) -> None:
-        """No worker sends more in a second than the bucket holds and is filled with meanwhile."""
-        recent, now = self._recent[id(line)], self.simulation.now
+    def check_rate(self) -> None:
+        """Nobody sends more in a second than the bucket holds and is filled with meanwhile, all workers together."""
+        recent, now = self._recent, self.simulation.now
         recent.append(now)
         while recent[0] < now - 1_000:
             recent.popleft()

@@ -21,7 +21,7 @@ from bookbell.core.errors import (
 from bookbell.core.ledger import Ledger
 from bookbell.core.model import Account, DeliveryState, LaneId, Role
 from bookbell.core.org_webhook import Asked
-from bookbell.store import deliveries, endpoints, lanes
+from bookbell.store import circuits, deliveries, endpoints, lanes
 from bookbell.store.database import Database, Tx
 from bookbell.store.endpoints import Endpoint
 from bookbell.store.history import DeliveryQuery, DeliveryView
@@ -289,7 +289,7 @@ def test_what_a_deactivation_dropped_can_be_sent_after_all(world: World, manager
 
 def test_one_that_its_receiver_disabled_keeps_what_waits_until_it_is_activated(world: World, manager: Account) -> None:
     webhook = add(world, manager)
-    world.db.write_now(lanes.disable_endpoint, webhook.lane_id, reason="gone", at=START)
+    world.db.write_now(circuits.disable_endpoint, webhook.lane_id, reason="gone", at=START)
     world.publish(world.account(), 1)
     assert not found(world, manager, webhook).is_active
     assert not change(world, manager, webhook, description="still disabled").is_active

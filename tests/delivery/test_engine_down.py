@@ -15,6 +15,7 @@ from bookbell.store.database import Tx
 from bookbell.store.endpoints import Endpoint
 from bookbell.store.schema import deliveries as table
 from bookbell.store.schema import lanes as lanes_table
+from crowds import crowd
 from hours import all_lanes
 from simulated import OK, InlineDatabase, Line, Scene, Worker, stop
 from world import World, new_id, stamp
@@ -428,3 +429,22 @@ def test_a_long_backlog_is_cancelled_although_its_owner_dies_in_between(world: W
 
     scene.simulation.run(story)
     scene.check()
+
+
+def test_a_long_backlog_behind_an_open_circuit_is_cancelled_at_once(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", DOWN)
+    crowd(scene, url, 1_700)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(HOUR)
+        sent_count = len(scene.network.sent)
+        gone = world.db.write_now(webhooks.deregister, scene.accounts[url], stamp(scene.simulation.now_ms()))
+        worker.engine.ring(gone.lanes)
+        await scene.simulation.run_until(scene.is_settled, SECOND)
+        assert scene.states()["cancelled"] == 1_701
+        assert len(scene.network.sent) == sent_count
+        await stop(worker, scene)
+
+    scene.simulation.run(story)

@@ -8,13 +8,14 @@ from sqlalchemy import text
 
 from bookbell.core import limits
 from bookbell.core.attempt import Answered, TimedOut
-from bookbell.core.model import Delivery, DeliveryId, DeliveryState, EndpointId, LaneId
-from bookbell.store import deliveries, lanes
+from bookbell.core.model import EndpointId
+from bookbell.store import lanes
 from bookbell.store.database import Tx
 from bookbell.store.schema import deliveries as table
 from bookbell.store.schema import events as events_table
+from crowds import crowd
 from simulated import OK, Scene, stop
-from world import START, World, new_id, world_in
+from world import START, World, world_in
 
 HOUR = 3_600_000
 
@@ -143,32 +144,6 @@ def test_large_bodies_are_read_ahead_by_bytes_and_not_by_count(world: World) -> 
     scene.check()
 
 
-def crowd(scene: Scene, url: str, count: int) -> LaneId:
-    """That many due deliveries of one event for one endpoint, quickly."""
-
-    def insert(tx: Tx) -> LaneId:
-        row = tx.execute(table.select().limit(1)).one()
-        copies = [
-            Delivery(
-                id=DeliveryId(new_id()),
-                organization_id=row.organization_id,
-                endpoint_id=row.endpoint_id,
-                lane_id=row.lane_id,
-                event_id=row.event_id,
-                state=DeliveryState(row.state),
-                attempt_count=0,
-                due_at=START,
-                created_at=START,
-            )
-            for _ in range(count)
-        ]
-        deliveries.insert_deliveries(tx, copies)
-        return LaneId(row.lane_id)
-
-    scene.publish(url, 1)
-    return scene.world.db.write_now(insert)
-
-
 def test_a_dead_endpoint_with_a_long_backlog_costs_the_others_nothing(world: World) -> None:
     scene = Scene(world)
     dead = scene.receiver("dead", TimedOut("connect"), 5_000)
@@ -290,6 +265,50 @@ def test_the_row_of_a_dead_worker_takes_no_share(world: World) -> None:
         await scene.simulation.pass_ms(500)
         assert len(alone.engine.dispatch.lanes) == 8
         await stop(alone, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+@pytest.mark.parametrize("how", ["stops", "dies"])
+def test_a_new_owner_does_not_begin_the_rate_anew(world: World, how: str) -> None:
+    scene, rate = Scene(world), 20
+    url = scene.receiver("r", rate_per_s=rate)
+    scene.publish(url, 100)
+
+    async def story() -> None:
+        await scene.simulation.pass_ms(5_000)
+        first = scene.worker("a", poll_ms=250)
+        await scene.simulation.run_until(lambda: len(scene.arrived(url)) >= rate + 3, 10_000)
+        await (stop(first, scene) if how == "stops" else first.die())
+        second = scene.worker("b", poll_ms=250)
+        await scene.simulation.run_until(scene.is_settled, HOUR)
+        at = [instant for instant, _, _ in scene.network.sent]
+        for count, instant in enumerate(at, start=1):
+            assert count <= rate + rate * (instant - at[0]) / 1_000 + 1
+        await stop(second, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_a_receiver_that_asks_for_less_is_sent_less_than_its_rate_and_then_its_rate_again(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", Answered(200, feedback="slow-down=20"), rate_per_s=5)
+    scene.publish(url, 100)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(lambda: len(scene.network.sent) > 0, 1_000)
+        scene.answer(url)
+        await scene.simulation.run_until(scene.is_settled, HOUR)
+        at = [instant - scene.network.sent[0][0] for instant, _, _ in scene.network.sent]
+        early = [instant for instant in at if 1_000 <= instant < 20_000]
+        assert len(early) <= 20, "one a second, although its rate allows five"
+        later = [instant for instant in at if instant >= 20_000]
+        assert all(sum(begin <= instant < begin + 1_000 for instant in later) <= 10 for begin in later)
+        assert later[-1] - later[0] <= 1_000 * len(later) / 5
+        await stop(worker, scene)
 
     scene.simulation.run(story)
     scene.check()

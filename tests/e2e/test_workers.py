@@ -69,7 +69,7 @@ def test_two_workers_share_the_lanes_and_send_nothing_twice(unhurried_fleet: lis
         assert len(receiver.ids()) == sent
 
 
-def test_a_killed_workers_lanes_move_within_the_lease(fleet: list[Service]) -> None:
+def test_what_a_killed_worker_had_is_delivered_by_another(fleet: list[Service]) -> None:
     with Receiver() as receiver:
         clients = sign_up(fleet[0].url, "PennyMae", *(f"key {number}" for number in range(ACCOUNTS)))
         for client in clients:

@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from bookbell.core.model import LaneId, Level
-from bookbell.store import deliveries, lanes
+from bookbell.store import circuits, deliveries, lanes
 from bookbell.store.database import Database, Tx
 from bookbell.store.lanes import Candidates, Suspect
 from bookbell.store.schema import NEVER_AT
@@ -133,7 +133,7 @@ def test_a_lane_of_another_is_not_parked(db: Database) -> None:
 def test_a_lane_of_a_disabled_endpoint_sleeps_until_what_it_holds_expires(db: Database) -> None:
     lane_id = due_lane(world_in(db))
     take(db, lane_id, "a")
-    db.write_now(lanes.disable_endpoint, lane_id, reason="gone", at=START)
+    db.write_now(circuits.disable_endpoint, lane_id, reason="gone", at=START)
     assert db.write_now(lanes.park, {lane_id: 1_000_000}, owner="a") == {lane_id: START + 1_000_000}
     assert db.read_now(lanes.overslept, now=LATER, since=LATER, count=10) == {}
 

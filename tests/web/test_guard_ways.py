@@ -74,6 +74,7 @@ def destination_of(app: Opened, endpoint: Endpoint) -> Destination:
         paused_at=None,
         resumed_at=None,
         circuit=Circuit(),
+        is_spent=False,
     )
     return open_destination(config, app.context.vault, app.context.guard)
 

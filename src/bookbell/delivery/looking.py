@@ -7,6 +7,7 @@ superseded is cancelled; what nobody wants any more is cancelled too.
 from bookbell.core import limits
 from bookbell.core.circuit import after_change
 from bookbell.core.model import LaneId, Level
+from bookbell.core.rate import Bucket
 from bookbell.delivery.lane import Lane
 from bookbell.delivery.parts import Hold
 from bookbell.store import circuits, deliveries, holding, lanes
@@ -78,6 +79,8 @@ class Looking:
         lane.next_due = min(lane.next_due, config.next_due_at)
         if lane.config is None:
             lane.circuit = lane.saved_circuit = config.circuit
+            if config.is_spent:
+                lane.bucket = Bucket(0.0, self._ambient.monotonic_ms())
         is_marked = lane.config is not None and lane.config.discard_at != config.discard_at
         if lane.config is None or is_marked or lane.config.updated_at != config.updated_at:
             lane.config = config

@@ -145,7 +145,9 @@ class Owning:
             self._hold.dispatch.forget(lane)
         if given:
             hold_ms = {lane.id: lane.hold_ms for lane in given}
-            due = await self._database.write(lanes.park, hold_ms, owner=self._parts.worker)
+            now = self._ambient.monotonic_ms()
+            spent = {lane.id for lane in given if lane.rested_at() > now}
+            due = await self._database.write(lanes.park, hold_ms, owner=self._parts.worker, spent=spent)
             self._poll_by(min(due.values(), default=NEVER_AT))
         telemetry.LANES_OWNED.set(len(self._hold.lanes))
 

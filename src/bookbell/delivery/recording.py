@@ -10,7 +10,7 @@ from bookbell.core.model import DeliveryState, LaneId
 from bookbell.delivery.dispatch import Finished
 from bookbell.delivery.lane import Lane
 from bookbell.delivery.parts import Hold
-from bookbell.store import circuits, deliveries, lanes
+from bookbell.store import circuits, deliveries
 from bookbell.store.circuits import Notice
 from bookbell.store.database import Tx
 from bookbell.store.deliveries import Result
@@ -174,6 +174,6 @@ def _write(tx: Tx, batch: Batch, *, at: int) -> Written:
     circuits.save_circuits(tx, [each for each in moved if each[0] not in lost])
     for lane_id, reason in batch.disabled.items():
         if lane_id not in lost and lane_id not in spared:
-            lanes.disable_endpoint(tx, lane_id, reason=reason, at=at)
+            circuits.disable_endpoint(tx, lane_id, reason=reason, at=at)
     circuits.insert_notices(tx, [notice for lane_id, notice in batch.notices if lane_id not in spared])
     return Written(lost, spared)

@@ -9,7 +9,7 @@ from bookbell.core.circuit import CLOSED, Circuit
 from bookbell.core.model import EndpointId, LaneId, OrganizationId
 from bookbell.store.database import Tx
 from bookbell.store.lanes import CIRCUIT, circuit_of
-from bookbell.store.schema import lanes, notices
+from bookbell.store.schema import endpoints, lanes, notices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,3 +93,18 @@ def list_notices(tx: Tx, organization_id: OrganizationId, endpoint_id: EndpointI
         .limit(count)
     )
     return [Notice(**row._mapping) for row in tx.execute(query)]
+
+
+_DISABLE = (
+    update(endpoints)
+    .where(
+        endpoints.c.id == select(lanes.c.endpoint_id).where(lanes.c.id == bindparam("lane")).scalar_subquery(),
+        endpoints.c.disabled_at.is_(None),
+    )
+    .values(disabled_at=bindparam("at"), disabled_reason=bindparam("why"), updated_at=endpoints.c.updated_at + 1)
+)
+
+
+def disable_endpoint(tx: Tx, lane_id: LaneId, *, reason: str, at: int) -> None:
+    """Stop sending to the endpoint behind this lane; what waits is kept until it is configured again."""
+    tx.execute(_DISABLE, {"lane": lane_id, "at": at, "why": reason})

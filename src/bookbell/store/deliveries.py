@@ -25,7 +25,7 @@ from bookbell.core.model import (
 )
 from bookbell.store.bulk import Row, insert_rows, update_rows
 from bookbell.store.database import Tx
-from bookbell.store.lanes import PENDING, lock, lock_epochs, wake
+from bookbell.store.lanes import PENDING, lock, lock_epochs, wake_closed
 from bookbell.store.schema import NEVER_AT, attempts, deliveries, endpoints, events, lanes
 
 DEREGISTERED, DEACTIVATED = "deregistered", "deactivated"
@@ -310,7 +310,7 @@ def discard(tx: Tx, lane_id: LaneId, *, reason: str, at: int) -> int:
     tx.execute(_MARK, {"lane": lane_id, "until": at, "why": reason})
     count = cancel_unwanted(tx, lane_id, at=at)
     if count == limits.HOLD_BATCH_COUNT_MAX:
-        wake(tx, {lane_id: at})
+        wake_closed(tx, lane_id, at)
     return count
 
 

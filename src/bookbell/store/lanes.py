@@ -48,6 +48,7 @@ class LaneConfig:
     closed_at, disabled_at: set when nothing may be sent. The first (deregistered or deactivated) also means that
     nothing waits any more. paused_at, resumed_at: by hand. discard_at: what was created by then is to be cancelled.
     next_due_at: when the first delivery of the lane that is not due yet will be, NEVER_AT if there is none.
+    is_spent: a rate limit begins with nothing, because the owner before may have sent just now.
     """
 
     lane_id: LaneId
@@ -67,6 +68,7 @@ class LaneConfig:
     discard_at: int | None
     circuit: Circuit
     next_due_at: int
+    is_spent: bool
 
     @property
     def is_resting(self) -> bool:
@@ -98,6 +100,7 @@ def insert_lane(
             lease_until=0,
             epoch=0,
             due_at=NEVER_AT,
+            is_spent=False,
         )
     )
 
@@ -121,6 +124,14 @@ def wake(tx: Tx, due: Mapping[LaneId, int]) -> None:
     """
     for lane_id in sorted(due):
         _WAKE.run(tx, lane=lane_id, at=due[lane_id])
+
+
+_WAKE_CLOSED = Prepared(update(lanes).where(lanes.c.id == bindparam("lane"), lanes.c.due_at > _AT).values(due_at=_AT))
+
+
+def wake_closed(tx: Tx, lane_id: LaneId, at: int) -> None:
+    """Lower the `due_at` of this lane, in which there is something to cancel: no probe is waited for."""
+    _WAKE_CLOSED.run(tx, lane=lane_id, at=at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +210,7 @@ _TAKE_OVER = (
         lanes.c.owner == bindparam("of"),
         lanes.c.lease_until == bindparam("seen"),
     )
-    .values(_TAKEN)
+    .values({**_TAKEN, "is_spent": True})
     .returning(lanes.c.id, lanes.c.epoch)
 )
 
@@ -250,25 +261,30 @@ _LOCK_OWNED = (
     .order_by(lanes.c.id)
     .with_for_update()
 )
+_IS_CLOSED = endpoints.c.deregistered_at.is_not(None) | endpoints.c.deactivated_at.is_not(None)
 _IS_RESTING = endpoints.c.disabled_at.is_not(None) | endpoints.c.paused_at.is_not(None)
 _NEXT_DUE = (
     select(
         lanes.c.id,
-        lanes.c.probe_at,
+        case((_IS_CLOSED | lanes.c.discard_at.is_not(None), 0), else_=lanes.c.probe_at).label("probe_at"),
         _IS_RESTING.label("is_resting"),
         func.coalesce(_FIRST_DUE, NEVER_AT).label("due_at"),
     )
     .join(endpoints, endpoints.c.id == lanes.c.endpoint_id)
     .where(lanes.c.id.in_(bindparam("ids", expanding=True)))
 )
-_PARK = update(lanes).where(lanes.c.id == bindparam("lane")).values(owner=None, lease_until=0, due_at=bindparam("at"))
+_GIVEN: dict[str, Any] = {"owner": None, "lease_until": 0, "due_at": bindparam("at"), "is_spent": bindparam("spent")}
+_PARK = update(lanes).where(lanes.c.id == bindparam("lane")).values(_GIVEN)
 
 
-def park(tx: Tx, hold_ms: Mapping[LaneId, int], *, owner: str) -> dict[LaneId, int]:
+def park(
+    tx: Tx, hold_ms: Mapping[LaneId, int], *, owner: str, spent: Collection[LaneId] = frozenset()
+) -> dict[LaneId, int]:
     """Give these lanes back, each with the instant it is to be turned to again. Gives those instants.
 
-    That is when its next delivery is due, not before the probe of an open circuit; for an endpoint that is paused or
-    disabled, when its next delivery has been held for `hold_ms` and expires.
+    That is when its next delivery is due, not before the probe of an open circuit, which does not count once the
+    webhook is closed; for an endpoint that is paused or disabled, when its next delivery has been held for `hold_ms`
+    and expires. spent: lanes whose rate limit has not forgotten yet what was sent.
     The lock and the look are two statements on purpose: the second sees what the first waited for.
     """
     owned = [row.id for row in tx.execute(_LOCK_OWNED, {"ids": sorted(hold_ms), "by": owner})]
@@ -277,7 +293,7 @@ def park(tx: Tx, hold_ms: Mapping[LaneId, int], *, owner: str) -> dict[LaneId, i
         held = hold_ms[LaneId(row.id)] if row.is_resting else 0
         due[LaneId(row.id)] = min(NEVER_AT, max(row.due_at + held, row.probe_at))
     if due:
-        tx.execute(_PARK, [{"lane": lane_id, "at": at} for lane_id, at in due.items()])
+        tx.execute(_PARK, [{"lane": lane_id, "at": at, "spent": lane_id in spent} for lane_id, at in due.items()])
     return due
 
 
@@ -306,6 +322,7 @@ _CONFIGS = (
         endpoints.c.paused_at,
         endpoints.c.resumed_at,
         lanes.c.discard_at,
+        lanes.c.is_spent,
         *CIRCUIT,
         func.coalesce(_NOT_YET_DUE, NEVER_AT).label("next_due_at"),
     )
@@ -335,6 +352,7 @@ def configs(tx: Tx, lane_ids: Collection[LaneId], *, now: int) -> list[LaneConfi
             discard_at=row.discard_at,
             circuit=circuit_of(row),  # type: ignore[arg-type] # a row of this shape
             next_due_at=row.next_due_at,
+            is_spent=row.is_spent,
         )
         for row in tx.execute(_CONFIGS, {"ids": sorted(lane_ids), "now": now})
     ]
@@ -379,18 +397,3 @@ _LOCK_EPOCHS = (
 def lock_epochs(tx: Tx, lane_ids: Sequence[LaneId]) -> dict[LaneId, int]:
     """The present epochs of these lanes, held until the transaction ends; publishers are not held up."""
     return {LaneId(row.id): row.epoch for row in tx.execute(_LOCK_EPOCHS, {"ids": sorted(lane_ids)})}
-
-
-_DISABLE = (
-    update(endpoints)
-    .where(
-        endpoints.c.id == select(lanes.c.endpoint_id).where(lanes.c.id == bindparam("lane")).scalar_subquery(),
-        endpoints.c.disabled_at.is_(None),
-    )
-    .values(disabled_at=bindparam("at"), disabled_reason=bindparam("why"), updated_at=endpoints.c.updated_at + 1)
-)
-
-
-def disable_endpoint(tx: Tx, lane_id: LaneId, *, reason: str, at: int) -> None:
-    """Stop sending to the endpoint behind this lane; what waits is kept until it is configured again."""
-    tx.execute(_DISABLE, {"lane": lane_id, "at": at, "why": reason})

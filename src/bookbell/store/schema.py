@@ -127,7 +127,8 @@ subscriptions = Table(
 )
 
 # Beside the lease: the circuit (see core.circuit), in whose `probe_at` a lane that is to rest sleeps; 0 while closed;
-# succeeded_at: the last delivery, to some minutes; discard_at: what was created by then is to be cancelled.
+# succeeded_at: the last delivery, to some minutes; discard_at: what was created by then is to be cancelled;
+# is_spent: its owner gave it up, or lost it, before its rate limit had forgotten what was sent.
 lanes = Table(
     "lanes",
     metadata,
@@ -149,6 +150,7 @@ lanes = Table(
     Column("succeeded_at", BigInteger),
     Column("discard_at", BigInteger),
     Column("discard_reason", String(16)),
+    Column("is_spent", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("endpoint_id", "part"),
 )
 

@@ -320,6 +320,7 @@ def upgrade() -> None:
         sa.Column("succeeded_at", sa.BigInteger(), nullable=True),
         sa.Column("discard_at", sa.BigInteger(), nullable=True),
         sa.Column("discard_reason", sa.String(length=16), nullable=True),
+        sa.Column("is_spent", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.ForeignKeyConstraint(["endpoint_id"], ["endpoints.id"], name="lanes_endpoint_id_fk"),
         sa.PrimaryKeyConstraint("id", name="lanes_pk"),
         sa.UniqueConstraint("endpoint_id", "part", name="lanes_endpoint_id_part_unique"),

@@ -1,0 +1,34 @@
+"""Long backlogs, made quickly."""
+
+from bookbell.core.model import Delivery, DeliveryId, DeliveryState, LaneId
+from bookbell.store import deliveries
+from bookbell.store.database import Tx
+from bookbell.store.schema import deliveries as table
+from simulated import Scene
+from world import START, new_id
+
+
+def crowd(scene: Scene, url: str, count: int) -> LaneId:
+    """That many due deliveries of one event for one endpoint, quickly."""
+
+    def insert(tx: Tx) -> LaneId:
+        row = tx.execute(table.select().limit(1)).one()
+        copies = [
+            Delivery(
+                id=DeliveryId(new_id()),
+                organization_id=row.organization_id,
+                endpoint_id=row.endpoint_id,
+                lane_id=row.lane_id,
+                event_id=row.event_id,
+                state=DeliveryState(row.state),
+                attempt_count=0,
+                due_at=START,
+                created_at=START,
+            )
+            for _ in range(count)
+        ]
+        deliveries.insert_deliveries(tx, copies)
+        return LaneId(row.lane_id)
+
+    scene.publish(url, 1)
+    return scene.world.db.write_now(insert)
