@@ -1,10 +1,11 @@
 """Events of long ago with their deliveries and attempts, written as rows: for retention and the ledger."""
 
+import asyncio
 import itertools
 from dataclasses import dataclass
 
-from bookbell.ambient import uuid7_text
-from bookbell.core.instants import made_at
+from bookbell.ambient import RealAmbient, uuid7_text
+from bookbell.core.instants import DAY_MS, made_at
 from bookbell.core.model import AttemptId, Delivery, DeliveryId, DeliveryState, Event, EventId
 from bookbell.store.bulk import insert_rows
 from bookbell.store.database import Database, Tx
@@ -12,9 +13,21 @@ from bookbell.store.deliveries import AttemptRow, insert_deliveries
 from bookbell.store.endpoints import Endpoint
 from bookbell.store.events import insert_events
 from bookbell.store.schema import attempts
+from world import START
 
 BODY, ANSWER = b'{"status": "BOOK_COMPLETE"}', b"ok"
+NOW = START + 200 * DAY_MS
 _numbers = itertools.count(1)
+
+
+class Later(RealAmbient):
+    """The world as it is, at another time and without rests."""
+
+    def now_ms(self) -> int:
+        return NOW
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        await asyncio.sleep(0)
 
 
 @dataclass(frozen=True, slots=True)

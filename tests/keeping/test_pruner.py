@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import pytest
 
 from bookbell.actions.ledger import Range, audit_slice
-from bookbell.ambient import RealAmbient
 from bookbell.core import limits
 from bookbell.core.instants import DAY_MS, HOUR_MS, day_of
 from bookbell.core.ledger import Ledger, Ledgers, gathered
@@ -20,23 +19,12 @@ from bookbell.store.chores import ChoreLost
 from bookbell.store.database import Database, Tx
 from bookbell.store.endpoints import Endpoint
 from bookbell.store.schema import attempts, books, deliveries, events, idempotency_keys
-from bygone import ANSWER, BODY, Bygone, bygone, write
-from world import START, World, world_in
+from bygone import ANSWER, BODY, NOW, Bygone, Later, bygone, write
+from world import World, world_in
 
-NOW = START + 200 * DAY_MS
 KEEPING = Keeping()
 RECENT, EMPTIED, GONE = NOW - DAY_MS, NOW - 40 * DAY_MS, NOW - 100 * DAY_MS
 TABLES = {"events": events, "deliveries": deliveries, "attempts": attempts}
-
-
-class Later(RealAmbient):
-    """The world as it is, at another time and without rests."""
-
-    def now_ms(self) -> int:
-        return NOW
-
-    async def sleep_ms(self, duration_ms: int) -> None:
-        await asyncio.sleep(0)
 
 
 @dataclass(frozen=True)
@@ -101,6 +89,9 @@ def test_what_is_old_goes_and_the_ledger_counts_as_before(scene: Scene) -> None:
         "analytics_jobs": 0,
         "books": 0,
         "idempotency_keys": 0,
+        "replays": 0,
+        "notices": 0,
+        "workers": 0,
     }
     assert done.byte_count == sum(each.byte_count for each in old)
     assert scene.kept("events") == {recent.event.id}

@@ -5,7 +5,7 @@ are written in the same transaction, so the ledger balances before and after.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from bookbell.core import limits
 from bookbell.core.instants import day_of, id_floor
 from bookbell.core.ledger import Finding, Ledger, gathered
 from bookbell.core.retention import fitting
-from bookbell.store import analytics, chores, idempotency, kept, ledger, retention
+from bookbell.store import analytics, chores, forgetting, idempotency, kept, ledger, retention
 from bookbell.store.database import Tx
 from bookbell.store.retention import OldDelivery, OldEvent, Removed
 
@@ -145,6 +145,20 @@ def forget_jobs(tx: Tx, hold: Hold, *, before: int, count: int) -> int:
     """Forget analytics jobs made before that instant, at most count of them. Gives how many."""
     _renew(tx, hold)
     return analytics.prune_jobs(tx, before=before, count=count)
+
+
+FORGOTTEN: dict[str, Callable[..., int]] = {
+    "replays": forgetting.replays,
+    "notices": forgetting.old_notices,
+    "workers": forgetting.gone_workers,
+}
+"""What goes by its own age, and by which function."""
+
+
+def forget(tx: Tx, hold: Hold, kind: str, *, before: int, count: int) -> int:
+    """Forget at most count rows of this kind of FORGOTTEN from before that instant. Gives how many."""
+    _renew(tx, hold)
+    return FORGOTTEN[kind](tx, before=before, count=count)
 
 
 def _renew(tx: Tx, hold: Hold) -> None:

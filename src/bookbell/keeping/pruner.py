@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bookbell import telemetry
 from bookbell.actions import retention
-from bookbell.actions.retention import CHORE, KINDS, Hold, Step
+from bookbell.actions.retention import CHORE, FORGOTTEN, KINDS, Hold, Step
 from bookbell.core import limits
 from bookbell.core.instants import made_at
 from bookbell.core.retention import Keeping, bodies_before, history_before
@@ -71,6 +71,9 @@ class _Run:
         await self._walk(self._remove_books(history))
         await self._walk(self._forget_answers)
         await self._walk(self._forget_jobs)
+        for kind in FORGOTTEN:
+            before = self._now - limits.WORKER_KEPT_MS if kind == "workers" else history
+            await self._walk(self._forget(kind, before))
         await self._walk(self._give_back_space)
         await self._show_what_is_kept()
 
@@ -142,6 +145,14 @@ class _Run:
         done = await self._database.write(retention.forget_jobs, self._hold(), before=before, count=count)
         self.done.add("analytics_jobs", done)
         return done < count
+
+    def _forget(self, kind: str, before: int) -> Callable[[int], Awaitable[bool]]:
+        async def step(count: int) -> bool:
+            done = await self._database.write(retention.forget, self._hold(), kind, before=before, count=count)
+            self.done.add(kind, done)
+            return done < count
+
+        return step
 
     async def _give_back_space(self, _count: int) -> bool:
         pages = await self._database.give_back_space(SPACE_PAGES)
