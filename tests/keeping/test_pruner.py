@@ -99,6 +99,24 @@ def test_what_is_old_goes_and_the_ledger_counts_as_before(scene: Scene) -> None:
     assert scene.kept("attempts") == {each.id for each in recent.attempts}
 
 
+def test_what_replays_added_is_counted_before_and_after(scene: Scene) -> None:
+    old = bygone(scene.endpoints, GONE)
+    write(scene.db, old)
+    first, second = old.deliveries
+
+    def repeat(tx: Tx) -> None:
+        tx.execute(events.update().values(matched_count=1, replayed_count=1))
+        tx.execute(deliveries.update().where(deliveries.c.id == second.id).values(replay_of=first.id))
+
+    scene.db.write_now(repeat)
+    before = scene.audit()
+    own, organization = before[first.organization_id, second.endpoint_id], before[first.organization_id, ""]
+    assert (own.matched, own.replayed) == (1, 1)
+    assert (organization.matched, organization.replayed, organization.is_balanced) == (2, 1, True)
+    assert scene.prune().rows["deliveries"] == 2
+    assert scene.audit() == before
+
+
 def test_a_day_that_is_gone_counts_whole(scene: Scene) -> None:
     write(scene.db, *(bygone(scene.endpoints, GONE + n) for n in range(3)))
     scene.prune()

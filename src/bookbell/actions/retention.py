@@ -125,7 +125,7 @@ def _remove(tx: Tx, gone: Sequence[OldEvent]) -> Removed:
 
 
 def _counted(each: OldDelivery) -> Ledger:
-    counts: dict[str, Any] = {"matched": 1, each.state.value: 1}
+    counts: dict[str, Any] = {"matched": 1, "replayed": int(each.is_replay), each.state.value: 1}
     return Ledger(organization_id=each.organization_id, endpoint_id=each.endpoint_id, **counts)
 
 

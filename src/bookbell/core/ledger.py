@@ -41,13 +41,15 @@ class Ledger:
     """Deliveries in a range of time: those of one endpoint or, with endpoint_id None, of a whole organization.
 
     matched: of an organization, the sum of what its events have matched; of an endpoint, the deliveries made for it,
-    because an event keeps how many it has matched, not which. findings: of an organization, rows that do not balance,
+    because an event keeps how many it has matched, not which. replayed: those among them that a replay has added.
+    findings: of an organization, rows that do not balance,
     finding_count of them, as many as limits.AUDIT_FINDINGS_MAX named.
     """
 
     organization_id: str
     endpoint_id: str | None = None
     matched: int = 0
+    replayed: int = 0
     delivered: int = 0
     pending: int = 0
     exhausted: int = 0
@@ -79,7 +81,7 @@ class Ledger:
         return tuple(found)
 
 
-COUNTS = ("matched", "delivered", "pending", "exhausted", "cancelled")
+COUNTS = ("matched", "replayed", "delivered", "pending", "exhausted", "cancelled")
 
 Ledgers = dict[tuple[str, str], Ledger]
 """By organization and endpoint; the organization's own is under the endpoint ''."""
@@ -97,7 +99,7 @@ def gathered(ledgers: Iterable[Ledger], into: Ledgers | None = None) -> Ledgers:
 def of_organizations(matched: Iterable[Ledger], endpoints: Iterable[Ledger]) -> list[Ledger]:
     """What organizations have matched, set against the deliveries of their endpoints; with those endpoints' own."""
     rows = list(endpoints)
-    counted = [replace(each, endpoint_id=None, matched=0) for each in rows]
+    counted = [replace(each, endpoint_id=None, matched=0, replayed=0) for each in rows]
     return [*rows, *matched, *counted]
 
 

@@ -52,13 +52,20 @@ def _count_of(condition: ColumnElement[bool]) -> ColumnElement[int]:
 
 
 _STATES = [_count_of(deliveries.c.state == state.value).label(state.value) for state in DeliveryState]
+_REPLAYED = _count_of(deliveries.c.replay_of.is_not(None)).label("replayed")
 _COUNTED = (
-    select(deliveries.c.organization_id, deliveries.c.endpoint_id, func.count().label("matched"), *_STATES)
+    select(deliveries.c.organization_id, deliveries.c.endpoint_id, func.count().label("matched"), _REPLAYED, *_STATES)
     .where(_DELIVERIES)
     .group_by(deliveries.c.organization_id, deliveries.c.endpoint_id)
 )
 _MATCHED = (
-    select(events.c.organization_id, func.sum(_DUE).label("matched")).where(_EVENTS).group_by(events.c.organization_id)
+    select(
+        events.c.organization_id,
+        func.sum(_DUE).label("matched"),
+        func.sum(events.c.replayed_count).label("replayed"),
+    )
+    .where(_EVENTS)
+    .group_by(events.c.organization_id)
 )
 
 
@@ -164,7 +171,7 @@ def findings(tx: Tx, *, after: str, until: str, organization_id: str | None = No
 
 
 _ONE = (
-    select(deliveries.c.state)
+    select(deliveries.c.state, deliveries.c.replay_of)
     .where(
         deliveries.c.organization_id == bindparam("organization"),
         deliveries.c.endpoint_id == bindparam("endpoint"),
@@ -177,6 +184,7 @@ _ONE = (
 )
 _OF_ENDPOINT = select(
     func.count().label("matched"),
+    func.coalesce(_count_of(_ONE.c.replay_of.is_not(None)), literal_column("0")).label("replayed"),
     *(
         func.coalesce(_count_of(_ONE.c.state == state.value), literal_column("0")).label(state.value)
         for state in DeliveryState
@@ -236,7 +244,10 @@ def totals(
     if endpoint_id is not None:
         query = query.where(ledger_totals.c.endpoint_id == endpoint_id)
     endpoints = [_ledger(row) for row in tx.execute(query)]
-    matched = [Ledger(organization_id=each.organization_id, matched=each.matched) for each in endpoints]
+    matched = [
+        Ledger(organization_id=each.organization_id, matched=each.matched, replayed=each.replayed)
+        for each in endpoints
+    ]
     return of_organizations(matched, endpoints)
 
 

@@ -117,6 +117,7 @@ class OldDelivery:
     endpoint_id: str
     event_id: str
     state: DeliveryState
+    is_replay: bool
 
 
 _OLD_DELIVERIES = select(
@@ -125,6 +126,7 @@ _OLD_DELIVERIES = select(
     deliveries.c.endpoint_id,
     deliveries.c.event_id,
     deliveries.c.state,
+    deliveries.c.replay_of.is_not(None).label("is_replay"),
 ).where(deliveries.c.event_id.in_(bindparam("ids", expanding=True)))
 
 

@@ -12,6 +12,7 @@ ledger_totals = Table(
     Column("endpoint_id", Id, primary_key=True),
     Column("day_at", BigInteger, primary_key=True, autoincrement=False),
     Column("matched", BigInteger, nullable=False),
+    Column("replayed", BigInteger, nullable=False),
     Column("delivered", BigInteger, nullable=False),
     Column("exhausted", BigInteger, nullable=False),
     Column("cancelled", BigInteger, nullable=False),

@@ -59,6 +59,7 @@ def upgrade() -> None:
         sa.Column("endpoint_id", sa.String(length=36), nullable=False),
         sa.Column("day_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("matched", sa.BigInteger(), nullable=False),
+        sa.Column("replayed", sa.BigInteger(), nullable=False),
         sa.Column("delivered", sa.BigInteger(), nullable=False),
         sa.Column("exhausted", sa.BigInteger(), nullable=False),
         sa.Column("cancelled", sa.BigInteger(), nullable=False),
