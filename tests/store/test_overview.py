@@ -5,9 +5,10 @@ import re
 import pytest
 from sqlalchemy import insert, update
 
+from bookbell.actions import overview as acting
 from bookbell.core import limits
-from bookbell.core.model import DeliveryState, LaneId
-from bookbell.store import endpoints, lanes, ledger, overview
+from bookbell.core.model import DeliveryState
+from bookbell.store import endpoints, ledger, overview
 from bookbell.store.database import Database, Tx
 from bookbell.store.overview import SentDelivery, Waiting
 from bookbell.store.schema import NEVER_AT, attempts, deliveries
@@ -44,15 +45,15 @@ def test_what_waits_is_counted_up_to_a_bound_in_all_lanes(world: World, monkeypa
     account = world.account("two")
     two = world.webhook(account, "DOC_VERIFIED")
     world.publish(account, 3)
-    assert world.db.read_now(overview.waiting, [one.lane_id]) == Waiting(0, None, False)
-    assert world.db.read_now(overview.waiting, [one.lane_id, two.lane_id]) == Waiting(3, START, False)
+    found = world.db.read_now(overview.waiting, [one.id, two.id])
+    assert found == {one.id: Waiting(0, None, False), two.id: Waiting(3, START, False)}
     monkeypatch.setattr(limits, "DASHBOARD_WAITING_COUNT_MAX", 2)
-    assert world.db.read_now(overview.waiting, [two.lane_id]) == Waiting(2, START, True)
+    assert world.db.read_now(overview.waiting, [two.id]) == {two.id: Waiting(2, START, True)}
 
 
 def test_no_more_rows_are_counted_than_the_bound(world: World) -> None:
     account = world.account()
-    lane_id = world.webhook(account, "DOC_VERIFIED").lane_id
+    endpoint = world.webhook(account, "DOC_VERIFIED")
     world.publish(account, 1)
     count = limits.DASHBOARD_WAITING_COUNT_MAX + 50
 
@@ -61,7 +62,7 @@ def test_no_more_rows_are_counted_than_the_bound(world: World) -> None:
         tx.execute(insert(deliveries), [{**row._mapping, "id": new_id()} for _ in range(count)])
 
     world.db.write_now(multiply)
-    assert world.db.read_now(overview.waiting, [lane_id]) == Waiting(1_000, START, True)
+    assert world.db.read_now(overview.waiting, [endpoint.id]) == {endpoint.id: Waiting(1_000, START, True)}
 
 
 def test_deliveries_are_those_of_the_endpoint_newest_first_in_pages(world: World) -> None:
@@ -143,7 +144,7 @@ def test_nothing_reads_a_whole_table_and_what_waits_is_read_from_the_index_of_wh
     organization_id = world.organization.id
 
     def read(tx: Tx) -> None:
-        overview.waiting(tx, [LaneId(lane_id) for lane_id in lanes.of_endpoint(tx, endpoint.id)])
+        overview.waiting(tx, [endpoint.id])
         overview.latest_deliveries(tx, organization_id, endpoint.id, before=first.id, count=5)
         overview.latest_attempts(tx, organization_id, first.id, count=5)
         overview.find_delivery(tx, organization_id, endpoint.id, first.id)
@@ -154,3 +155,24 @@ def test_nothing_reads_a_whole_table_and_what_waits_is_read_from_the_index_of_wh
     plans = [plan(world.db, *each) for each in seen]
     assert [whole_table_reads(world.db, each) for each in plans] == [set()] * len(plans)
     assert any(re.search(r"deliveries_due", each) for each in plans)
+
+
+def test_lists_take_as_many_statements_for_many_as_for_one(world: World) -> None:
+    counts = []
+    for number in range(1, 7):
+        account = world.account(f"account {number}")
+        endpoint = world.webhook(account, "DOC_VERIFIED", "BOOK_VERIFIED")
+        world.publish(account, number)
+        (newest, *_) = listed(world, endpoint.id)
+        attempted(world, newest.id, "refused", "answered")
+        with statements(world.db) as seen:
+            part = world.db.read_now(acting.of_organization, world.organization.id, after="", now=START)
+            found, _ = world.db.read_now(acting.list_organizations, after="", now=START)
+            last = listed(world, endpoint.id)[0].last
+        assert [row.waiting.count for row in part.rows] == [row.waiting.count for row in found[0].rows]
+        assert [row.account.name for row in part.rows if row.account] == [f"account {n}" for n in range(1, number + 1)]
+        assert last is not None
+        assert last.outcome == "answered"
+        counts.append(len([text for text, _ in seen if not text.startswith("BEGIN")]))
+    assert set(counts) == {counts[0]}
+    assert counts[0] <= 17

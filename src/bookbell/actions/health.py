@@ -1,6 +1,7 @@
 """How a webhook is doing, and stopping and starting it by hand."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bookbell.actions import webhooks
@@ -46,7 +47,18 @@ def of_organization(tx: Tx, organization_id: str, endpoint_id: str) -> Endpoint:
 
 def examine(tx: Tx, endpoint: Endpoint, *, now: int) -> Examined:
     """How this webhook is doing, with its latest notices."""
-    found = circuits.list_circuits(tx, endpoint.id)
+    return examine_all(tx, [endpoint], now=now)[0]
+
+
+def examine_all(tx: Tx, wanted: Sequence[Endpoint], *, now: int) -> list[Examined]:
+    """How each of these webhooks is doing, with its latest notices; two statements for all."""
+    found = circuits.list_circuits(tx, [each.id for each in wanted])
+    of = [(each.organization_id, each.id) for each in wanted]
+    told = circuits.list_notices(tx, of, count=limits.NOTICE_COUNT_MAX)
+    return [_examined(each, found[each.id], told[each.id], now) for each in wanted]
+
+
+def _examined(endpoint: Endpoint, found: list[Circuit], notices: list[Notice], now: int) -> Examined:
     condition = Condition(
         circuits=found,
         paused_at=endpoint.paused_at,
@@ -61,7 +73,7 @@ def examine(tx: Tx, endpoint: Endpoint, *, now: int) -> Examined:
         told,
         found,
         (told.circuit.failing_since or 0) + (after_ms or 0) if is_counting else None,
-        circuits.list_notices(tx, endpoint.organization_id, endpoint.id, count=limits.NOTICE_COUNT_MAX),
+        notices,
     )
 
 

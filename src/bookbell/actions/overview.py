@@ -1,7 +1,9 @@
 """What the operator's page shows: every organization with its webhooks, one webhook, one delivery. Only reads."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from bookbell.actions import health
 from bookbell.actions.health import Examined
@@ -11,7 +13,7 @@ from bookbell.core.instants import DAY_MS, id_floor
 from bookbell.core.ledger import Ledger
 from bookbell.core.model import Account, Organization, OrganizationId
 from bookbell.core.policy import Policy, policy_from
-from bookbell.store import accounts, endpoints, lanes, ledger, overview
+from bookbell.store import accounts, endpoints, ledger, overview
 from bookbell.store.database import Tx
 from bookbell.store.endpoints import Endpoint
 from bookbell.store.overview import SentDelivery, TimedAttempt, Waiting
@@ -66,7 +68,12 @@ def list_organizations(tx: Tx, *, after: str, now: int) -> tuple[list[Organizati
     """Organizations with an id after this one, oldest first, and where the next ones go on, None if none do."""
     count = limits.DASHBOARD_ORGANIZATION_COUNT
     found = accounts.list_organizations(tx, after=after, count=count + 1)
-    parts = [_part(tx, each, after="", count=limits.DASHBOARD_WEBHOOK_COUNT, now=now) for each in found[:count]]
+    pages = [_page(tx, each, after="", count=limits.DASHBOARD_WEBHOOK_COUNT) for each in found[:count]]
+    rows = iter(_rows(tx, [endpoint for page in pages for endpoint in page.endpoints], now=now))
+    parts = [
+        OrganizationPart(each, list(islice(rows, len(page.endpoints))), page.after)
+        for each, page in zip(found[:count], pages, strict=True)
+    ]
     return parts, found[count - 1].id if len(found) > count else None
 
 
@@ -85,7 +92,7 @@ def of_webhook(tx: Tx, ids: tuple[str, str], *, before: str | None, now: int) ->
     counted = ledger.of_endpoint(tx, organization.id, endpoint.id, since=since, before=until, count_max=rows_max)
     return WebhookWhole(
         organization,
-        _row(tx, endpoint, now=now),
+        _rows(tx, [endpoint], now=now)[0],
         policy_from(json.loads(endpoint.policy)),
         counted,
         counted.matched > rows_max,
@@ -114,12 +121,26 @@ def _demand(tx: Tx, organization_id: str) -> Organization:
 
 
 def _part(tx: Tx, organization: Organization, *, after: str, count: int, now: int) -> OrganizationPart:
+    found = _page(tx, organization, after=after, count=count)
+    return OrganizationPart(organization, _rows(tx, found.endpoints, now=now), found.after)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    endpoints: list[Endpoint]
+    after: str | None
+
+
+def _page(tx: Tx, organization: Organization, *, after: str, count: int) -> _Page:
     found = endpoints.page_endpoints(tx, OrganizationId(organization.id), after=after, count=count + 1)
-    rows = [_row(tx, endpoint, now=now) for endpoint in found[:count]]
-    return OrganizationPart(organization, rows, found[count - 1].id if len(found) > count else None)
+    return _Page(found[:count], found[count - 1].id if len(found) > count else None)
 
 
-def _row(tx: Tx, endpoint: Endpoint, *, now: int) -> WebhookRow:
-    account = None if endpoint.account_id is None else accounts.find_account(tx, endpoint.account_id)
-    examined = health.examine(tx, endpoint, now=now)
-    return WebhookRow(examined, account, overview.waiting(tx, lanes.of_endpoint(tx, endpoint.id)))
+def _rows(tx: Tx, wanted: Sequence[Endpoint], *, now: int) -> list[WebhookRow]:
+    """These webhooks; as many statements for many as for one."""
+    owners = accounts.find_accounts(tx, [each.account_id for each in wanted if each.account_id is not None])
+    examined = health.examine_all(tx, wanted, now=now)
+    waiting = overview.waiting(tx, [each.id for each in wanted])
+    return [
+        WebhookRow(each, owners.get(each.endpoint.account_id or ""), waiting[each.endpoint.id]) for each in examined
+    ]

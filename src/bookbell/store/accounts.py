@@ -1,5 +1,6 @@
 """Organizations and API accounts."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Row, bindparam, insert, or_, select, update
@@ -80,6 +81,12 @@ def find_account(tx: Tx, account_id: str) -> Account | None:
     """The account with this id, revoked or not."""
     row = _ACCOUNT.first(tx, id=account_id)
     return None if row is None else _account(row)
+
+
+def find_accounts(tx: Tx, account_ids: Collection[str]) -> dict[str, Account]:
+    """Those of these accounts that there are, revoked or not."""
+    query = select(accounts).where(accounts.c.id.in_(list(account_ids)))
+    return {row.id: _account(row) for row in tx.execute(query)}
 
 
 def find_login(tx: Tx, login: str) -> tuple[Account, str] | None:

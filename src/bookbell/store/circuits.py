@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, union_all, update
 
 from bookbell.core.circuit import CLOSED, Circuit
 from bookbell.core.model import EndpointId, LaneId, OrganizationId
@@ -72,10 +72,17 @@ def reset_circuits(tx: Tx, endpoint_id: EndpointId) -> frozenset[LaneId]:
     return frozenset(LaneId(row.id) for row in rows)
 
 
-def list_circuits(tx: Tx, endpoint_id: EndpointId) -> list[Circuit]:
-    """The circuits of the endpoint's lanes, in the order of the lanes."""
-    rows = tx.execute(select(*CIRCUIT).where(lanes.c.endpoint_id == endpoint_id).order_by(lanes.c.part))
-    return [circuit_of(row) for row in rows]
+def list_circuits(tx: Tx, endpoint_ids: Collection[EndpointId]) -> dict[EndpointId, list[Circuit]]:
+    """The circuits of each endpoint's lanes, in the order of the lanes."""
+    query = (
+        select(lanes.c.endpoint_id, *CIRCUIT)
+        .where(lanes.c.endpoint_id.in_(list(endpoint_ids)))
+        .order_by(lanes.c.endpoint_id, lanes.c.part)
+    )
+    found: dict[EndpointId, list[Circuit]] = {each: [] for each in endpoint_ids}
+    for row in tx.execute(query):
+        found[EndpointId(row.endpoint_id)].append(circuit_of(row))
+    return found
 
 
 def insert_notices(tx: Tx, new: Sequence[Notice]) -> None:
@@ -84,15 +91,25 @@ def insert_notices(tx: Tx, new: Sequence[Notice]) -> None:
         tx.execute(insert(notices), [asdict(notice) for notice in new])
 
 
-def list_notices(tx: Tx, organization_id: OrganizationId, endpoint_id: EndpointId, *, count: int) -> list[Notice]:
-    """The latest notices about an endpoint, newest first."""
-    query = (
+def list_notices(
+    tx: Tx, of: Collection[tuple[OrganizationId, EndpointId]], *, count: int
+) -> dict[EndpointId, list[Notice]]:
+    """The latest notices about each of these endpoints, newest first, at most so many of each."""
+    found: dict[EndpointId, list[Notice]] = {endpoint_id: [] for _, endpoint_id in of}
+    if not of:
+        return found
+    parts = [
         select(notices)
         .where(notices.c.organization_id == organization_id, notices.c.endpoint_id == endpoint_id)
         .order_by(notices.c.id.desc())
         .limit(count)
-    )
-    return [Notice(**row._mapping) for row in tx.execute(query)]
+        .subquery()
+        for organization_id, endpoint_id in of
+    ]
+    every = union_all(*(select(part) for part in parts)).subquery()
+    for row in tx.execute(select(every).order_by(every.c.id.desc())):
+        found[EndpointId(row.endpoint_id)].append(Notice(**row._mapping))
+    return found
 
 
 _DISABLE = (

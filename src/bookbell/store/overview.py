@@ -1,17 +1,17 @@
 """What the operator's page shows of deliveries and attempts. Every statement walks one index, and not far."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, Row, Select, bindparam, func, select
+from sqlalchemy import Integer, Row, Select, bindparam, func, select, union_all
 
 from bookbell.core import limits
 from bookbell.core.instants import made_at
-from bookbell.core.model import DeliveryState, LaneId
+from bookbell.core.model import DeliveryState, EndpointId
 from bookbell.store.database import Tx
 from bookbell.store.lanes import PENDING
-from bookbell.store.schema import NEVER_AT, attempts, deliveries, events
+from bookbell.store.schema import NEVER_AT, attempts, deliveries, events, lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +67,28 @@ class SentDelivery:
 
 _SOME = (
     select(deliveries.c.id)
-    .where(deliveries.c.lane_id == bindparam("lane"), deliveries.c.state == PENDING)
+    .where(deliveries.c.lane_id == lanes.c.id, deliveries.c.state == PENDING)
     .order_by(deliveries.c.due_at, deliveries.c.id)
     .limit(limits.DASHBOARD_WAITING_COUNT_MAX + 1)
+    .correlate(lanes)
     .subquery()
 )
-_WAITING = select(func.count().label("number"), func.min(_SOME.c.id).label("oldest")).select_from(_SOME)
+_WAITING = select(
+    lanes.c.endpoint_id,
+    select(func.count()).select_from(_SOME).scalar_subquery().label("number"),
+    select(func.min(_SOME.c.id)).scalar_subquery().label("oldest"),
+).where(lanes.c.endpoint_id.in_(bindparam("ids", expanding=True)))
 
 
-def waiting(tx: Tx, lane_ids: Sequence[LaneId]) -> Waiting:
-    """What waits in these lanes, counted up to a bound in each."""
-    rows = [tx.execute(_WAITING, {"lane": lane_id}).one() for lane_id in lane_ids]
+def waiting(tx: Tx, endpoint_ids: Collection[EndpointId]) -> dict[EndpointId, Waiting]:
+    """What waits for each of these endpoints, counted up to a bound in each of its lanes; one statement for all."""
+    of: dict[EndpointId, list[Any]] = {each: [] for each in endpoint_ids}
+    for row in tx.execute(_WAITING, {"ids": list(endpoint_ids)}):
+        of[EndpointId(row.endpoint_id)].append(row)
+    return {endpoint_id: _waiting(rows) for endpoint_id, rows in of.items()}
+
+
+def _waiting(rows: Sequence[Any]) -> Waiting:
     count, bound = sum(row.number for row in rows), limits.DASHBOARD_WAITING_COUNT_MAX
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
     return Waiting(min(count, bound), None if oldest is None else made_at(oldest), count > bound)
@@ -90,13 +101,15 @@ def latest_deliveries(
     query = _of_endpoint(organization_id, endpoint_id).order_by(deliveries.c.id.desc()).limit(count)
     if before is not None:
         query = query.where(deliveries.c.id < before)
-    return [_with_last(tx, row) for row in tx.execute(query).all()]
+    rows = tx.execute(query).all()
+    last = _last_attempts(tx, organization_id, [row.id for row in rows])
+    return [_sent(row, last.get(row.id)) for row in rows]
 
 
 def find_delivery(tx: Tx, organization_id: str, endpoint_id: str, delivery_id: str) -> SentDelivery | None:
     """One delivery of this endpoint."""
     row = tx.execute(_of_endpoint(organization_id, endpoint_id).where(deliveries.c.id == delivery_id)).first()
-    return None if row is None else _with_last(tx, row)
+    return None if row is None else _sent(row, _last_attempts(tx, organization_id, [row.id]).get(row.id))
 
 
 _TIMED = select(*(attempts.c[name] for name in TimedAttempt.__dataclass_fields__))
@@ -135,9 +148,24 @@ def _of_endpoint(organization_id: str, endpoint_id: str) -> Select[Any]:
     )
 
 
-def _with_last(tx: Tx, row: Row[Any]) -> SentDelivery:
+def _last_attempts(tx: Tx, organization_id: str, delivery_ids: Sequence[str]) -> dict[str, TimedAttempt]:
+    """The latest attempt of each of these deliveries that has one; one statement for all."""
+    if not delivery_ids:
+        return {}
+    parts = [
+        select(attempts.c.delivery_id, *_TIMED.selected_columns)
+        .where(attempts.c.delivery_id == delivery_id, attempts.c.organization_id == organization_id)
+        .order_by(attempts.c.number.desc(), attempts.c.id.desc())
+        .limit(1)
+        .subquery()
+        for delivery_id in delivery_ids
+    ]
+    found = [row._asdict() for row in tx.execute(union_all(*(select(part) for part in parts)))]
+    return {each.pop("delivery_id"): TimedAttempt(**each) for each in found}
+
+
+def _sent(row: Row[Any], last: TimedAttempt | None) -> SentDelivery:
     values = row._asdict()
-    last = latest_attempts(tx, values.pop("organization_id"), row.id, count=1)
+    del values["organization_id"]
     due_at = row.due_at if row.due_at < NEVER_AT else None
-    state = DeliveryState(row.state)
-    return SentDelivery(**{**values, "state": state, "due_at": due_at, "last": last[0] if last else None})
+    return SentDelivery(**{**values, "state": DeliveryState(row.state), "due_at": due_at, "last": last})
