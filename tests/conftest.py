@@ -71,14 +71,22 @@ def postgresql_url(postgresql_server: str) -> Iterator[str]:
     _administer(postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """A fresh, migrated SQLite file."""
-    url = f"sqlite:///{tmp_path / 'bookbell.db'}"
-    database = Database(url)
+@pytest.fixture(scope="session")
+def _sqlite_empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file: copying it is quicker than making it."""
+    path = tmp_path_factory.mktemp("empty") / "bookbell.db"
+    database = Database(f"sqlite:///{path}")
     upgrade(database)
     database.close()
-    return url
+    return path
+
+
+@pytest.fixture
+def sqlite_url(_sqlite_empty: Path, tmp_path: Path) -> str:
+    """A fresh, migrated SQLite file."""
+    path = tmp_path / "bookbell.db"
+    shutil.copy(_sqlite_empty, path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

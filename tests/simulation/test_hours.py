@@ -1,6 +1,8 @@
 """The engine under random faults for thousands of hours; and bugs planted in it, which this must find."""
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +17,7 @@ from simulated import InlineDatabase
 from world import World, world_in
 
 SEEDS = range(int(os.environ.get("SIMULATED_SEEDS", "20")))  # each lives through 150 hours in three seconds
-SEEDS_TO_FIND_A_BUG = range(8)
+SEEDS_TO_FIND_A_BUG = (7, 5, 4, 1, 2, 3, 6, 0)  # those in which the most goes wrong come first
 
 
 @pytest.fixture
@@ -25,8 +27,8 @@ def sqlite_world(sqlite_url: str) -> World:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_hours_of_faults_break_no_promise(sqlite_world: World, seed: int) -> None:
-    hours = simulate(sqlite_world, seed)
-    assert hours.simulation.now > 10 * HOUR
+    lived = simulate(sqlite_world, seed)
+    assert lived.simulation.now > 10 * HOUR
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -36,16 +38,13 @@ def test_on_postgresql_neither(postgresql_url: str, seed: int) -> None:
     database.close()
 
 
-def test_a_seed_replays_exactly(sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    told = []
+def test_a_seed_replays_exactly(sqlite_url: str, tmp_path: Path) -> None:
+    told, empty = [], Path(sqlite_url.removeprefix("sqlite:///"))
     for name in ("one", "two"):
-        from bookbell.store.upgrade import upgrade
-
-        url = f"sqlite:///{tmp_path_factory.mktemp(name) / 'b.db'}"
-        database = InlineDatabase(url)
-        upgrade(database)
-        hours = simulate(world_in(database), 5, turns=20)
-        told.append([(at, to) for at, to, _ in hours.network.sent])
+        copy = shutil.copy(empty, tmp_path / name)
+        database = InlineDatabase(f"sqlite:///{copy}")
+        lived = simulate(world_in(database), 5, turns=20)
+        told.append([(at, to) for at, to, _ in lived.network.sent])
         database.close()
     assert told[0] == told[1]
 
