@@ -31,7 +31,7 @@ def test_hours_of_faults_break_no_promise(sqlite_world: World, seed: int) -> Non
     assert lived.simulation.now > 10 * HOUR
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [2, 4, 5])
 def test_on_postgresql_neither(postgresql_url: str, seed: int) -> None:
     database = InlineDatabase(postgresql_url)
     simulate(world_in(database), seed, turns=30)
