@@ -152,7 +152,7 @@ class Dispatch:
             self._of_organization[organization] += 1
             self.in_flight[due.id] = (lane, sent)
             requests.append(worker.prepare(due, destination, now=now))
-        if lane.has_more and len(lane.buffer) <= destination.policy.in_flight_max:
+        if lane.has_more and lane.is_short:
             self._calls.hungry(lane)
         self.offer(lane)
         if self._of_organization[organization] >= limits.ORGANIZATION_IN_FLIGHT_MAX:

@@ -31,6 +31,13 @@ class Prepared:
             return [row._replace(**{name: bool(getattr(row, name)) for name in self._flags}) for row in found]
         return found
 
+    def tuples(self, tx: Tx, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Its rows as the driver has them."""
+        cursor = self._executed(tx, values)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        cursor.close()
+        return found
+
     def first(self, tx: Tx, **values: Any) -> Any:
         """Its first row, None if it has none."""
         found = self.rows(tx, **values)
