@@ -17,7 +17,7 @@ from bookbell.core.attempt import Answered, Report, Request, describe
 from bookbell.core.circuit import Circuit, after_failure, after_success
 from bookbell.core.feedback import Pause, Skip, SlowDown, feedback_of, paused
 from bookbell.core.model import DeliveryId, DeliveryState, LaneId, OrganizationId
-from bookbell.core.pace import start_count_max
+from bookbell.core.pace import BUSY_COUNT, BUSY_MS, start_count_max
 from bookbell.core.verdict import Delivered, Gone, Skipped, Verdict
 from bookbell.delivery import worker
 from bookbell.delivery.lane import Lane, Meter
@@ -67,6 +67,7 @@ class Dispatch:
         self._of_organization: Counter[OrganizationId] = Counter()
         self._ambient = ambient
         self._transport = transport
+        self._busy_until = 0
         self._worker = worker_name
         self._calls = calls
 
@@ -83,7 +84,10 @@ class Dispatch:
         """Start as many requests as the bounds allow, lane by lane. ended_count: requests that have just ended."""
         requests: list[Request] = []
         now, monotonic = self._ambient.now_ms(), self._ambient.monotonic_ms()
-        end = len(self.in_flight) + min(start_count_max(len(self.in_flight), ended_count), self._budget())
+        if ended_count >= BUSY_COUNT:
+            self._busy_until = monotonic + BUSY_MS
+        most = start_count_max(len(self.in_flight), ended_count, is_busy=monotonic < self._busy_until)
+        end = len(self.in_flight) + min(most, self._budget())
         # Each gets an equal part of what is free, so that many lanes share the connections rather than wear them out.
         turn_count = max(1, (end - len(self.in_flight)) // max(1, len(self._ring)))
         while len(self.in_flight) < end and self._budget() > 0 and (lane := self._ring.take()) is not None:

@@ -110,7 +110,9 @@ class Engine:
             raise
         if not hold.hungry and not self._rung:
             wake_at = min(owning.poll_at, hold.wake_at)
+            hold.is_waiting = True
             await self._ambient.wait_ms(hold.bell, max(1, wake_at - self._ambient.monotonic_ms()))
+            hold.is_waiting = False
 
     async def _work(self, *, is_poll: bool) -> None:
         idle = self._hold.woken()

@@ -11,8 +11,8 @@ from bookbell.delivery.alarms import NEVER, Alarms
 from bookbell.delivery.dispatch import Calls, Dispatch, Transport
 from bookbell.delivery.lane import Destination, Lane
 from bookbell.store.database import Database
-from bookbell.store.lanes import LaneConfig
 from bookbell.store.deliveries import START
+from bookbell.store.lanes import LaneConfig
 from bookbell.store.schema import NEVER_AT
 
 POLL_MS = 250  # how late work is found that no ring tells of
@@ -54,6 +54,7 @@ class Hold:
         self.alarms = Alarms()
         self.hungry: dict[LaneId, None] = {}
         self.is_draining = False
+        self.is_waiting = False
         self.more_at = NEVER
         calls = Calls(hungry=self.feed, full=self.results.set, alarm=self._alarm, more=self._more)
         self.dispatch = Dispatch(parts.ambient, parts.transport, parts.worker, calls)
@@ -125,7 +126,8 @@ class Hold:
     def _more(self) -> None:
         if self.more_at == NEVER:
             self.more_at = self.ambient.monotonic_ms() + MORE_MS
-            self.bell.set()
+            if self.is_waiting:  # a turn that is under way sees it before it waits
+                self.bell.set()
 
     def _alarm(self, lane: Lane, at: int) -> None:
         self.alarms.set(lane, at)

@@ -117,15 +117,15 @@ class Look(NamedTuple):
     """What is wanted of a lane: the level whose body is to be read, the most to read, and from behind which place."""
 
     level: Level
-    count: int
+    most: int
     after: Position = START
 
 
 def due(tx: Tx, wanted: Mapping[LaneId, Look], *, now: int) -> dict[LaneId, list[Due]]:
     """What is due in these lanes, at most LOOK_LANES_MAX of them; each lane's longest due first."""
     values: dict[str, object] = {"now": now}
-    for index, (lane_id, (level, count, (due_at, delivery_id))) in enumerate(wanted.items()):
-        values |= {f"lane_{index}": lane_id, f"level_{index}": level.value, f"count_{index}": count}
+    for index, (lane_id, (level, most, (due_at, delivery_id))) in enumerate(wanted.items()):
+        values |= {f"lane_{index}": lane_id, f"level_{index}": level.value, f"count_{index}": most}
         values |= {f"due_at_{index}": due_at, f"id_{index}": delivery_id}
     found: dict[LaneId, list[Due]] = {lane_id: [] for lane_id in wanted}
     for row in _due(len(wanted)).tuples(tx, values):
