@@ -74,6 +74,7 @@ class Transfer:
         self.key = ""
         self._url = ""
         self._timeouts_ms = (0, 0)
+        self._is_forgetting = False
         self._refused: Refused | None = None
         self._reached = False
         self._is_tls = False
@@ -107,7 +108,7 @@ class Transfer:
             (pycurl.SSL_VERIFYPEER, 1),
             (pycurl.SSL_VERIFYHOST, 2),
             (pycurl.TCP_NODELAY, 1),
-            (pycurl.DNS_CACHE_TIMEOUT, DNS_CACHE_S),
+            (pycurl.DNS_CACHE_TIMEOUT, -1),
             (pycurl.MAXAGE_CONN, CONNECTION_AGE_S_MAX),
             (pycurl.RESOLVER_START_FUNCTION, self._before_lookup),
             (pycurl.OPENSOCKETFUNCTION, self._open_socket),
@@ -118,8 +119,11 @@ class Transfer:
             options.append((pycurl.CAINFO, self._setup.ca_file))
         return options
 
-    def load(self, request: Request) -> Unreachable | None:
-        """Make the handle ready for this request. Gives what is wrong when libcurl does not take it."""
+    def load(self, request: Request, *, is_forgetting: bool) -> Unreachable | None:
+        """Make the handle ready for this request. Gives what is wrong when libcurl does not take it.
+
+        is_forgetting: once it is done, addresses that are older than DNS_CACHE_S are forgotten.
+        """
         self.key = request.key
         self._refused, self._reached, self._is_cut, self._is_garbled = None, False, False, False
         self._is_tls = request.url.startswith("https:")
@@ -135,6 +139,9 @@ class Transfer:
             if request.url != self._url:
                 curl.setopt(pycurl.URL, request.url)
                 self._url = request.url
+            if is_forgetting is not self._is_forgetting:
+                curl.setopt(pycurl.DNS_CACHE_TIMEOUT, DNS_CACHE_S if is_forgetting else -1)
+                self._is_forgetting = is_forgetting
             if self._resolve:
                 self._resolve = []
                 curl.setopt(pycurl.RESOLVE, [])
