@@ -104,14 +104,17 @@ class Dispatch:
 
     def on_reports(self, reports: Sequence[tuple[str, Report]]) -> None:
         """Take these reports: judge them, free their slots, start what comes next."""
+        by, touched = self._settling(), {}
         for key, report in reports:
             found = self.in_flight.pop(DeliveryId(key), None)
             if found is not None:
                 lane, sent = found
                 lane.in_flight -= 1
                 self._release(sent.config.organization_id)
-                self._finish_guarded(lane, sent, report)
-                self.offer(lane)
+                self._finish_guarded(lane, sent, report, by)
+                touched[lane.id] = lane
+        for lane in touched.values():
+            self.offer(lane)
         self.start(len(reports))
 
     def forget(self, lane: Lane) -> None:
@@ -148,7 +151,7 @@ class Dispatch:
             sent = Sent(due, config, destination.policy, now, is_probe)
             _observe_start(due, now)
             if destination.problem is not None:
-                self._finish(lane, sent, worker.unsent(destination.problem))
+                self._finish(lane, sent, worker.unsent(destination.problem), self._settling())
                 if not lane.buffer:
                     break
                 continue
@@ -162,18 +165,18 @@ class Dispatch:
         if self._of_organization[organization] >= limits.ORGANIZATION_IN_FLIGHT_MAX:
             self._ring.block(organization)
 
-    def _finish_guarded(self, lane: Lane, sent: Sent, report: Report) -> None:
+    def _settling(self) -> Settling:
+        return Settling(self._worker, self._ambient.now_ms(), self._ambient.draw, self._ambient.new_id)
+
+    def _finish_guarded(self, lane: Lane, sent: Sent, report: Report, by: Settling) -> None:
         """One border: a bug in one report must not lose the others; its lane waits for the lease to end."""
         try:
-            self._finish(lane, sent, report)
+            self._finish(lane, sent, report, by)
         except Exception:  # noqa: BLE001 - the border of a report
             telemetry.log().error("loop_failed", loop="report", request_id=sent.due.id, exc_info=True)
             self.forget(lane)
 
-    def _finish(self, lane: Lane, sent: Sent, report: Report) -> None:
-        by = Settling(
-            worker=self._worker, now=self._ambient.now_ms(), draw=self._ambient.draw(), new_id=self._ambient.new_id
-        )
+    def _finish(self, lane: Lane, sent: Sent, report: Report, by: Settling) -> None:
         result, verdict = worker.settle(sent, report, by)
         is_gone = isinstance(verdict, Gone)
         notice = self._move_circuit(lane, sent, verdict, by.now)

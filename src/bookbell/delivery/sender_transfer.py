@@ -4,9 +4,9 @@ Handles are reused for request after request. Whatever must hold for every reque
 """
 
 import os
-import re
 import socket
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,7 +53,6 @@ _KINDS = {
 }
 
 
-_BREAK = re.compile(r"[\r\n\0]")
 _NO_HEADERS = ["Expect:", "Accept:"]  # what libcurl would add by itself
 
 
@@ -131,7 +130,8 @@ class Transfer:
         self._body, self._body_bytes = bytearray(), 0
         self.lacks_address, self._lookup_us = False, 0
         headers = [f"{name}: {value}" for name, value in request.headers]
-        if _BREAK.search("".join(headers)):
+        text = "\n".join(headers)
+        if text.count("\n") >= len(headers) or "\r" in text or "\0" in text:
             return Unreachable("internal", "A header of the request contains a line break; it was not sent.")
         headers += _NO_HEADERS
         curl = self.curl
@@ -192,7 +192,7 @@ class Transfer:
         if code == 0 or self._is_cut:
             status_code = int(self.curl.getinfo(pycurl.RESPONSE_CODE))
             retry_after = None if status_code == HTTPStatus.OK else _value_of(self._head, b"retry-after")
-            return Answered(status_code, retry_after, _value_of(self._head, b"webhook-delivery"))
+            return _answered(status_code, retry_after, _value_of(self._head, b"webhook-delivery"))
         if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX or code == _TOO_LARGE:
             return Oversized("headers")
         if self._is_garbled:
@@ -297,6 +297,9 @@ class _Handed:
 
     def __del__(self) -> None:
         os.close(self._descriptor)
+
+
+_answered = lru_cache(64)(Answered)  # most answers are alike
 
 
 def _value_of(head: Sequence[bytes], name: bytes) -> str | None:
