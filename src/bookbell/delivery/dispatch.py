@@ -23,7 +23,7 @@ from bookbell.delivery import worker
 from bookbell.delivery.lane import Lane, Meter
 from bookbell.delivery.ring import Ring
 from bookbell.delivery.worker import Sent, Settling
-from bookbell.store.deliveries import Due, Result
+from bookbell.store.deliveries import Result
 
 
 class Transport(Protocol):
@@ -145,20 +145,22 @@ class Dispatch:
         assert config is not None
         organization = config.organization_id
         room = limits.ORGANIZATION_IN_FLIGHT_MAX - self._of_organization[organization]
-        is_probe = lane.circuit.opened_at is not None
+        is_probe, started = lane.circuit.opened_at is not None, 0
         for _ in range(min(lane.room(self._ambient), self._budget(), room, count_max)):
             due = lane.pick()
             sent = Sent(due, config, destination.policy, now, is_probe)
-            _observe_start(due, now)
+            if due.attempt_count == 0:
+                telemetry.LATENCY.observe_ms(max(0, now - due.created_at))
             if destination.problem is not None:
                 self._finish(lane, sent, worker.unsent(destination.problem), self._settling())
                 if not lane.buffer:
                     break
                 continue
             lane.in_flight += 1
-            self._of_organization[organization] += 1
+            started += 1
             self.in_flight[due.id] = (lane, sent)
             requests.append(worker.prepare(due, destination, now=now))
+        self._of_organization[organization] += started
         if lane.has_more and lane.is_short:
             self._calls.hungry(lane)
         self.offer(lane)
@@ -203,6 +205,8 @@ class Dispatch:
                 return 0
             case _:
                 lane.circuit = after_failure(before, sent.policy, is_probe=sent.is_probe, now=now)
+        if lane.circuit is before:
+            return 0
         self._follow_circuit(lane, sent, before)
         is_new = lane.circuit.notice_percent > before.notice_percent
         return lane.circuit.notice_percent if is_new else 0
@@ -226,11 +230,6 @@ class Dispatch:
             _observe_circuit(lane, sent)
         if lane.circuit.opened_at is not None:
             lane.forget_buffer()
-
-
-def _observe_start(due: Due, now: int) -> None:
-    if due.attempt_count == 0:
-        telemetry.LATENCY.observe_ms(max(0, now - due.created_at))
 
 
 def _observe_circuit(lane: Lane, sent: Sent) -> None:

@@ -4,6 +4,7 @@ Only the engine's event loop touches it. Times here are of the monotonic clock, 
 """
 
 from collections import deque
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from bookbell.ambient import Ambient
@@ -36,6 +37,7 @@ class Destination:
     problem: Refused | Unreachable | None = None
 
 
+MIN_BODY_BYTES = 1024  # bodies count as that large, at least
 FULL = Bucket(1.0, 0)
 
 
@@ -165,13 +167,21 @@ class Lane:
             return 1
         return min(limits.LANE_BUFFER_COUNT, max(1, limits.LANE_BUFFER_BYTES // self.body_bytes))
 
-    def take_in(self, found: list[Due]) -> None:
-        """Buffer what a look brought, less what is in hand already or was settled during the look."""
+    def take_in(self, found: list[Due], in_flight: Container[DeliveryId]) -> None:
+        """Buffer what a look brought, less what must wait for another, is in hand, or was settled during the look.
+
+        in_flight: of all lanes, former ones too.
+        """
+        sizes = [MIN_BODY_BYTES]
         for due in found:
-            if due.id not in self.held and due.id not in self.settled:
-                self.held.add(due.id)
+            key, size = due.id, len(due.body)
+            sizes.append(size)
+            if due.is_head and key not in self.held and key not in self.settled and key not in in_flight:
+                self.held.add(key)
                 self.buffer.append(due)
-                self.meter.bytes += len(due.body)
+                self.meter.bytes += size
+        if found:
+            self.body_bytes = max(sizes)
 
     def pick(self) -> Due:
         """Take the next from the buffer. Probes take turns, so that one bad delivery cannot keep the circuit open."""

@@ -97,9 +97,7 @@ class Looking:
             return
         if self._must_walk(lane) or self._must_expire(lane, due, now):
             return
-        if due:
-            lane.body_bytes = max(1024, *(len(each.body) for each in due))
-        lane.take_in([each for each in due if each.is_head and each.id not in self._hold.dispatch.in_flight])
+        lane.take_in(due, self._hold.dispatch.in_flight)
         if lane.buffer:
             lane.busy_at = self._ambient.monotonic_ms()
         self._hold.dispatch.offer(lane)

@@ -180,19 +180,16 @@ class Transfer:
 
     def report(self, code: int, text: str) -> Report:
         """What came of it; code: libcurl's, 0 for a complete answer."""
-        return Report(
-            self._outcome(code, text),
-            self._timings(),
-            self.curl.getinfo(pycurl.PRIMARY_IP) or None,
-            b"".join(self._head),
-            bytes(self._body),
-        )
+        head = b"".join(self._head)
+        outcome, address = self._outcome(code, text, head), self.curl.getinfo(pycurl.PRIMARY_IP)
+        return Report(outcome, self._timings(), address or None, head, bytes(self._body))
 
-    def _outcome(self, code: int, text: str) -> Outcome:
+    def _outcome(self, code: int, text: str, head: bytes) -> Outcome:
         if code == 0 or self._is_cut:
             status_code = int(self.curl.getinfo(pycurl.RESPONSE_CODE))
-            retry_after = None if status_code == HTTPStatus.OK else _value_of(self._head, b"retry-after")
-            return _answered(status_code, retry_after, _value_of(self._head, b"webhook-delivery"))
+            names = head.lower()
+            retry_after = _value_of(head, names, b"\nretry-after:") if status_code != HTTPStatus.OK else None
+            return _answered(status_code, retry_after, _value_of(head, names, b"\nwebhook-delivery:"))
         if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX or code == _TOO_LARGE:
             return Oversized("headers")
         if self._is_garbled:
@@ -302,11 +299,10 @@ class _Handed:
 _answered = lru_cache(64)(Answered)  # most answers are alike
 
 
-def _value_of(head: Sequence[bytes], name: bytes) -> str | None:
-    for line in head[1:]:
-        if line[: len(name) + 1].lower() == name + b":":
-            return line[len(name) + 1 :].decode("latin-1").strip()
-    return None
+def _value_of(head: bytes, lowered: bytes, name: bytes) -> str | None:
+    """The value of the first header of that name, which begins with the end of the line before."""
+    at = lowered.find(name)
+    return None if at < 0 else head[at + len(name) :].partition(b"\n")[0].decode("latin-1").strip()
 
 
 def _us(seconds: float) -> int:

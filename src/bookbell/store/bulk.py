@@ -15,7 +15,7 @@ from bookbell.store.database import Tx
 
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 
-Row = Sequence[Any]
+Row = tuple[Any, ...]
 """Values in the order of the columns that are named beside them; an enumeration's member by its value."""
 
 
@@ -24,7 +24,7 @@ def insert_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[R
     if not rows:
         return
     if _is_sqlite(tx):
-        tx.exec_driver_sql(_insert_sql(table.name, columns), [tuple(row) for row in rows])
+        tx.exec_driver_sql(_insert_sql(table.name, columns), rows)
         return
     with _cursor(tx).copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:  # names are ours
         for row in rows:

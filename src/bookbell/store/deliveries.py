@@ -196,6 +196,7 @@ def _has_earlier(row: Any) -> ColumnElement[bool]:
     )
 
 
+_STATES = {state: state.value for state in DeliveryState}
 _SETTLED = ("id", "state", "attempt_count", "due_at", "finished_at", "reason", "probe_count")
 
 
@@ -220,7 +221,7 @@ def record(tx: Tx, results: Sequence[Result]) -> frozenset[LaneId]:
         if epochs.get(result.lane_id) == result.epoch:
             rows.append(attempt)
             ended = result.finished_at, result.reason, result.probe_count
-            settled.append((attempt.delivery_id, result.state.value, attempt.number, result.due_at, *ended))
+            settled.append((attempt.delivery_id, _STATES[result.state], attempt.number, result.due_at, *ended))
         else:
             rows.append(attempt._replace(is_stale=True))
             lost.add(result.lane_id)

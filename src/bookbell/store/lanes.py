@@ -28,7 +28,7 @@ from sqlalchemy import (
     update,
 )
 
-from bookbell.core.circuit import Circuit
+from bookbell.core.circuit import CLOSED, Circuit
 from bookbell.core.model import AccountId, EndpointId, LaneId, Level, OrganizationId
 from bookbell.store.database import Tx
 from bookbell.store.prepared import Prepared
@@ -37,7 +37,8 @@ from bookbell.store.schema import NEVER_AT, deliveries, endpoints, lanes
 PENDING: ColumnElement[str] = literal_column("'pending'")
 """A literal, not a parameter: only then can the planner use the index over pending deliveries."""
 
-CIRCUIT = tuple(lanes.c[each.name] for each in fields(Circuit))
+_CIRCUIT_NAMES = tuple(each.name for each in fields(Circuit))
+CIRCUIT = tuple(lanes.c[name] for name in _CIRCUIT_NAMES)
 """The columns of a lane's circuit."""
 
 
@@ -80,8 +81,9 @@ class LaneConfig:
 
 
 def circuit_of(row: Row[Any]) -> Circuit:
-    """The circuit in a row with its columns."""
-    return Circuit(**{each.name: getattr(row, each.name) for each in fields(Circuit)})
+    """The circuit in a row with its columns; CLOSED itself when it is as good as that."""
+    found = Circuit(**{name: getattr(row, name) for name in _CIRCUIT_NAMES})
+    return CLOSED if found == CLOSED else found
 
 
 def insert_lane(
