@@ -4,6 +4,7 @@ SQLite takes one prepared statement for all rows; PostgreSQL takes a COPY for ne
 UPDATE from arrays. What comes out is the same. Measured: a third of what the toolkit's executemany costs a row.
 """
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -42,6 +43,17 @@ def update_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[R
     _cursor(tx).execute(statement, [list(values) for values in zip(*rows, strict=True)])
 
 
+def held_rows(tx: Tx, table: Table, columns: tuple[str, ...], ids: Sequence[str]) -> list[Row]:
+    """These columns of the rows with these ids, taken in the order of the ids and held until the transaction ends;
+    who refers to them is not held up.
+    """
+    if _is_sqlite(tx):
+        text = _select_sql(table.name, columns, "IN (SELECT value FROM json_each(?))", "")
+        return list(tx.connection.cursor().execute(text, [json.dumps(ids)]).fetchall())
+    text = _select_sql(table.name, columns, "= ANY(%s)", "ORDER BY id FOR NO KEY UPDATE")
+    return list(_cursor(tx).execute(text, [list(ids)]).fetchall())
+
+
 def _is_sqlite(tx: Tx) -> bool:
     return tx.dialect.name == "sqlite"
 
@@ -53,6 +65,11 @@ def _cursor(tx: Tx) -> Any:
 @lru_cache(64)
 def _insert_sql(table: str, columns: tuple[str, ...]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - our names
+
+
+@lru_cache(64)
+def _select_sql(table: str, columns: tuple[str, ...], among: str, end: str) -> str:
+    return f"SELECT {', '.join(columns)} FROM {table} WHERE id {among} {end}"  # noqa: S608 - our names
 
 
 @lru_cache(64)

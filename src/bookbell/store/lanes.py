@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from bookbell.core.circuit import CLOSED, Circuit
 from bookbell.core.model import AccountId, EndpointId, LaneId, Level, OrganizationId
+from bookbell.store.bulk import held_rows
 from bookbell.store.database import Tx
 from bookbell.store.prepared import Prepared
 from bookbell.store.schema import NEVER_AT, deliveries, endpoints, lanes
@@ -370,17 +371,9 @@ def lock(tx: Tx, lane_id: LaneId) -> None:
     tx.execute(select(lanes.c.id).where(lanes.c.id == lane_id).with_for_update())
 
 
-_LOCK_EPOCHS = (
-    select(lanes.c.id, lanes.c.epoch)
-    .where(lanes.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(lanes.c.id)
-    .with_for_update(key_share=True)
-)
-
-
 def lock_epochs(tx: Tx, lane_ids: Sequence[LaneId]) -> dict[LaneId, int]:
     """The present epochs of these lanes, held until the transaction ends; publishers are not held up."""
-    return {LaneId(row.id): row.epoch for row in tx.execute(_LOCK_EPOCHS, {"ids": sorted(lane_ids)})}
+    return dict(held_rows(tx, lanes, ("id", "epoch"), lane_ids))
 
 
 _DISABLE = (
