@@ -81,7 +81,7 @@ def _update_sql(table: str, columns: tuple[str, ...], where: str) -> str:
 @lru_cache(64)
 def _update_from_arrays_sql(table: Table, columns: tuple[str, ...], where: str) -> str:
     changes = ", ".join(f"{column} = new.{column}" for column in columns[1:])
-    arrays = ", ".join(f"%s::{_type_of(table, column)}[]" for column in columns)
+    arrays = ", ".join(f"%b::{_type_of(table, column)}[]" for column in columns)
     named = ", ".join(columns)
     return (
         f"UPDATE {table.name} SET {changes} FROM unnest({arrays}) AS new({named}) "  # noqa: S608 - our names
