@@ -7,11 +7,12 @@ import asyncio
 import os
 import random
 import secrets
+import struct
 import threading
 import time
 from typing import Protocol
 
-RANDOM_BYTES = 512  # asked of the system at once, for 64 ids
+RANDOM_FORMAT = "64Q"  # asked of the system at once, for 64 ids
 
 
 class Ambient(Protocol):
@@ -52,7 +53,7 @@ class RealAmbient:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last = 0
-        self._random = b""
+        self._random: list[int] = []
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
@@ -79,9 +80,9 @@ class RealAmbient:
             self._last = max(time.time_ns() // 1_000_000 << 12, self._last + 1)
             stamp = self._last
             if not self._random:
-                self._random = os.urandom(RANDOM_BYTES)
-            tail, self._random = self._random[:8], self._random[8:]
-        return uuid7_text(stamp >> 12, stamp & 0xFFF, int.from_bytes(tail) >> 2)
+                self._random = list(struct.unpack(RANDOM_FORMAT, os.urandom(struct.calcsize(RANDOM_FORMAT))))
+            tail = self._random.pop()
+        return uuid7_text(stamp >> 12, stamp & 0xFFF, tail >> 2)
 
     def new_secret(self) -> str:
         return secrets.token_urlsafe(32)
@@ -89,6 +90,5 @@ class RealAmbient:
 
 def uuid7_text(unix_ms: int, counter: int, tail: int) -> str:
     """RFC 9562 version 7 as text, from 48 bits of milliseconds, 12 of a counter and 62 of randomness."""
-    value = (unix_ms & (1 << 48) - 1) << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62 | tail
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    at, rest = f"{unix_ms & (1 << 48) - 1:012x}", f"{0b10 << 62 | tail:016x}"
+    return f"{at[:8]}-{at[8:]}-7{counter:03x}-{rest[:4]}-{rest[4:]}"

@@ -26,7 +26,7 @@ from simulated import InlineDatabase, Scene
 from world import World, stamp, world_in
 
 THOUSAND = 1_000
-DELIVERIES = {"statements": 2_300, "commits": 27, "calls": 180_000}
+DELIVERIES = {"statements": 2_200, "commits": 26, "calls": 138_000}
 PUBLISHED_ALONE = {"statements": 9_200, "commits": 1_000, "calls": 445_000}
 PUBLISHED_IN_HUNDREDS = {"statements": 2_300, "commits": 10, "calls": 127_000}
 TYPE = "bench.happened"

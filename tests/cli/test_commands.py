@@ -445,7 +445,7 @@ def exhaust(listening: Listening, delivery_id: str) -> None:
     """Record that the only attempt at this delivery was answered 500."""
     db, lane_id = listening.world.db, listening.lane_id
     taken = db.write_now(lanes.acquire, [lane_id], owner="test", now=START, lease_until=START + 1_000)
-    due = db.read_now(deliveries.due, {lane_id: (Level.ACCOUNT, 100)}, now=START)[lane_id]
+    due = db.read_now(deliveries.due, {lane_id: deliveries.Look(Level.ACCOUNT, 100)}, now=START)[lane_id]
     (chosen,) = [each for each in due if each.id == delivery_id]
     attempt = AttemptRow(
         id=AttemptId(new_id()),

@@ -9,7 +9,7 @@ from bookbell.core.limits import HOLD_BATCH_COUNT_MAX
 from bookbell.core.model import AttemptId, DeliveryState, LaneId, Level, OrganizationId
 from bookbell.store import deliveries, lanes
 from bookbell.store.database import Database, Tx
-from bookbell.store.deliveries import AttemptRow, Due, Result
+from bookbell.store.deliveries import AttemptRow, Due, Look, Result
 from bookbell.store.lanes import Suspect
 from bookbell.store.schema import attempts
 from bookbell.store.schema import deliveries as table
@@ -30,7 +30,7 @@ def lane_with(world: World, count: int, at: int = START) -> LaneId:
 
 
 def look(world: World, lane_id: LaneId, count: int = 100, now: int = START) -> list[Due]:
-    return world.db.read_now(deliveries.due, {lane_id: (Level.ACCOUNT, count)}, now=now)[lane_id]
+    return world.db.read_now(deliveries.due, {lane_id: Look(Level.ACCOUNT, count)}, now=now)[lane_id]
 
 
 def result(due: Due, epoch: int, state: DeliveryState = DeliveryState.DELIVERED, **changes: Any) -> Result:
@@ -88,7 +88,7 @@ def test_one_look_serves_many_lanes_and_none_at_the_cost_of_another(world: World
     long = lane_with(world, 5)
     others = [lane_with(world, 1) for _ in range(2)]
     unknown = [LaneId(new_id()) for _ in range(lane_count - 3 if lane_count > 3 else 0)]
-    wanted = dict.fromkeys([long, *others, *unknown], (Level.ACCOUNT, 2))
+    wanted = dict.fromkeys([long, *others, *unknown], Look(Level.ACCOUNT, 2))
     found = world.db.read_now(deliveries.due, wanted, now=START)
     assert [len(found[lane_id]) for lane_id in [long, *others]] == [2, 1, 1]
     assert all(found[lane_id] == [] for lane_id in unknown)

@@ -169,7 +169,7 @@ def test_no_wake_up_is_lost_between_publishing_and_parking(db: Database) -> None
     def own() -> None:
         while not stop.is_set():
             if take(db, lane_id, "a") is not None:
-                found = db.read_now(deliveries.due, {lane_id: (Level.ACCOUNT, 100)}, now=START)[lane_id]
+                found = db.read_now(deliveries.due, {lane_id: deliveries.Look(Level.ACCOUNT, 100)}, now=START)[lane_id]
                 for each in found:
                     db.write_now(finish, each.id)
                 db.write_now(lanes.park, {lane_id: 0}, owner="a")

@@ -7,6 +7,7 @@ Source: contract 2 and 5.1; Standard Webhooks 1.0.0 (github.com/standard-webhook
 
 import base64
 import binascii
+import hashlib
 import hmac
 import json
 from collections.abc import Callable
@@ -20,6 +21,7 @@ STANDARD_ID_HEADER = "webhook-id"
 STANDARD_TIMESTAMP_HEADER = "webhook-timestamp"
 STANDARD_SIGNATURE_HEADER = "webhook-signature"
 
+_BLOCK_BYTES = 64  # of SHA-256
 _SHA256 = "sha256"  # by its name the whole digest is made in one call of the library
 HMAC_PREFIX, PRIVATE_PREFIX, PUBLIC_PREFIX = "whsec_", "whsk_", "whpk_"
 HMAC_MARK, ED25519_MARK = "v1,", "v1a,"
@@ -104,13 +106,33 @@ def hmac_text(key: bytes, message: bytes) -> str:
 
 def ocrolus_signer(secret: str) -> Signer:
     """Signs as the contract has it."""
-    key = secret.encode()
-    return Signer(lambda message: hmac.digest(key, message, _SHA256).hex())
+    digest = keyed(secret.encode())
+    return Signer(lambda message: digest(message).hex())
 
 
 def hmac_signer(key: bytes, expires_at: int | None = None) -> Signer:
     """Signs as `v1`."""
-    return Signer(lambda message: hmac_text(key, message), expires_at)
+    digest = keyed(key)
+    return Signer(lambda message: HMAC_MARK + base64.b64encode(digest(message)).decode(), expires_at)
+
+
+def keyed(key: bytes) -> Callable[[bytes], bytes]:
+    """HMAC-SHA256 by this key, for many messages: what depends on the key alone is reckoned once. Source: RFC 2104.
+
+    >>> keyed(b"k" * 65)(b"text") == hmac.digest(b"k" * 65, b"text", "sha256")
+    True
+    """
+    block = (key if len(key) <= _BLOCK_BYTES else hashlib.sha256(key).digest()).ljust(_BLOCK_BYTES, b"\0")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def digest(message: bytes) -> bytes:
+        first, second = inner.copy(), outer.copy()
+        first.update(message)
+        second.update(first.digest())
+        return second.digest()
+
+    return digest
 
 
 def ed25519_signer(sign: Callable[[bytes], bytes], expires_at: int | None = None) -> Signer:

@@ -19,6 +19,9 @@ class Delivered:
     """The receiver has taken it."""
 
 
+DELIVERED = Delivered()
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
     """It is tried again at this instant."""
@@ -52,7 +55,7 @@ def judge(outcome: Outcome, policy: Policy, *, attempt: int, now_ms: int, draw: 
     match outcome:
         case Answered(status_code, header):
             if _is_success(status_code, policy):
-                return Delivered()
+                return DELIVERED
             if isinstance(feedback_of(outcome, policy), Skip):
                 return Skipped()
             if status_code == GONE and policy.is_gone_final:

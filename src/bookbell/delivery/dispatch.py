@@ -17,13 +17,13 @@ from bookbell.core.attempt import Answered, Report, Request, describe
 from bookbell.core.circuit import Circuit, after_failure, after_success
 from bookbell.core.feedback import Pause, Skip, SlowDown, feedback_of, paused
 from bookbell.core.model import DeliveryId, DeliveryState, LaneId, OrganizationId
-from bookbell.core.pace import start_count_max
+from bookbell.core.pace import BUSY_COUNT, BUSY_MS, start_count_max
 from bookbell.core.verdict import Delivered, Gone, Skipped, Verdict
 from bookbell.delivery import worker
 from bookbell.delivery.lane import Lane, Meter
 from bookbell.delivery.ring import Ring
 from bookbell.delivery.worker import Sent, Settling
-from bookbell.store.deliveries import Due, Result
+from bookbell.store.deliveries import Result
 
 
 class Transport(Protocol):
@@ -67,6 +67,7 @@ class Dispatch:
         self._of_organization: Counter[OrganizationId] = Counter()
         self._ambient = ambient
         self._transport = transport
+        self._busy_until = 0
         self._worker = worker_name
         self._calls = calls
 
@@ -83,7 +84,10 @@ class Dispatch:
         """Start as many requests as the bounds allow, lane by lane. ended_count: requests that have just ended."""
         requests: list[Request] = []
         now, monotonic = self._ambient.now_ms(), self._ambient.monotonic_ms()
-        end = len(self.in_flight) + min(start_count_max(len(self.in_flight), ended_count), self._budget())
+        if ended_count >= BUSY_COUNT:
+            self._busy_until = monotonic + BUSY_MS
+        most = start_count_max(len(self.in_flight), ended_count, is_busy=monotonic < self._busy_until)
+        end = len(self.in_flight) + min(most, self._budget())
         # Each gets an equal part of what is free, so that many lanes share the connections rather than wear them out.
         turn_count = max(1, (end - len(self.in_flight)) // max(1, len(self._ring)))
         while len(self.in_flight) < end and self._budget() > 0 and (lane := self._ring.take()) is not None:
@@ -100,14 +104,17 @@ class Dispatch:
 
     def on_reports(self, reports: Sequence[tuple[str, Report]]) -> None:
         """Take these reports: judge them, free their slots, start what comes next."""
+        by, touched = self._settling(), {}
         for key, report in reports:
             found = self.in_flight.pop(DeliveryId(key), None)
             if found is not None:
                 lane, sent = found
                 lane.in_flight -= 1
                 self._release(sent.config.organization_id)
-                self._finish_guarded(lane, sent, report)
-                self.offer(lane)
+                self._finish_guarded(lane, sent, report, by)
+                touched[lane.id] = lane
+        for lane in touched.values():
+            self.offer(lane)
         self.start(len(reports))
 
     def forget(self, lane: Lane) -> None:
@@ -138,38 +145,40 @@ class Dispatch:
         assert config is not None
         organization = config.organization_id
         room = limits.ORGANIZATION_IN_FLIGHT_MAX - self._of_organization[organization]
-        is_probe = lane.circuit.opened_at is not None
+        is_probe, started = lane.circuit.opened_at is not None, 0
         for _ in range(min(lane.room(self._ambient), self._budget(), room, count_max)):
             due = lane.pick()
             sent = Sent(due, config, destination.policy, now, is_probe)
-            _observe_start(due, now)
+            if due.attempt_count == 0:
+                telemetry.LATENCY.observe_ms(max(0, now - due.created_at))
             if destination.problem is not None:
-                self._finish(lane, sent, worker.unsent(destination.problem))
+                self._finish(lane, sent, worker.unsent(destination.problem), self._settling())
                 if not lane.buffer:
                     break
                 continue
             lane.in_flight += 1
-            self._of_organization[organization] += 1
+            started += 1
             self.in_flight[due.id] = (lane, sent)
             requests.append(worker.prepare(due, destination, now=now))
-        if lane.has_more and len(lane.buffer) <= destination.policy.in_flight_max:
+        self._of_organization[organization] += started
+        if lane.has_more and lane.is_short:
             self._calls.hungry(lane)
         self.offer(lane)
         if self._of_organization[organization] >= limits.ORGANIZATION_IN_FLIGHT_MAX:
             self._ring.block(organization)
 
-    def _finish_guarded(self, lane: Lane, sent: Sent, report: Report) -> None:
+    def _settling(self) -> Settling:
+        return Settling(self._worker, self._ambient.now_ms(), self._ambient.draw, self._ambient.new_id)
+
+    def _finish_guarded(self, lane: Lane, sent: Sent, report: Report, by: Settling) -> None:
         """One border: a bug in one report must not lose the others; its lane waits for the lease to end."""
         try:
-            self._finish(lane, sent, report)
+            self._finish(lane, sent, report, by)
         except Exception:  # noqa: BLE001 - the border of a report
             telemetry.log().error("loop_failed", loop="report", request_id=sent.due.id, exc_info=True)
             self.forget(lane)
 
-    def _finish(self, lane: Lane, sent: Sent, report: Report) -> None:
-        by = Settling(
-            worker=self._worker, now=self._ambient.now_ms(), draw=self._ambient.draw(), new_id=self._ambient.new_id
-        )
+    def _finish(self, lane: Lane, sent: Sent, report: Report, by: Settling) -> None:
         result, verdict = worker.settle(sent, report, by)
         is_gone = isinstance(verdict, Gone)
         notice = self._move_circuit(lane, sent, verdict, by.now)
@@ -196,6 +205,8 @@ class Dispatch:
                 return 0
             case _:
                 lane.circuit = after_failure(before, sent.policy, is_probe=sent.is_probe, now=now)
+        if lane.circuit is before:
+            return 0
         self._follow_circuit(lane, sent, before)
         is_new = lane.circuit.notice_percent > before.notice_percent
         return lane.circuit.notice_percent if is_new else 0
@@ -219,11 +230,6 @@ class Dispatch:
             _observe_circuit(lane, sent)
         if lane.circuit.opened_at is not None:
             lane.forget_buffer()
-
-
-def _observe_start(due: Due, now: int) -> None:
-    if due.attempt_count == 0:
-        telemetry.LATENCY.observe_ms(max(0, now - due.created_at))
 
 
 def _observe_circuit(lane: Lane, sent: Sent) -> None:

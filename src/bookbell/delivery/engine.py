@@ -50,7 +50,7 @@ class Engine:
         Without lanes: something may have been missed. From the engine's loop only.
         """
         rung = list(lane_ids)
-        self._hold.hungry |= dict.fromkeys(self._hold.lanes.keys() & rung)
+        self._hold.starve_all(self._hold.lanes.keys() & rung)
         if not rung:
             self._owning.poll_at = self._ambient.monotonic_ms()
         elif len(self._hold.lanes.keys() & rung) < len(rung):
@@ -100,7 +100,7 @@ class Engine:
             owning.poll_at = now + self._parts.poll_ms
         if now >= self._look_at:
             self._look_at = now + max(LOOK_MS, self._parts.poll_ms)
-            hold.hungry |= dict.fromkeys(hold.lanes)
+            hold.starve_all(hold.lanes)
         hold.bell.clear()
         hold.more_at = NEVER
         try:
@@ -110,7 +110,9 @@ class Engine:
             raise
         if not hold.hungry and not self._rung:
             wake_at = min(owning.poll_at, hold.wake_at)
+            hold.is_waiting = True
             await self._ambient.wait_ms(hold.bell, max(1, wake_at - self._ambient.monotonic_ms()))
+            hold.is_waiting = False
 
     async def _work(self, *, is_poll: bool) -> None:
         idle = self._hold.woken()

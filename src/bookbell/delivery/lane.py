@@ -4,6 +4,7 @@ Only the engine's event loop touches it. Times here are of the monotonic clock, 
 """
 
 from collections import deque
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from bookbell.ambient import Ambient
@@ -15,8 +16,8 @@ from bookbell.core.model import DeliveryId, LaneId, OrganizationId
 from bookbell.core.policy import Policy
 from bookbell.core.rate import Bucket, filled, full_ms, next_token_ms
 from bookbell.core.signing import Signing
-from bookbell.store.deliveries import Due
-from bookbell.store.holding import Position
+from bookbell.store.deliveries import START, Due, Position
+from bookbell.store.holding import Walked
 from bookbell.store.lanes import LaneConfig
 from bookbell.store.schema import NEVER_AT
 
@@ -36,6 +37,7 @@ class Destination:
     problem: Refused | Unreachable | None = None
 
 
+MIN_BODY_BYTES = 1024  # bodies count as that large, at least
 FULL = Bucket(1.0, 0)
 
 
@@ -52,7 +54,7 @@ class Lane:
 
     held:     deliveries that are buffered, in flight or not yet recorded; a look must not read them again.
     settled:  deliveries recorded while a look was under way, whose older picture that look may still bring.
-    has_more: the last look brought as many as it asked for.
+    has_more: the last look brought as many as it asked for; the next one may go on behind read_to then.
     busy_at:  when it last had something to do.
     next_due: the wall-clock instant at which a delivery that is not in hand comes due; alarm_at: when to turn to it.
     circuit:  as it is now; saved_circuit: as it stands in the lane's row.
@@ -75,6 +77,7 @@ class Lane:
     settled: set[DeliveryId] = field(default_factory=set)
     is_looking: bool = False
     has_more: bool = False
+    read_to: Position = START
     is_ready: bool = False
     is_leaving: bool = False
     in_flight: int = 0
@@ -87,7 +90,7 @@ class Lane:
     body_bytes: int = limits.BODY_BYTES_GUESS
     slow_until: int = 0
     paused_until: int = 0
-    walk: Position | None = (-1, "")
+    walk: Walked | None = (-1, "")
     succeeded_at: int | None = None
     known_at: int = 0
 
@@ -106,6 +109,11 @@ class Lane:
     def hold_ms(self) -> int:
         """How long deliveries are held for an endpoint that is down."""
         return self.destination.policy.hold_ms_max if self.destination is not None else 0
+
+    @property
+    def is_short(self) -> bool:
+        """Whether more is to be read, if there is more."""
+        return self.destination is None or len(self.buffer) <= self.destination.policy.in_flight_max
 
     def may_send(self, now: int) -> bool:
         """Whether anything may be started at this wall-clock instant, in flight or not."""
@@ -159,13 +167,21 @@ class Lane:
             return 1
         return min(limits.LANE_BUFFER_COUNT, max(1, limits.LANE_BUFFER_BYTES // self.body_bytes))
 
-    def take_in(self, found: list[Due]) -> None:
-        """Buffer what a look brought, less what is in hand already or was settled during the look."""
+    def take_in(self, found: list[Due], in_flight: Container[DeliveryId]) -> None:
+        """Buffer what a look brought, less what must wait for another, is in hand, or was settled during the look.
+
+        in_flight: of all lanes, former ones too.
+        """
+        sizes = [MIN_BODY_BYTES]
         for due in found:
-            if due.id not in self.held and due.id not in self.settled:
-                self.held.add(due.id)
+            key, size = due.id, len(due.body)
+            sizes.append(size)
+            if due.is_head and key not in self.held and key not in self.settled and key not in in_flight:
+                self.held.add(key)
                 self.buffer.append(due)
-                self.meter.bytes += len(due.body)
+                self.meter.bytes += size
+        if found:
+            self.body_bytes = max(sizes)
 
     def pick(self) -> Due:
         """Take the next from the buffer. Probes take turns, so that one bad delivery cannot keep the circuit open."""
@@ -186,3 +202,4 @@ class Lane:
             self.held.discard(due.id)
             self.meter.bytes -= len(due.body)
         self.buffer.clear()
+        self.read_to = START

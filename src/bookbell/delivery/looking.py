@@ -4,15 +4,14 @@ What waits for an earlier event of its book is taken out of what is due; what wa
 superseded is cancelled; what nobody wants any more is cancelled too.
 """
 
-from bookbell.core import limits
 from bookbell.core.circuit import after_change
-from bookbell.core.model import LaneId, Level
+from bookbell.core.model import LaneId
 from bookbell.core.rate import Bucket
 from bookbell.delivery.lane import Lane
 from bookbell.delivery.parts import Hold
 from bookbell.store import circuits, deliveries, holding, lanes
 from bookbell.store.database import Tx
-from bookbell.store.deliveries import LOOK_LANES_MAX, Due
+from bookbell.store.deliveries import LOOK_LANES_MAX, START, Due, Look, Position
 from bookbell.store.lanes import LaneConfig
 from bookbell.store.schema import NEVER_AT
 
@@ -38,7 +37,7 @@ class Looking:
             if lane is not None and (_is_short(lane) or self._is_outdated(lane)):
                 wanted.append(lane)
             elif lane is not None:
-                lane.has_more = True
+                lane.has_more, lane.read_to = True, START
                 lane.next_due = min(lane.next_due, self._ambient.now_ms() + KNOWN_MS)
                 self._hold.tend(lane)
         for start in range(0, len(wanted), LOOK_LANES_MAX):
@@ -52,9 +51,9 @@ class Looking:
             lane.next_due = NEVER_AT
             lane.known_at = self._ambient.monotonic_ms()
         found: Found = {}
-        counts = {lane.id: len(lane.held) + asked[lane.id] if lane.id in asked else 0 for lane in wanted}
+        looks = {lane.id: _look_of(lane, asked.get(lane.id, 0)) for lane in wanted}
         try:
-            found = await self._database.read(_read, counts, now=now)
+            found = await self._database.read(_read, looks, now=now)
         finally:
             # No await until every lane has taken in what was found for it: `settled` covers just this stretch.
             kept = [lane for lane in wanted if lane.id in found and self._knows(lane, found[lane.id][0])]
@@ -92,16 +91,16 @@ class Looking:
 
     def _take_in(self, lane: Lane, due: list[Due], asked: int) -> None:
         assert lane.config is not None
-        lane.has_more = len(due) >= asked
+        if asked:
+            lane.has_more = len(due) >= asked
+            lane.read_to = (due[-1].due_at, due[-1].id) if lane.has_more else START
         now = self._ambient.now_ms()
         if lane.config.is_unwanted or not lane.may_send(now):
             lane.forget_buffer()
             return
         if self._must_walk(lane) or self._must_expire(lane, due, now):
             return
-        if due:
-            lane.body_bytes = max(1024, *(len(each.body) for each in due))
-        lane.take_in([each for each in due if each.is_head and each.id not in self._hold.dispatch.in_flight])
+        lane.take_in(due, self._hold.dispatch.in_flight)
         if lane.buffer:
             lane.busy_at = self._ambient.monotonic_ms()
         self._hold.dispatch.offer(lane)
@@ -156,13 +155,16 @@ class Looking:
 
 
 def _is_short(lane: Lane) -> bool:
-    return not lane.is_looking and len(lane.buffer) * 2 <= limits.LANE_BUFFER_COUNT
+    return not lane.is_looking and lane.is_short
 
 
-def _read(tx: Tx, counts: dict[LaneId, int], *, now: int) -> Found:
-    configs = {config.lane_id: config for config in lanes.configs(tx, counts, now=now)}
-    wanted: dict[LaneId, tuple[Level, int]] = {
-        lane_id: (configs[lane_id].level, count) for lane_id, count in counts.items() if count
-    }
+def _look_of(lane: Lane, asked: int) -> tuple[int, Position]:
+    """How many to read, and from where on: what is in hand lies before the place that the last look came to."""
+    return asked and asked + (len(lane.held) if lane.read_to == START else 0), lane.read_to
+
+
+def _read(tx: Tx, looks: dict[LaneId, tuple[int, Position]], *, now: int) -> Found:
+    configs = {config.lane_id: config for config in lanes.configs(tx, looks, now=now)}
+    wanted = {lane_id: Look(configs[lane_id].level, *look) for lane_id, look in looks.items() if look[0]}
     found = deliveries.due(tx, wanted, now=now) if wanted else {}
-    return {lane_id: (configs[lane_id], found.get(lane_id, [])) for lane_id in counts}
+    return {lane_id: (configs[lane_id], found.get(lane_id, [])) for lane_id in looks}

@@ -55,7 +55,7 @@ class Owning:
     async def acquire(self, rung: set[LaneId], *, is_poll: bool) -> None:
         """Take lanes that are due and free: those rung for, and at a poll whatever there is."""
         owned = self._hold.lanes
-        self._hold.hungry |= dict.fromkeys(rung & owned.keys())
+        self._hold.starve_all(rung & owned.keys())
         room = limits.LANES_PER_WORKER_MAX - len(owned)
         wanted = list(rung - owned.keys())[:room]
         if (is_poll or self._ambient.monotonic_ms() >= self.expected_at) and room > len(wanted):

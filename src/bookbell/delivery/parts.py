@@ -11,6 +11,7 @@ from bookbell.delivery.alarms import NEVER, Alarms
 from bookbell.delivery.dispatch import Calls, Dispatch, Transport
 from bookbell.delivery.lane import Destination, Lane
 from bookbell.store.database import Database
+from bookbell.store.deliveries import START
 from bookbell.store.lanes import LaneConfig
 from bookbell.store.schema import NEVER_AT
 
@@ -53,8 +54,9 @@ class Hold:
         self.alarms = Alarms()
         self.hungry: dict[LaneId, None] = {}
         self.is_draining = False
+        self.is_waiting = False
         self.more_at = NEVER
-        calls = Calls(hungry=self.starve, full=self.results.set, alarm=self._alarm, more=self._more)
+        calls = Calls(hungry=self.feed, full=self.results.set, alarm=self._alarm, more=self._more)
         self.dispatch = Dispatch(parts.ambient, parts.transport, parts.worker, calls)
 
     @property
@@ -62,10 +64,20 @@ class Hold:
         """The lanes that are owned."""
         return self.dispatch.lanes
 
-    def starve(self, lane: Lane) -> None:
-        """Look at this lane in the next turn."""
+    def feed(self, lane: Lane) -> None:
+        """Go on reading this lane in the next turn."""
         self.hungry[lane.id] = None
         self.bell.set()
+
+    def starve(self, lane: Lane) -> None:
+        """Look at this lane in the next turn, from its start: something may have come to lie before what was read."""
+        lane.read_to = START
+        self.feed(lane)
+
+    def starve_all(self, lane_ids: Iterable[LaneId]) -> None:
+        """The same for several that are owned."""
+        for lane_id in lane_ids:
+            self.starve(self.lanes[lane_id])
 
     def woken(self) -> list[Lane]:
         """Take the alarms that have gone off: lanes with due work become hungry. Gives those that may be parked."""
@@ -76,7 +88,7 @@ class Hold:
             self.dispatch.offer(lane)
             if lane.next_due <= self.ambient.now_ms():
                 lane.next_due = NEVER_AT
-                self.hungry[lane.id] = None
+                self.starve(lane)
             elif self.is_parkable(lane):
                 idle.append(lane)
             else:
@@ -114,7 +126,8 @@ class Hold:
     def _more(self) -> None:
         if self.more_at == NEVER:
             self.more_at = self.ambient.monotonic_ms() + MORE_MS
-            self.bell.set()
+            if self.is_waiting:  # a turn that is under way sees it before it waits
+                self.bell.set()
 
     def _alarm(self, lane: Lane, at: int) -> None:
         self.alarms.set(lane, at)

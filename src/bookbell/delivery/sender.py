@@ -26,6 +26,7 @@ Reports = list[tuple[str, Report]]
 IDLE_HANDLES_MAX = 1_024
 IDLE_CONNECTIONS_MAX = 4_096
 READY_COUNT_MAX = 64  # sockets handled before the loop's other callbacks get their turn
+FORGET_S = 1.0  # libcurl goes through all addresses it knows to forget old ones: so often, not after each request
 SWEPT_COUNT_MAX = 1_024  # sockets asked whether something is left over on them, before requests begin
 _MASKS = {pycurl.POLL_IN: IN, pycurl.POLL_OUT: OUT, pycurl.POLL_INOUT: IN | OUT}
 
@@ -70,10 +71,15 @@ class Sender:
             self._abort(bundle, "The service stopped before the receiver answered.")
 
     def _turn(self, work: Callable[[], None]) -> None:
+        """Work, hand over what has ended, and send at once what is submitted in return."""
+        if self._bundle is not None:
+            self._bundle.open_turn()
+            self._guarded(self._bundle, work)
+        if self._bundle is not None and self._bundle.close_turn():
+            self._guarded(self._bundle, self._bundle.go_ahead)
+
+    def _guarded(self, bundle: "_Bundle", work: Callable[[], None]) -> None:
         """One border: should a bug end a turn, report what was in flight and begin again afresh."""
-        bundle = self._bundle
-        if bundle is None:
-            return
         try:
             work()
             bundle.collect(self._done)
@@ -103,6 +109,11 @@ class _Bundle:
         self._turn = turn
         self._watch = Watch()
         self._timer: asyncio.Handle | None = None
+        self._timer_at = 0.0
+        self._expires_at: float | None = None  # when libcurl wants to be called, by the loop's clock
+        self._is_turn_open = False
+        self._has_begun = False  # within a turn: there is something to send
+        self._forget_at = 0.0
         self._active: dict[Any, Transfer] = {}
         self._idle: list[Transfer] = []
         self._names = Names(loop)
@@ -118,7 +129,11 @@ class _Bundle:
     def begin(self, request: Request, done: Reports) -> None:
         """Start this request; one that cannot be sent as it is, is done at once."""
         transfer = self._idle.pop() if self._idle else Transfer(self._setup)
-        unsendable = transfer.load(request)
+        now = self._loop.time()
+        is_forgetting = now >= self._forget_at
+        if is_forgetting:
+            self._forget_at = now + FORGET_S
+        unsendable = transfer.load(request, is_forgetting=is_forgetting)
         if unsendable is not None:
             done.append((request.key, Report(unsendable, Timings())))
             transfer.curl.close()
@@ -141,8 +156,7 @@ class _Bundle:
     def close(self) -> list[str]:
         """Drop everything. Gives the keys of the transfers that were under way."""
         self._loop.remove_reader(self._watch.fileno())
-        if self._timer is not None:
-            self._timer.cancel()
+        self._set_timer(None)
         keys = [transfer.key for transfer in [*self._active.values(), *self._nameless]]
         for timer in self._nameless.values():
             timer.cancel()
@@ -156,15 +170,36 @@ class _Bundle:
         self._watch.close()
         return keys
 
+    def open_turn(self) -> None:
+        """From here on to `close_turn`, what libcurl wants done at once is not put off to another turn."""
+        self._is_turn_open, self._has_begun = True, False
+        self._watch.has_told_all = False
+
+    def close_turn(self) -> bool:
+        """Gives whether libcurl is to go ahead."""
+        self._is_turn_open = False
+        return self._has_begun
+
+    def go_ahead(self) -> None:
+        """Let libcurl do what it wanted to be called for: among that, send what was begun."""
+        if not self._watch.has_told_all:
+            self._watch.sweep(SWEPT_COUNT_MAX)
+        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+
     def _act(self) -> None:
         for descriptor, mask in self._watch.ready(READY_COUNT_MAX):
             bits = (pycurl.CSELECT_OUT if mask & OUT else 0) | (pycurl.CSELECT_IN if mask & ~OUT else 0)
             self._multi.socket_action(descriptor, bits)
 
     def _expire(self) -> None:
+        """The timer has gone off, maybe one that was set for something earlier."""
         self._timer = None
-        self._watch.sweep(SWEPT_COUNT_MAX)
-        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        if self._expires_at is None:
+            return
+        if self._loop.time() < self._expires_at:
+            self._set_timer(self._expires_at)
+        else:
+            self.go_ahead()
 
     def _end(self, curl: Any, code: int, text: str, done: Reports) -> None:
         transfer = self._active.pop(curl)
@@ -211,13 +246,23 @@ class _Bundle:
             self._watch.want(descriptor, _MASKS[what])
 
     def _on_timer(self, timeout_ms: int) -> None:
+        if timeout_ms < 0:
+            self._expires_at = None
+            return
+        if timeout_ms == 0 and self._is_turn_open:
+            self._has_begun = True
+            return
+        self._expires_at = self._loop.time() + timeout_ms / 1000
+        if self._timer is None or self._timer_at > self._expires_at:  # one that goes off too early does no harm
+            self._set_timer(self._expires_at)
+
+    def _set_timer(self, at: float | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if timeout_ms == 0:
-            self._timer = self._loop.call_soon(self._turn, self._expire)
-        elif timeout_ms > 0:
-            self._timer = self._loop.call_later(timeout_ms / 1000, self._turn, self._expire)
+        if at is not None:
+            self._timer_at = at
+            self._timer = self._loop.call_at(at, self._turn, self._expire)
 
 
 def _system_ca_file() -> str | None:

@@ -4,9 +4,9 @@ Handles are reused for request after request. Whatever must hold for every reque
 """
 
 import os
-import re
 import socket
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,7 +53,6 @@ _KINDS = {
 }
 
 
-_BREAK = re.compile(r"[\r\n\0]")
 _NO_HEADERS = ["Expect:", "Accept:"]  # what libcurl would add by itself
 
 
@@ -74,6 +73,7 @@ class Transfer:
         self.key = ""
         self._url = ""
         self._timeouts_ms = (0, 0)
+        self._is_forgetting = False
         self._refused: Refused | None = None
         self._reached = False
         self._is_tls = False
@@ -107,7 +107,7 @@ class Transfer:
             (pycurl.SSL_VERIFYPEER, 1),
             (pycurl.SSL_VERIFYHOST, 2),
             (pycurl.TCP_NODELAY, 1),
-            (pycurl.DNS_CACHE_TIMEOUT, DNS_CACHE_S),
+            (pycurl.DNS_CACHE_TIMEOUT, -1),
             (pycurl.MAXAGE_CONN, CONNECTION_AGE_S_MAX),
             (pycurl.RESOLVER_START_FUNCTION, self._before_lookup),
             (pycurl.OPENSOCKETFUNCTION, self._open_socket),
@@ -118,8 +118,11 @@ class Transfer:
             options.append((pycurl.CAINFO, self._setup.ca_file))
         return options
 
-    def load(self, request: Request) -> Unreachable | None:
-        """Make the handle ready for this request. Gives what is wrong when libcurl does not take it."""
+    def load(self, request: Request, *, is_forgetting: bool) -> Unreachable | None:
+        """Make the handle ready for this request. Gives what is wrong when libcurl does not take it.
+
+        is_forgetting: once it is done, addresses that are older than DNS_CACHE_S are forgotten.
+        """
         self.key = request.key
         self._refused, self._reached, self._is_cut, self._is_garbled = None, False, False, False
         self._is_tls = request.url.startswith("https:")
@@ -127,7 +130,8 @@ class Transfer:
         self._body, self._body_bytes = bytearray(), 0
         self.lacks_address, self._lookup_us = False, 0
         headers = [f"{name}: {value}" for name, value in request.headers]
-        if _BREAK.search("".join(headers)):
+        text = "\n".join(headers)
+        if text.count("\n") >= len(headers) or "\r" in text or "\0" in text:
             return Unreachable("internal", "A header of the request contains a line break; it was not sent.")
         headers += _NO_HEADERS
         curl = self.curl
@@ -135,6 +139,9 @@ class Transfer:
             if request.url != self._url:
                 curl.setopt(pycurl.URL, request.url)
                 self._url = request.url
+            if is_forgetting is not self._is_forgetting:
+                curl.setopt(pycurl.DNS_CACHE_TIMEOUT, DNS_CACHE_S if is_forgetting else -1)
+                self._is_forgetting = is_forgetting
             if self._resolve:
                 self._resolve = []
                 curl.setopt(pycurl.RESOLVE, [])
@@ -173,19 +180,16 @@ class Transfer:
 
     def report(self, code: int, text: str) -> Report:
         """What came of it; code: libcurl's, 0 for a complete answer."""
-        return Report(
-            self._outcome(code, text),
-            self._timings(),
-            self.curl.getinfo(pycurl.PRIMARY_IP) or None,
-            b"".join(self._head),
-            bytes(self._body),
-        )
+        head = b"".join(self._head)
+        outcome, address = self._outcome(code, text, head), self.curl.getinfo(pycurl.PRIMARY_IP)
+        return Report(outcome, self._timings(), address or None, head, bytes(self._body))
 
-    def _outcome(self, code: int, text: str) -> Outcome:
+    def _outcome(self, code: int, text: str, head: bytes) -> Outcome:
         if code == 0 or self._is_cut:
             status_code = int(self.curl.getinfo(pycurl.RESPONSE_CODE))
-            retry_after = None if status_code == HTTPStatus.OK else _value_of(self._head, b"retry-after")
-            return Answered(status_code, retry_after, _value_of(self._head, b"webhook-delivery"))
+            names = head.lower()
+            retry_after = _value_of(head, names, b"\nretry-after:") if status_code != HTTPStatus.OK else None
+            return _answered(status_code, retry_after, _value_of(head, names, b"\nwebhook-delivery:"))
         if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX or code == _TOO_LARGE:
             return Oversized("headers")
         if self._is_garbled:
@@ -292,11 +296,13 @@ class _Handed:
         os.close(self._descriptor)
 
 
-def _value_of(head: Sequence[bytes], name: bytes) -> str | None:
-    for line in head[1:]:
-        if line[: len(name) + 1].lower() == name + b":":
-            return line[len(name) + 1 :].decode("latin-1").strip()
-    return None
+_answered = lru_cache(64)(Answered)  # most answers are alike
+
+
+def _value_of(head: bytes, lowered: bytes, name: bytes) -> str | None:
+    """The value of the first header of that name, which begins with the end of the line before."""
+    at = lowered.find(name)
+    return None if at < 0 else head[at + len(name) :].partition(b"\n")[0].decode("latin-1").strip()
 
 
 def _us(seconds: float) -> int:

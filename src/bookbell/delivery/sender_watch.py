@@ -35,6 +35,7 @@ class Watch:
         self._poller: Poller = poller or (select.epoll() if hasattr(select, "epoll") else SelectorPoller())
         self._known: set[int] = set()
         self._wanted: dict[int, int] = {}
+        self.has_told_all = False  # the last question was answered in full; set it to False to have it asked again
 
     def fileno(self) -> int:
         """The descriptor that is readable when `ready` has something to give."""
@@ -61,23 +62,27 @@ class Watch:
 
     def ready(self, count_max: int) -> list[tuple[int, int]]:
         """Descriptors and what they are ready for now; an error or a hang-up counts as readable too."""
-        found = []
-        for descriptor, mask in self._poller.poll(0, count_max):
-            if descriptor in self._wanted:
-                found.append((descriptor, mask))
-            else:
-                self._drop(descriptor, mask)
+        asked = self._poller.poll(0, count_max)
+        self.has_told_all = len(asked) < count_max
+        found = [each for each in asked if each[0] in self._wanted]
+        if len(found) < len(asked):
+            self._drop_unwanted(asked)
         return found
 
     def sweep(self, count_max: int) -> None:
         """Only end what spoke up while nobody waited: before libcurl chooses among kept connections."""
-        for descriptor, mask in self._poller.poll(0, count_max):
-            if descriptor not in self._wanted:
-                self._drop(descriptor, mask)
+        asked = self._poller.poll(0, count_max)
+        self.has_told_all = len(asked) < count_max
+        self._drop_unwanted(asked)
 
     def close(self) -> None:
         """Watch nothing any more."""
         self._poller.close()
+
+    def _drop_unwanted(self, asked: list[tuple[int, int]]) -> None:
+        for descriptor, mask in asked:
+            if descriptor not in self._wanted:
+                self._drop(descriptor, mask)
 
     def _drop(self, descriptor: int, mask: int) -> None:
         """Nobody waits for this one. That it could be written to says nothing; what it says from now on does."""

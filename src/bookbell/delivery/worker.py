@@ -5,7 +5,6 @@ The steps are functions of values; the engine runs them, the sender does the sen
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from bookbell import __version__, ed25519
@@ -82,13 +81,12 @@ def unsent(problem: Refused | Unreachable) -> Report:
     return Report(problem, Timings())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settling:
-    """What settling needs from the world: who, when, chance and a new id."""
+class Settling(NamedTuple):
+    """What settling needs from the world: who, when, chance and new ids."""
 
     worker: str
     now: int
-    draw: float
+    draw: Callable[[], float]
     new_id: Callable[[], str]
 
 
@@ -98,21 +96,21 @@ def settle(sent: Sent, report: Report, by: Settling) -> tuple[Result, Verdict]:
     A probe that failed uses up none of the delivery's attempts: it waits on as it was.
     """
     due, number = sent.due, sent.due.attempt_count + 1 - sent.due.probe_count
-    verdict = judge(report.outcome, sent.policy, attempt=number, now_ms=by.now, draw=by.draw)
+    verdict = judge(report.outcome, sent.policy, attempt=number, now_ms=by.now, draw=by.draw())
     is_free = sent.is_probe and isinstance(verdict, Retry | Exhausted)
     if is_free:
         verdict = Retry(due.due_at)
     state, due_at, reason = _as_columns(verdict, due)
     result = Result(
-        lane_id=due.lane_id,
-        epoch=sent.config.epoch,
-        attempt=_attempt_row(sent, report, by),
-        state=state,
-        due_at=due_at,
-        finished_at=None if state is DeliveryState.PENDING else by.now,
-        reason=reason,
-        probe_count=due.probe_count + is_free,
-        queue_pk=due.queue_pk,
+        due.lane_id,
+        sent.config.epoch,
+        _attempt_row(sent, report, by),
+        state,
+        due_at,
+        None if state is DeliveryState.PENDING else by.now,
+        reason,
+        due.probe_count + is_free,
+        due.queue_pk,
     )
     return result, verdict
 
@@ -132,23 +130,19 @@ def _as_columns(verdict: Verdict, due: Due) -> tuple[DeliveryState, int, str | N
 
 
 def _attempt_row(sent: Sent, report: Report, by: Settling) -> AttemptRow:
-    outcome, timings = report.outcome, report.timings
+    outcome, due = report.outcome, sent.due
     return AttemptRow(
-        id=AttemptId(by.new_id()),
-        organization_id=sent.config.organization_id,
-        delivery_id=sent.due.id,
-        number=sent.due.attempt_count + 1,
-        worker=by.worker,
-        started_at=sent.started_at,
-        outcome=kind_of(outcome),
-        status_code=outcome.status_code if isinstance(outcome, Answered) else None,
-        detail=describe(outcome),
-        dns_us=timings.dns_us,
-        connect_us=timings.connect_us,
-        tls_us=timings.tls_us,
-        first_byte_us=timings.first_byte_us,
-        total_us=timings.total_us,
-        remote_address=report.remote_address,
-        response_head=report.head[: limits.RESPONSE_HEAD_KEPT_BYTES_MAX] or None,
-        response_body=report.body[: limits.RESPONSE_KEPT_BYTES_MAX] or None,
+        AttemptId(by.new_id()),
+        sent.config.organization_id,
+        due.id,
+        due.attempt_count + 1,
+        by.worker,
+        sent.started_at,
+        kind_of(outcome),
+        outcome.status_code if isinstance(outcome, Answered) else None,
+        describe(outcome),
+        *report.timings,
+        report.remote_address,
+        report.head[: limits.RESPONSE_HEAD_KEPT_BYTES_MAX] or None,
+        report.body[: limits.RESPONSE_KEPT_BYTES_MAX] or None,
     )

@@ -4,6 +4,7 @@ SQLite takes one prepared statement for all rows; PostgreSQL takes a COPY for ne
 UPDATE from arrays. What comes out is the same. Measured: a third of what the toolkit's executemany costs a row.
 """
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -15,7 +16,7 @@ from bookbell.store.database import Tx
 
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 
-Row = Sequence[Any]
+Row = tuple[Any, ...]
 """Values in the order of the columns that are named beside them; an enumeration's member by its value."""
 
 
@@ -24,7 +25,7 @@ def insert_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[R
     if not rows:
         return
     if _is_sqlite(tx):
-        tx.exec_driver_sql(_insert_sql(table.name, columns), [tuple(row) for row in rows])
+        tx.exec_driver_sql(_insert_sql(table.name, columns), rows)
         return
     with _cursor(tx).copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:  # names are ours
         for row in rows:
@@ -42,6 +43,17 @@ def update_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[R
     _cursor(tx).execute(statement, [list(values) for values in zip(*rows, strict=True)])
 
 
+def held_rows(tx: Tx, table: Table, columns: tuple[str, ...], ids: Sequence[str]) -> list[Row]:
+    """These columns of the rows with these ids, taken in the order of the ids and held until the transaction ends;
+    who refers to them is not held up.
+    """
+    if _is_sqlite(tx):
+        text = _select_sql(table.name, columns, "IN (SELECT value FROM json_each(?))", "")
+        return list(tx.connection.cursor().execute(text, [json.dumps(ids)]).fetchall())
+    text = _select_sql(table.name, columns, "= ANY(%s)", "ORDER BY id FOR NO KEY UPDATE")
+    return list(_cursor(tx).execute(text, [list(ids)]).fetchall())
+
+
 def _is_sqlite(tx: Tx) -> bool:
     return tx.dialect.name == "sqlite"
 
@@ -56,6 +68,11 @@ def _insert_sql(table: str, columns: tuple[str, ...]) -> str:
 
 
 @lru_cache(64)
+def _select_sql(table: str, columns: tuple[str, ...], among: str, end: str) -> str:
+    return f"SELECT {', '.join(columns)} FROM {table} WHERE id {among} {end}"  # noqa: S608 - our names
+
+
+@lru_cache(64)
 def _update_sql(table: str, columns: tuple[str, ...], where: str) -> str:
     changes = ", ".join(f"{column} = ?" for column in columns[1:])
     return f"UPDATE {table} SET {changes} WHERE id = ? AND {where}"  # noqa: S608 - our names
@@ -64,7 +81,7 @@ def _update_sql(table: str, columns: tuple[str, ...], where: str) -> str:
 @lru_cache(64)
 def _update_from_arrays_sql(table: Table, columns: tuple[str, ...], where: str) -> str:
     changes = ", ".join(f"{column} = new.{column}" for column in columns[1:])
-    arrays = ", ".join(f"%s::{_type_of(table, column)}[]" for column in columns)
+    arrays = ", ".join(f"%b::{_type_of(table, column)}[]" for column in columns)
     named = ", ".join(columns)
     return (
         f"UPDATE {table.name} SET {changes} FROM unnest({arrays}) AS new({named}) "  # noqa: S608 - our names

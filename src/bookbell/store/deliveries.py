@@ -10,7 +10,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Executable, bindparam, case, exists, literal, select, union_all, update
+from sqlalchemy import BigInteger, ColumnElement, bindparam, case, exists, literal, select, tuple_, union_all, update
 
 from bookbell.core import limits
 from bookbell.core.model import (
@@ -26,6 +26,7 @@ from bookbell.core.model import (
 from bookbell.store.bulk import Row, insert_rows, update_rows
 from bookbell.store.database import Tx
 from bookbell.store.lanes import PENDING, lock, lock_epochs, wake_closed
+from bookbell.store.prepared import Prepared
 from bookbell.store.schema import NEVER_AT, attempts, deliveries, endpoints, events, lanes
 
 DEREGISTERED, DEACTIVATED = "deregistered", "deactivated"
@@ -106,18 +107,29 @@ def _values(new: Delivery) -> Row:
     return *head, new.attempt_count, new.due_at, new.created_at, *ended, new.queue_pk, new.subject_pk
 
 
-def due(tx: Tx, wanted: Mapping[LaneId, tuple[Level, int]], *, now: int) -> dict[LaneId, list[Due]]:
-    """What is due in these lanes, each lane's longest due first, up to the number wanted of it.
+Position = tuple[int, str]
+"""A place in a lane: due instant and id of a delivery."""
 
-    wanted: at most LOOK_LANES_MAX lanes, with the level whose body is to be read and the most to read.
-    """
+START: Position = (-1, "")
+
+
+class Look(NamedTuple):
+    """What is wanted of a lane: the level whose body is to be read, the most to read, and from behind which place."""
+
+    level: Level
+    most: int
+    after: Position = START
+
+
+def due(tx: Tx, wanted: Mapping[LaneId, Look], *, now: int) -> dict[LaneId, list[Due]]:
+    """What is due in these lanes, at most LOOK_LANES_MAX of them; each lane's longest due first."""
     values: dict[str, object] = {"now": now}
-    for index, (lane_id, (level, count)) in enumerate(wanted.items()):
-        values |= {f"lane_{index}": lane_id, f"level_{index}": level.value, f"count_{index}": count}
+    for index, (lane_id, (level, most, (due_at, delivery_id))) in enumerate(wanted.items()):
+        values |= {f"lane_{index}": lane_id, f"level_{index}": level.value, f"count_{index}": most}
+        values |= {f"due_at_{index}": due_at, f"id_{index}": delivery_id}
     found: dict[LaneId, list[Due]] = {lane_id: [] for lane_id in wanted}
-    # Straight from the driver: the toolkit's rows cost as much again, and nothing here needs converting.
-    for each in map(Due._make, tx.execute(_due(len(wanted)), values).cursor.fetchall()):
-        found[each.lane_id].append(each)
+    for row in _due(len(wanted)).tuples(tx, values):
+        found[row[1]].append(Due._make(row))
     for items in found.values():
         items.sort(key=_in_order)
     return found
@@ -127,7 +139,7 @@ _in_order = attrgetter("due_at", "id")
 
 
 @lru_cache(LOOK_LANES_MAX)
-def _due(lane_count: int) -> Executable:
+def _due(lane_count: int) -> Prepared:
     """One limited, index-ordered look for each lane: a lane with a long backlog takes nothing from another."""
     parts = []
     for index in range(lane_count):
@@ -146,6 +158,8 @@ def _due(lane_count: int) -> Executable:
                 deliveries.c.lane_id == bindparam(f"lane_{index}"),
                 deliveries.c.state == PENDING,
                 deliveries.c.due_at <= bindparam("now"),
+                tuple_(deliveries.c.due_at, deliveries.c.id)
+                > tuple_(bindparam(f"due_at_{index}", type_=BigInteger), bindparam(f"id_{index}")),
             )
             .order_by(deliveries.c.due_at, deliveries.c.id)
             .limit(bindparam(f"count_{index}"))
@@ -161,15 +175,13 @@ def _due(lane_count: int) -> Executable:
                 head.c.attempt_count,
                 head.c.due_at,
                 head.c.created_at,
-                case((is_org, events.c.body_org), else_=events.c.body_account),
+                case((is_org, events.c.body_org), else_=events.c.body_account).label("body"),
                 head.c.probe_count,
                 head.c.queue_pk,
-                case((head.c.queue_pk.is_(None), 1), (_has_earlier(head), 0), else_=1),
+                case((head.c.queue_pk.is_(None), 1), (_has_earlier(head), 0), else_=1).label("is_head"),
             ).join(events, events.c.id == head.c.event_id)
         )
-    if lane_count == 1:
-        return parts[0]
-    return union_all(*parts)
+    return Prepared(parts[0] if lane_count == 1 else union_all(*parts))
 
 
 def _has_earlier(row: Any) -> ColumnElement[bool]:
@@ -184,6 +196,7 @@ def _has_earlier(row: Any) -> ColumnElement[bool]:
     )
 
 
+_STATES = {state: state.value for state in DeliveryState}
 _SETTLED = ("id", "state", "attempt_count", "due_at", "finished_at", "reason", "probe_count")
 
 
@@ -208,7 +221,7 @@ def record(tx: Tx, results: Sequence[Result]) -> frozenset[LaneId]:
         if epochs.get(result.lane_id) == result.epoch:
             rows.append(attempt)
             ended = result.finished_at, result.reason, result.probe_count
-            settled.append((attempt.delivery_id, result.state.value, attempt.number, result.due_at, *ended))
+            settled.append((attempt.delivery_id, _STATES[result.state], attempt.number, result.due_at, *ended))
         else:
             rows.append(attempt._replace(is_stale=True))
             lost.add(result.lane_id)

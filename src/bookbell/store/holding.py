@@ -16,7 +16,7 @@ from bookbell.store.deliveries import promote
 from bookbell.store.lanes import PENDING, lock_epochs
 from bookbell.store.schema import deliveries
 
-Position = tuple[int, str]
+Walked = tuple[int, str]
 """How far a walk over the documents of a lane has come: the document and the delivery."""
 
 _EXPIRED = (
@@ -64,8 +64,8 @@ def expire(tx: Tx, lane_id: LaneId, epoch: int, *, before: int, at: int) -> int:
 
 
 def supersede(
-    tx: Tx, lane_id: LaneId, epoch: int, *, since: Position, spared: Collection[DeliveryId], at: int
-) -> tuple[int, Position | None]:
+    tx: Tx, lane_id: LaneId, epoch: int, *, since: Walked, spared: Collection[DeliveryId], at: int
+) -> tuple[int, Walked | None]:
     """Cancel, with reason `superseded`, status events of a document that have a newer one; one batch of a walk.
 
     spared: deliveries in hand. Gives how many were cancelled, and where the walk goes on, None at its end.

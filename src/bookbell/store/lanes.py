@@ -28,8 +28,9 @@ from sqlalchemy import (
     update,
 )
 
-from bookbell.core.circuit import Circuit
+from bookbell.core.circuit import CLOSED, Circuit
 from bookbell.core.model import AccountId, EndpointId, LaneId, Level, OrganizationId
+from bookbell.store.bulk import held_rows
 from bookbell.store.database import Tx
 from bookbell.store.prepared import Prepared
 from bookbell.store.schema import NEVER_AT, deliveries, endpoints, lanes
@@ -37,7 +38,8 @@ from bookbell.store.schema import NEVER_AT, deliveries, endpoints, lanes
 PENDING: ColumnElement[str] = literal_column("'pending'")
 """A literal, not a parameter: only then can the planner use the index over pending deliveries."""
 
-CIRCUIT = tuple(lanes.c[each.name] for each in fields(Circuit))
+_CIRCUIT_NAMES = tuple(each.name for each in fields(Circuit))
+CIRCUIT = tuple(lanes.c[name] for name in _CIRCUIT_NAMES)
 """The columns of a lane's circuit."""
 
 
@@ -82,8 +84,9 @@ class LaneConfig:
 
 
 def circuit_of(row: Row[Any]) -> Circuit:
-    """The circuit in a row with its columns."""
-    return Circuit(**{each.name: getattr(row, each.name) for each in fields(Circuit)})
+    """The circuit in a row with its columns; CLOSED itself when it is as good as that."""
+    found = Circuit(**{name: getattr(row, name) for name in _CIRCUIT_NAMES})
+    return CLOSED if found == CLOSED else found
 
 
 def insert_lane(
@@ -386,14 +389,6 @@ def lock(tx: Tx, lane_id: LaneId) -> None:
     tx.execute(select(lanes.c.id).where(lanes.c.id == lane_id).with_for_update())
 
 
-_LOCK_EPOCHS = (
-    select(lanes.c.id, lanes.c.epoch)
-    .where(lanes.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(lanes.c.id)
-    .with_for_update(key_share=True)
-)
-
-
 def lock_epochs(tx: Tx, lane_ids: Sequence[LaneId]) -> dict[LaneId, int]:
     """The present epochs of these lanes, held until the transaction ends; publishers are not held up."""
-    return {LaneId(row.id): row.epoch for row in tx.execute(_LOCK_EPOCHS, {"ids": sorted(lane_ids)})}
+    return dict(held_rows(tx, lanes, ("id", "epoch"), lane_ids))

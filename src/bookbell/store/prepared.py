@@ -31,6 +31,14 @@ class Prepared:
             return [row._replace(**{name: bool(getattr(row, name)) for name in self._flags}) for row in found]
         return found
 
+    def tuples(self, tx: Tx, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Its rows as the driver has them; PostgreSQL sends them in binary form, in which bodies need no decoding."""
+        binary = {} if tx.dialect.name == "sqlite" else {"binary": True}
+        cursor = self._executed(tx, values, **binary)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        cursor.close()
+        return found
+
     def first(self, tx: Tx, **values: Any) -> Any:
         """Its first row, None if it has none."""
         found = self.rows(tx, **values)
@@ -43,10 +51,10 @@ class Prepared:
         cursor.close()
         return count
 
-    def _executed(self, tx: Tx, values: dict[str, Any]) -> Any:
+    def _executed(self, tx: Tx, values: dict[str, Any], **form: bool) -> Any:
         sql, order, fixed = self._sql.get(tx.dialect.name) or self._compiled(tx)
         given = {**fixed, **values} if fixed else values
-        cursor = tx.connection.cursor()
+        cursor = tx.connection.cursor(**form)
         cursor.execute(sql, given if order is None else [given[name] for name in order])
         return cursor
 

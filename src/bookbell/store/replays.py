@@ -254,7 +254,7 @@ def insert_replays(tx: Tx, job: ReplayJob, new: Sequence[tuple[Delivery, Deliver
     """Add these deliveries, each with the one it repeats, and count them with their events."""
     if not new:
         return
-    rows = [[*(getattr(each, field.name) for field in fields(Delivery)), old, job.id] for each, old in new]
+    rows = [(*(getattr(each, field.name) for field in fields(Delivery)), old, job.id) for each, old in new]
     insert_rows(tx, deliveries, _COLUMNS, rows)
     counts = Counter(each.event_id for each, _ in new)
     same = {"organization": job.organization_id}
