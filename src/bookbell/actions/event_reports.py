@@ -17,6 +17,7 @@ from bookbell.core.catalogue import RETIRED, TYPES, EventType, Subject, names
 from bookbell.core.defined_types import DefinedType
 from bookbell.core.errors import (
     AccountNotFound,
+    BookbellError,
     BookNotFound,
     DocumentNotFound,
     EventTypeNotFound,
@@ -57,8 +58,8 @@ def report_event(tx: Tx, report: EventReport, stamp: Stamp) -> Published[Happene
     """Make the event of one report. Raises: ValidationFailed, EventTypeNotFound, NotFound of what it names."""
     kind = TYPES.get(report.type)
     if kind is None:
-        ((event, lanes),) = _tell_bodies(tx, [_prepared(tx, report, _Known(), stamp)], stamp)
-        return Published(Happened(report.type, event, None), lanes)
+        (published,) = _tell_bodies(tx, [_prepared(tx, report, _Known(), stamp)], stamp)
+        return published
     check_report(kind, report)
     organization_id = _demand_organization(tx, report.organization_id) if report.organization_id else None
     if kind.subject is Subject.ORGANIZATION:
@@ -77,6 +78,29 @@ def report_event(tx: Tx, report: EventReport, stamp: Stamp) -> Published[Happene
     return _published(report, told, book)
 
 
+def report_each(tx: Tx, asked: Sequence[tuple[EventReport, Stamp]]) -> list[Published[Happened] | BookbellError]:
+    """`report_event` for each of these, whoever asks for it. Gives what came of each, or the error it is refused for.
+
+    Events of defined types are stored together; any other holds the row of its book, and is undone by itself.
+    """
+    if len(asked) == 1:
+        return [report_event(tx, *asked[0])]
+    known, prepared, done = _Known(), dict[int, Event](), dict[int, Published[Happened] | BookbellError]()
+    for index, (report, stamp) in enumerate(asked):
+        try:
+            if report.type in TYPES:
+                with tx.begin_nested():
+                    done[index] = report_event(tx, report, stamp)
+            else:
+                prepared[index] = _prepared(tx, report, known, stamp)
+        except BookbellError as error:
+            done[index] = error
+    order = sorted(prepared, key=lambda index: _audience_of(prepared[index]))
+    told = _tell_bodies(tx, [prepared[index] for index in order], asked[-1][1])
+    done.update(zip(order, told, strict=True))
+    return [done[index] for index in range(len(asked))]
+
+
 def report_events(tx: Tx, reports: Sequence[EventReport], stamp: Stamp) -> Published[list[Happened]]:
     """Make the events of a batch, all of them or none. Raises: ReportRefused that names the report.
 
@@ -90,9 +114,9 @@ def report_events(tx: Tx, reports: Sequence[EventReport], stamp: Stamp) -> Publi
     for is_own, run in groupby(enumerate(reports), key=lambda pair: pair[1].type not in TYPES):
         if is_own:
             prepared = [named("events", index, _prepared, tx, report, known, stamp) for index, report in run]
-            for event, lanes in _tell_bodies(tx, prepared, stamp):
-                done.append(Happened(event.type, event, None))
-                rung |= lanes
+            for published in _tell_bodies(tx, prepared, stamp):
+                done.append(published.value)
+                rung |= published.lanes
             continue
         for index, report in run:
             published = named("events", index, report_event, tx, report, stamp)
@@ -106,11 +130,15 @@ def _published(report: EventReport, told: Told, book: Book | None) -> Published[
     return Published(Happened(report.type, event, book), told.lanes)
 
 
-def _tell_bodies(tx: Tx, prepared: Sequence[Event], stamp: Stamp) -> Iterable[tuple[Event, frozenset[LaneId]]]:
-    """Store events of defined types, neighbours of one audience at once. Gives each as stored, and lanes to ring."""
-    for _, run in groupby(prepared, key=lambda event: (event.organization_id, event.account_id)):
+def _tell_bodies(tx: Tx, prepared: Sequence[Event], stamp: Stamp) -> Iterable[Published[Happened]]:
+    """Store events of defined types, neighbours of one audience at once. Gives what came of each, in order."""
+    for _, run in groupby(prepared, key=_audience_of):
         told = fan_out(tx, list(run), stamp)
-        yield from ((event, told.lanes) for event in told.events)
+        yield from (Published(Happened(event.type, event, None), told.lanes) for event in told.events)
+
+
+def _audience_of(event: Event) -> tuple[str, str]:
+    return event.organization_id, event.account_id or ""
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ from bookbell.core.event_report import EventReport
 from bookbell.store.database import Tx
 from bookbell.web import wire
 from bookbell.web.auth import require_pipeline
-from bookbell.web.idempotency import carried_out
+from bookbell.web.idempotency import carried_out, carried_out_each
 from bookbell.web.operation import JSON_BODY, Access, Operation, Tag, described, enveloped, may
 from bookbell.web.platform_api.report_shapes import KEY
 from bookbell.web.shape import anything, either, listed, nullable, record, text, uuid, whole
@@ -134,13 +134,7 @@ async def publish_events(request: wire.Wire) -> Response[bytes]:
 
         return await carried_out(request, raw, carry_out_all)
     one: EventBody = _decoded(raw, EventBody)
-    report = one.report()
-
-    def carry_out(tx: Tx, stamp: Stamp) -> Published[Any]:
-        published = event_reports.report_event(tx, report, stamp)
-        return Published(_shown(published.value), published.lanes)
-
-    return await carried_out(request, raw, carry_out)
+    return await carried_out_each(request, raw, event_reports.report_each, one.report(), _shown)
 
 
 def _decoded(raw: bytes, kind: type[msgspec.Struct]) -> Any:
