@@ -4,9 +4,10 @@ A report about a book holds the book's row, as reports of outcomes do, so that `
 Source: docs/publishing-events.md.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from typing import ParamSpec, TypeVar
 
 from bookbell.actions.publishing import Told, fan_out
 from bookbell.actions.reports import named
@@ -43,6 +44,9 @@ from bookbell.core.model import (
 )
 from bookbell.store import accounts, books, documents, event_types, images
 from bookbell.store.database import Tx
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +91,28 @@ def report_each(tx: Tx, asked: Sequence[tuple[EventReport, Stamp]]) -> list[Publ
         return [report_event(tx, *asked[0])]
     known, prepared, done = _Known(), dict[int, Event](), dict[int, Published[Happened] | BookbellError]()
     for index, (report, stamp) in enumerate(asked):
-        try:
-            if report.type in TYPES:
-                with tx.begin_nested():
-                    done[index] = report_event(tx, report, stamp)
-            else:
-                prepared[index] = _prepared(tx, report, known, stamp)
-        except BookbellError as error:
-            done[index] = error
+        is_own = report.type not in TYPES
+        found = _tried(_prepared, tx, report, known, stamp) if is_own else _tried(_apart, tx, report, stamp)
+        if isinstance(found, Event):
+            prepared[index] = found
+        else:
+            done[index] = found
     order = sorted(prepared, key=lambda index: _audience_of(prepared[index]))
     told = _tell_bodies(tx, [prepared[index] for index in order], asked[-1][1])
     done.update(zip(order, told, strict=True))
     return [done[index] for index in range(len(asked))]
+
+
+def _tried(run: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | BookbellError:
+    try:
+        return run(*args, **kwargs)
+    except BookbellError as error:
+        return error
+
+
+def _apart(tx: Tx, report: EventReport, stamp: Stamp) -> Published[Happened]:
+    with tx.begin_nested():
+        return report_event(tx, report, stamp)
 
 
 def report_events(tx: Tx, reports: Sequence[EventReport], stamp: Stamp) -> Published[list[Happened]]:

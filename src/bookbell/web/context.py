@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.ambient import Ambient
@@ -79,9 +79,3 @@ class Context:
         if published.lanes:
             self.ring(published.lanes)
         return published.value
-
-
-def context_of(connection: Any) -> Context:
-    """The context of the app that serves this request."""
-    context: Context = connection.app.state.context
-    return context

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
-from litestar import Response
 
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.core import limits
@@ -18,7 +17,7 @@ from bookbell.store import idempotency
 from bookbell.store.database import Tx
 from bookbell.store.group_commit import only
 from bookbell.web import wire
-from bookbell.web.context import context_of
+from bookbell.web.http import Response
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -30,14 +29,12 @@ class _Answer:
     is_replay: bool = False
 
 
-async def carried_out(
-    request: wire.Wire, raw: bytes, carry_out: Callable[[Tx, Stamp], Published[Any]]
-) -> Response[bytes]:
+async def carried_out(request: wire.Wire, raw: bytes, carry_out: Callable[[Tx, Stamp], Published[Any]]) -> Response:
     """Run it, once per Idempotency-Key, and answer. raw: the request's body, which the key stands for."""
-    context, key = context_of(request), _idempotency_key(request)
+    context, key = request.context, _idempotency_key(request)
     if key is None:
         return wire.ok(await context.perform(carry_out, context.stamp()))
-    scope = f"POST {request.scope['path']}"
+    scope = f"POST {request.path}"
     digest = hashlib.sha256(raw).hexdigest()
 
     def run(tx: Tx, stamp: Stamp) -> Published[_Answer]:
@@ -64,10 +61,10 @@ async def carried_out_each(
     action: Callable[[Tx, Sequence[tuple[Item, Stamp]]], Sequence[Published[T] | BookbellError]],
     item: Item,
     shown: Callable[[T], Any],
-) -> Response[bytes]:
+) -> Response:
     """`carried_out` of one item by an action that takes many; without a key, with others that wait. shown: answers."""
     if request.headers.get("idempotency-key") is None:
-        return wire.ok(shown(await context_of(request).perform_each(action, item)))
+        return wire.ok(shown(await request.context.perform_each(action, item)))
 
     def carry_out(tx: Tx, stamp: Stamp) -> Published[Any]:
         published = only(action, tx, (item, stamp))

@@ -13,16 +13,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request, Response
-from litestar.enums import MediaType
-from litestar.exceptions import InternalServerException
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from bookbell.core import limits
 from bookbell.core.errors import (
     Api,
     BookbellError,
-    InvalidRequest,
     MalformedJson,
     MissingParameter,
     RequestTimeout,
@@ -32,9 +28,9 @@ from bookbell.core.errors import (
     status_of,
 )
 from bookbell.core.instants import instant_from
-from bookbell.web.context import context_of
+from bookbell.web.http import Request, Response
 
-Wire = Request[Any, Any, Any]
+Wire = Request
 """A request as the handlers take it."""
 
 TRUE_WORDS = {"true", "1", "yes"}
@@ -169,12 +165,12 @@ def converted(body: bytes, kind: type[msgspec.Struct]) -> Any:
         raise ValidationFailed(f"Request validation failure: {error}") from error
 
 
-def ok(response: Any, *, status: int = 200) -> Response[bytes]:
+def ok(response: Any, *, status: int = 200) -> Response:
     """The envelope of success."""
     return answer({"status": 200, "message": "OK", "response": response}, status=status)
 
 
-def failure(error: BookbellError, *, api: Api = Api.OURS, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+def failure(error: BookbellError, *, api: Api = Api.OURS, headers: Mapping[str, str] | None = None) -> Response:
     """The envelope of an error in an answer of this API (contract 12)."""
     status = status_of(error, api)
     meta = {"status": status, "msg": error.message, "code": error.code}
@@ -192,11 +188,9 @@ def failure(error: BookbellError, *, api: Api = Api.OURS, headers: Mapping[str, 
     return answer(body, status=status, headers=headers)
 
 
-def answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+def answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Any JSON answer."""
-    return Response(
-        msgspec.json.encode(body), status_code=status, media_type=MediaType.JSON, headers=dict(headers or {})
-    )
+    return Response(msgspec.json.encode(body), status, headers=headers or {})
 
 
 def instant(at: int) -> str:
@@ -226,18 +220,15 @@ async def read_chunks(request: Wire, bytes_max: int, ms_max: int) -> AsyncIterat
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdecimal() and int(declared) > bytes_max:
         raise too_large
-    ambient, stream, read_bytes = context_of(request).ambient, request.stream(), 0
+    ambient, read_bytes = request.context.ambient, 0
     end = ambient.monotonic_ms() + ms_max
     while True:
         left_ms = min(end - ambient.monotonic_ms(), limits.BODY_IDLE_MS_MAX)
         try:
             async with asyncio.timeout(left_ms / 1000):
-                chunk = await anext(stream, None)
+                chunk = await request.piece()
         except TimeoutError as error:
             raise RequestTimeout from error
-        except InternalServerException as error:
-            # The framework's word for a client that went away; nobody is left to read the answer.
-            raise InvalidRequest("The connection ended before the request was complete") from error
         if chunk is None:
             return
         read_bytes += len(chunk)
@@ -275,7 +266,6 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 
 def _query_items(request: Wire) -> list[tuple[str, str]]:
-    # Read here, because the framework's reader puts a replacement character where UTF-8 is invalid.
     return _urlencoded(request.scope["query_string"])
 
 

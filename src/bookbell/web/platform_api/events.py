@@ -7,7 +7,6 @@ docs/publishing-events.md.
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, post
 
 from bookbell.actions import event_reports
 from bookbell.actions.event_reports import Happened
@@ -28,9 +27,11 @@ from bookbell.core.event_report import EventReport
 from bookbell.store.database import Tx
 from bookbell.web import wire
 from bookbell.web.auth import require_pipeline
+from bookbell.web.http import Response
 from bookbell.web.idempotency import carried_out, carried_out_each
 from bookbell.web.operation import JSON_BODY, Access, Operation, Tag, described, enveloped, may
 from bookbell.web.platform_api.report_shapes import KEY
+from bookbell.web.routing import post
 from bookbell.web.shape import anything, either, listed, nullable, record, text, uuid, whole
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
@@ -120,7 +121,7 @@ _TOLD = record(
         )
     ),
 )
-async def publish_events(request: wire.Wire) -> Response[bytes]:
+async def publish_events(request: wire.Wire) -> Response:
     """Tell that something happened: one event, or a batch of them."""
     require_pipeline(request)
     raw = await wire.read_body(request)
