@@ -13,7 +13,6 @@ from bookbell.actions.publishing import Told, fan_out
 from bookbell.actions.reports import named
 from bookbell.actions.settling import settle_and_tell
 from bookbell.actions.stamp import Published, Stamp
-from bookbell.core.bounded_schema import problem_of
 from bookbell.core.catalogue import RETIRED, TYPES, EventType, Subject, names
 from bookbell.core.defined_types import DefinedType
 from bookbell.core.errors import (
@@ -159,7 +158,7 @@ def _audience_of(event: Event) -> tuple[str, str]:
 class _Known:
     """What was looked up for earlier reports of a batch: types by name and organization, audiences by their ids."""
 
-    types: dict[tuple[str, str | None], DefinedType] = field(default_factory=dict)
+    types: dict[tuple[str, str | None], tuple[DefinedType, EventType]] = field(default_factory=dict)
     audiences: dict[tuple[str | None, str | None], tuple[OrganizationId, AccountId | None]] = field(
         default_factory=dict
     )
@@ -167,9 +166,12 @@ class _Known:
 
 def _prepared(tx: Tx, report: EventReport, known: _Known, stamp: Stamp) -> Event:
     """The event of a defined type, with the publisher's own bytes."""
-    defined = known.types.get((report.type, report.organization_id)) or _demand_type(tx, report)
-    known.types[report.type, report.organization_id] = defined
-    check_report(defined.as_event_type(), report)
+    name = report.type, report.organization_id
+    if name not in known.types:
+        found = _demand_type(tx, report)
+        known.types[name] = found, found.as_event_type()
+    defined, kind = known.types[name]
+    check_report(kind, report)
     audience = report.organization_id, report.account_id
     if audience not in known.audiences:
         known.audiences[audience] = _demand_audience(tx, report)
@@ -177,12 +179,19 @@ def _prepared(tx: Tx, report: EventReport, known: _Known, stamp: Stamp) -> Event
     if account_id is None and Level.ORG not in defined.levels:
         raise ValidationFailed(f"account_id: {defined.name} is told at account level only, so it needs an account")
     assert report.body is not None
-    if problem := problem_of(defined.schema(), parsed_body(report.body)):
+    if problem := defined.problem_of(parsed_body(report.body)):
         raise ValidationFailed(problem)
-    event = _event(report.type, organization_id, account_id, stamp)
-    told_account = report.body if Level.ACCOUNT in defined.levels and account_id is not None else None
-    told_org = report.body if Level.ORG in defined.levels else None
-    return replace(event, body_account=told_account, body_org=told_org)
+    return Event(
+        id=EventId(stamp.new_id()),
+        organization_id=organization_id,
+        account_id=account_id,
+        book_pk=None,
+        type=report.type,
+        body_account=report.body if Level.ACCOUNT in defined.levels and account_id is not None else None,
+        body_org=report.body if Level.ORG in defined.levels else None,
+        matched_count=0,
+        created_at=stamp.at,
+    )
 
 
 def _demand_type(tx: Tx, report: EventReport) -> DefinedType:

@@ -31,6 +31,7 @@ class EventReport:
 
 
 Keys = frozenset[str]
+_KEYS = tuple(field.name for field in fields(EventReport) if field.name != "type")
 _REFUSALS = {"document.upload_failed": document_refused, "plaid.upload_failed": aggregator_refused}
 _SENT_TO_ONE = "book.copy."
 
@@ -67,7 +68,7 @@ def check_report(kind: EventType, report: EventReport) -> None:
         raise ValidationFailed(
             f"{kind.name} is not reported: it follows from reports on documents, image groups and analytics requests"
         )
-    given = {field.name for field in fields(report) if getattr(report, field.name) is not None} - {"type"}
+    given = {name for name in _KEYS if getattr(report, name) is not None}
     possible = possible_keys(kind)
     if not any(needed <= given <= needed | possible for needed in needed_keys(kind)):
         _refuse_keys(kind, given)
@@ -107,8 +108,10 @@ def parsed_body(body: bytes) -> dict[str, Any]:
     if len(body) > limits.EVENT_BODY_BYTES_MAX:
         raise ValidationFailed(f"body: at most {limits.EVENT_BODY_BYTES_MAX} bytes are expected, this has {len(body)}")
     try:
-        value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
-        json.dumps(value, ensure_ascii=False).encode()  # no text that UTF-8 cannot hold
+        text = body.decode("utf-8")
+        value = _DECODER.decode(text)
+        if "\\u" in text:  # only so can text be written that UTF-8 cannot hold
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ValidationFailed("body: JSON in UTF-8 is expected") from error
     if not isinstance(value, dict):
@@ -118,3 +121,6 @@ def parsed_body(body: bytes) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

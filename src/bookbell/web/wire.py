@@ -6,6 +6,7 @@ Source: contract sections 7.1, 10, 12, 17.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,6 +37,7 @@ Wire = Request
 TRUE_WORDS = {"true", "1", "yes"}
 FALSE_WORDS = {"false", "0", "no"}
 JSON_TYPES = {"application/json", ""}
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Params:
@@ -340,7 +342,7 @@ def _checked(value: Any, depth: int = 0) -> Any:
         raise ValidationFailed(f"The JSON body is nested more than {limits.JSON_DEPTH_MAX} deep")
     match value:
         case str():
-            if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+            if _UNSTORABLE.search(value):
                 raise ValidationFailed("Text must not contain NUL or unpaired surrogates")
         case list():
             for item in value:

@@ -52,10 +52,13 @@ class EventBody(msgspec.Struct, forbid_unknown_fields=True):
 
     def report(self) -> EventReport:
         """The report that this is on the wire."""
-        words = {field: getattr(self, field) for field in self.__struct_fields__ if field != "body"}
+        words = {name: word for name in _WORDS if (word := getattr(self, name)) is not None}
         for word in words.values():
-            wire.checked_text(word or "")
+            wire.checked_text(word)
         return EventReport(**words, body=bytes(self.body) or None)
+
+
+_WORDS = tuple(name for name in EventBody.__struct_fields__ if name != "body")
 
 
 class EventsBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,6 +66,14 @@ class EventsBody(msgspec.Struct, forbid_unknown_fields=True):
 
     events: Annotated[list[EventBody], msgspec.Meta(min_length=1, max_length=limits.REPORT_BATCH_COUNT_MAX)]
 
+
+class Head(msgspec.Struct):
+    """What tells one event from a batch."""
+
+    events: msgspec.Raw = msgspec.Raw(b"")
+
+
+_HEAD, _ONE, _BATCH = map(msgspec.json.Decoder, (Head, EventBody, EventsBody))
 
 _TYPE = text("document.detect.signal_found", minLength=1, maxLength=limits.NAME_CHARS_MAX)
 _KEYS = {
@@ -125,8 +136,8 @@ async def publish_events(request: wire.Wire) -> Response:
     """Tell that something happened: one event, or a batch of them."""
     require_pipeline(request)
     raw = await wire.read_body(request)
-    if "events" in wire.json_object(raw):
-        batch: EventsBody = _decoded(raw, EventsBody)
+    if bytes(_decoded(raw, _HEAD).events):
+        batch: EventsBody = _decoded(raw, _BATCH)
         wanted = [item.report() for item in batch.events]
 
         def carry_out_all(tx: Tx, stamp: Stamp) -> Published[Any]:
@@ -134,15 +145,16 @@ async def publish_events(request: wire.Wire) -> Response:
             return Published({"events": [_shown(each) for each in published.value]}, published.lanes)
 
         return await carried_out(request, raw, carry_out_all)
-    one: EventBody = _decoded(raw, EventBody)
+    one: EventBody = _decoded(raw, _ONE)
     return await carried_out_each(request, raw, event_reports.report_each, one.report(), _shown)
 
 
-def _decoded(raw: bytes, kind: type[msgspec.Struct]) -> Any:
-    """As wire.converted, but what is Raw keeps its bytes. Raises: ValidationFailed."""
+def _decoded(raw: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
+    """As wire.converted, but what is Raw keeps its bytes. Raises: MalformedJson, ValidationFailed."""
     try:
-        return msgspec.json.decode(raw, type=kind)
-    except msgspec.DecodeError as error:
+        return decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        wire.json_object(raw)  # what is no JSON at all is told as such
         raise ValidationFailed(f"Request validation failure: {error}") from error
 
 
