@@ -12,6 +12,7 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
 from bookbell.store.database import Tx
+from bookbell.store.prepared import as_toolkit_error
 
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -26,9 +27,7 @@ def insert_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[R
     if _is_sqlite(tx):
         tx.exec_driver_sql(_insert_sql(table.name, columns), [tuple(row) for row in rows])
         return
-    with _cursor(tx).copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:  # names are ours
-        for row in rows:
-            copy.write_row(row)
+    _copy(tx, f"COPY {table.name} ({', '.join(columns)}) FROM STDIN", rows)  # names are ours
 
 
 def update_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[Row], *, where: str) -> None:
@@ -39,7 +38,19 @@ def update_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[R
         tx.exec_driver_sql(_update_sql(table.name, columns, where), [(*row[1:], row[0]) for row in rows])
         return
     statement = _update_from_arrays_sql(table, columns, where)
-    _cursor(tx).execute(statement, [list(values) for values in zip(*rows, strict=True)])
+    try:
+        _cursor(tx).execute(statement, [list(values) for values in zip(*rows, strict=True)])
+    except tx.dialect.loaded_dbapi.Error as error:
+        raise as_toolkit_error(tx, statement, error) from error
+
+
+def _copy(tx: Tx, statement: str, rows: Sequence[Row]) -> None:
+    try:
+        with _cursor(tx).copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except tx.dialect.loaded_dbapi.Error as error:
+        raise as_toolkit_error(tx, statement, error) from error
 
 
 def _is_sqlite(tx: Tx) -> bool:

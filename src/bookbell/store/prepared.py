@@ -7,9 +7,17 @@ does for it. Written like any other statement, with `bindparam` for every value 
 from collections import namedtuple
 from typing import Any
 
-from sqlalchemy import Boolean, ClauseElement, Select
+from sqlalchemy import Boolean, ClauseElement, SelectBase
+from sqlalchemy.exc import DBAPIError
 
 from bookbell.store.database import Tx
+
+
+def as_toolkit_error(tx: Tx, sql: str, error: Exception) -> Exception:
+    """What the toolkit would raise for this error of the driver: by it, transactions are run again."""
+    base = tx.dialect.loaded_dbapi.Error
+    shown: Exception = DBAPIError.instance(sql, None, error, base, hide_parameters=True, dialect=tx.dialect)
+    return shown
 
 
 class Prepared:
@@ -17,7 +25,7 @@ class Prepared:
 
     def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
-        columns = dict(statement.selected_columns.items()) if isinstance(statement, Select) else {}
+        columns = dict(statement.selected_columns.items()) if isinstance(statement, SelectBase) else {}
         self._row: Any = namedtuple("Row", list(columns)) if columns else None
         self._flags = [name for name, column in columns.items() if isinstance(column.type, Boolean)]
         self._sql: dict[str, tuple[str, tuple[str, ...] | None, dict[str, Any]]] = {}
@@ -47,7 +55,10 @@ class Prepared:
         sql, order, fixed = self._sql.get(tx.dialect.name) or self._compiled(tx)
         given = {**fixed, **values} if fixed else values
         cursor = tx.connection.cursor()
-        cursor.execute(sql, given if order is None else [given[name] for name in order])
+        try:
+            cursor.execute(sql, given if order is None else [given[name] for name in order])
+        except tx.dialect.loaded_dbapi.Error as error:
+            raise as_toolkit_error(tx, sql, error) from error
         return cursor
 
     def _compiled(self, tx: Tx) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
