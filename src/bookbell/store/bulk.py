@@ -12,7 +12,7 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
 from bookbell.store.database import Tx
-from bookbell.store.prepared import as_toolkit_error
+from bookbell.store.prepared import as_toolkit_error, execute
 
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -25,7 +25,7 @@ def insert_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[R
     if not rows:
         return
     if _is_sqlite(tx):
-        tx.exec_driver_sql(_insert_sql(table.name, columns), [tuple(row) for row in rows])
+        execute_many(tx, _insert_sql(table.name, columns), rows)
         return
     _copy(tx, f"COPY {table.name} ({', '.join(columns)}) FROM STDIN", rows)  # names are ours
 
@@ -35,18 +35,23 @@ def update_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[R
     if not rows:
         return
     if _is_sqlite(tx):
-        tx.exec_driver_sql(_update_sql(table.name, columns, where), [(*row[1:], row[0]) for row in rows])
+        execute_many(tx, _update_sql(table.name, columns, where), [(*row[1:], row[0]) for row in rows])
         return
-    statement = _update_from_arrays_sql(table, columns, where)
+    arrays = [list(values) for values in zip(*rows, strict=True)]
+    execute(tx, _update_from_arrays_sql(table, columns, where), arrays)
+
+
+def execute_many(tx: Tx, sql: str, rows: Sequence[Row]) -> None:
+    """Carry out a statement of the driver's kind once for each row."""
     try:
-        _cursor(tx).execute(statement, [list(values) for values in zip(*rows, strict=True)])
+        tx.connection.cursor().executemany(sql, rows)
     except tx.dialect.loaded_dbapi.Error as error:
-        raise as_toolkit_error(tx, statement, error) from error
+        raise as_toolkit_error(tx, sql, error) from error
 
 
 def _copy(tx: Tx, statement: str, rows: Sequence[Row]) -> None:
     try:
-        with _cursor(tx).copy(statement) as copy:
+        with tx.connection.cursor().copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
     except tx.dialect.loaded_dbapi.Error as error:
@@ -55,10 +60,6 @@ def _copy(tx: Tx, statement: str, rows: Sequence[Row]) -> None:
 
 def _is_sqlite(tx: Tx) -> bool:
     return tx.dialect.name == "sqlite"
-
-
-def _cursor(tx: Tx) -> Any:
-    return tx.connection.cursor()
 
 
 @lru_cache(64)

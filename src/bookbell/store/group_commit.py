@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from bookbell.core.errors import BookbellError
+from bookbell.store.prepared import execute
 
 GROUP_COUNT_MAX = 64
 
@@ -106,17 +107,17 @@ def _by_write(group: list[_Item]) -> Iterable[list[_Item]]:
 
 def _try(tx: Connection, same: list[_Item]) -> None:
     """Run one write under a savepoint: what it is refused for undoes it, and nothing else."""
-    tx.exec_driver_sql("SAVEPOINT one")
+    execute(tx, "SAVEPOINT one")
     try:
         values = same[0].write(tx, [item.item for item in same])
     except BookbellError as error:
         if len(same) > 1:
             raise  # whose it is comes out when each is run alone
         values = [error]
-        tx.exec_driver_sql("ROLLBACK TO one")
+        execute(tx, "ROLLBACK TO one")
     for item, value in zip(same, values, strict=True):
         item.value, item.error = (None, value) if isinstance(value, BookbellError) else (value, None)
-    tx.exec_driver_sql("RELEASE one")
+    execute(tx, "RELEASE one")
 
 
 def _tell_on(loop: asyncio.AbstractEventLoop, group: list[_Item]) -> None:
