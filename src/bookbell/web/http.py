@@ -34,9 +34,12 @@ SAFE_HEADERS = {
 
 
 class Request:
-    """One request that is being answered. path_params: parts of the path by the names that its route gives them."""
+    """One request that is being answered.
 
-    __slots__ = ("_headers", "_is_read", "_receive", "context", "path_params", "scope")
+    path_params: parts of the path by the names that its route gives them; is_read: the body has come to its end.
+    """
+
+    __slots__ = ("_headers", "_receive", "context", "is_read", "path_params", "scope")
 
     def __init__(self, scope: Scope, receive: Receive, context: Context) -> None:
         self.scope = scope
@@ -44,7 +47,7 @@ class Request:
         self.path_params: Mapping[str, str] = {}
         self._receive = receive
         self._headers: dict[str, str] | None = None
-        self._is_read = False
+        self.is_read = False
 
     @property
     def method(self) -> str:
@@ -63,14 +66,12 @@ class Request:
             self._headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
         return self._headers
 
-    async def piece(self) -> bytes | None:
-        """The next piece of the body, None after the last. Raises: InvalidRequest when the client has gone away."""
-        if self._is_read:
-            return None
+    async def piece(self) -> bytes:
+        """The next piece of the body, until is_read. Raises: InvalidRequest when the client has gone away."""
         message = await self._receive()
         if message["type"] == "http.disconnect":  # nobody is left to read the answer
             raise InvalidRequest("The connection ended before the request was complete")
-        self._is_read = not message.get("more_body", False)
+        self.is_read = not message.get("more_body", False)
         piece: bytes = message.get("body", b"")
         return piece
 

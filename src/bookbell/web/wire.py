@@ -206,11 +206,8 @@ def exact_instant(at: int) -> str:
 
 
 async def read_body(request: Wire, bytes_max: int = limits.JSON_BODY_BYTES_MAX) -> bytes:
-    """The body, bounded. Raises: TooLarge, RequestTimeout."""
-    body = bytearray()
-    async for chunk in read_chunks(request, bytes_max, limits.BODY_MS_MAX):
-        body += chunk
-    return bytes(body)
+    """The body, bounded. Raises: as read_chunks."""
+    return b"".join([piece async for piece in read_chunks(request, bytes_max, limits.BODY_MS_MAX)])
 
 
 async def read_chunks(request: Wire, bytes_max: int, ms_max: int) -> AsyncIterator[bytes]:
@@ -218,25 +215,27 @@ async def read_chunks(request: Wire, bytes_max: int, ms_max: int) -> AsyncIterat
 
     Raises: TooLarge; RequestTimeout when it takes longer than ms_max, or BODY_IDLE_MS_MAX between two pieces.
     """
-    too_large = TooLarge(f"The request body exceeds {bytes_max} bytes")
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdecimal() and int(declared) > bytes_max:
-        raise too_large
+        raise _too_large(bytes_max)
     ambient, read_bytes = request.context.ambient, 0
     end = ambient.monotonic_ms() + ms_max
-    while True:
+    while not request.is_read:
         left_ms = min(end - ambient.monotonic_ms(), limits.BODY_IDLE_MS_MAX)
         try:
             async with asyncio.timeout(left_ms / 1000):
-                chunk = await request.piece()
+                piece = await request.piece()
         except TimeoutError as error:
             raise RequestTimeout from error
-        if chunk is None:
-            return
-        read_bytes += len(chunk)
+        read_bytes += len(piece)
         if read_bytes > bytes_max:
-            raise too_large
-        yield chunk
+            raise _too_large(bytes_max)
+        if piece:  # an empty one would mean the end to who reads forms
+            yield piece
+
+
+def _too_large(bytes_max: int) -> TooLarge:
+    return TooLarge(f"The request body exceeds {bytes_max} bytes")
 
 
 def _body_values(kind: str, options: Mapping[str, str], body: bytes) -> dict[str, Any]:
