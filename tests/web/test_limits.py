@@ -121,6 +121,21 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_read(peopled_s
     with_app(peopled_sqlite, ask)
 
 
+def test_an_empty_piece_of_a_body_is_not_its_end(peopled_sqlite: Peopled) -> None:
+    pieces = iter([b"", b"a", b"", b"b"])
+
+    async def comes() -> Message:
+        piece = next(pieces)
+        return {"type": "http.request", "body": piece, "more_body": piece != b"b"}
+
+    async def ask(app: Opened) -> None:
+        request = Request({"headers": []}, comes, app.context)
+        assert [piece async for piece in wire.read_chunks(request, 1_000, 60_000)] == [b"a", b"b"]
+        assert await wire.read_body(request) == b""
+
+    with_app(peopled_sqlite, ask)
+
+
 async def never_comes() -> Message:
     await asyncio.Event().wait()
     raise AssertionError("nothing sets it")

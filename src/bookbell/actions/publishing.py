@@ -5,7 +5,7 @@ Cost for each event: one row, one delivery row for each endpoint that wants it, 
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from bookbell.actions.stamp import Stamp
@@ -49,7 +49,7 @@ def fan_out(
     first = happened[0]
     listening = events.listeners(tx, first.organization_id, first.account_id, {event.type for event in happened})
     planned = [(event, plan(event, listening)) for event in happened]
-    stored = tuple(replace(event, matched_count=len(told)) for event, told in planned)
+    stored = tuple(event.matched(len(told)) for event, told in planned)
     events.insert_events(tx, stored)
     due = [_delivery(event, listener, subjects.get(event.id), stamp) for event, told in planned for listener in told]
     if not due:
