@@ -5,7 +5,6 @@
 """
 
 import contextlib
-import functools
 import io
 import shlex
 from collections.abc import AsyncIterator
@@ -14,7 +13,6 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import httpx
-from litestar import Litestar
 from PIL import Image
 from pypdf import PdfWriter
 
@@ -30,7 +28,7 @@ from bookbell.delivery.sender import Sender
 from bookbell.store.database import Database
 from bookbell.vault import Vault, hash_of_secret
 from bookbell.web import auth
-from bookbell.web.app import create_app
+from bookbell.web.app import App
 from bookbell.web.context import Context
 from bookbell.web.routes import ROUTES
 
@@ -77,7 +75,7 @@ class Peopled:
 class Opened:
     """The application that runs. rung: every lane that was rung, in order."""
 
-    app: Litestar
+    app: App
     client: httpx.AsyncClient
     context: Context
     ambient: MovableAmbient
@@ -145,17 +143,10 @@ async def opened(
             ring=rung.extend,
             is_stopping=lambda: is_stopping,
         )
-        app = _app()
-        app.state.context = context
-        transport = httpx.ASGITransport(app)  # type: ignore[arg-type] # its type of a scope is wider than Litestar's
+        app = App(context, ROUTES)
+        transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://bookbell.test", trust_env=False) as client:
             yield Opened(app, client, context, ambient, peopled.cast, rung)
-
-
-@functools.cache
-def _app() -> Litestar:
-    """One application for all tests: making it takes longer than most of them. Only its context is a test's own."""
-    return create_app(None, ROUTES)  # type: ignore[arg-type] # set before each use
 
 
 class _Sending:

@@ -6,7 +6,9 @@ from typing import Any
 from urllib.parse import unquote
 
 import msgspec
-from litestar import Litestar
+
+from bookbell.web.app import App
+from bookbell.web.http import Message
 
 Headers = Sequence[tuple[str, str | bytes]]
 Chunks = Iterable[bytes]
@@ -26,7 +28,7 @@ class Answer:
 
 
 async def call(
-    app: Litestar,
+    app: App,
     method: str,
     target: str,
     headers: Headers = (),
@@ -52,15 +54,15 @@ async def call(
         "state": {},
     }
     events = _events(iter(chunks), is_cut_off)
-    sent: list[dict[str, Any]] = []
+    sent: list[Message] = []
 
     async def receive() -> dict[str, Any]:
         return await anext(events)
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: Message) -> None:
         sent.append(message)
 
-    await app(scope, receive, send)  # type: ignore[arg-type] # plain dictionaries, as a server makes them
+    await app(scope, receive, send)
     start = sent[0]
     found = {name.decode().lower(): value.decode("latin-1") for name, value in start["headers"]}
     return Answer(start["status"], found, b"".join(each.get("body", b"") for each in sent[1:]))

@@ -20,6 +20,7 @@ from sqlalchemy import Engine as SqlEngine
 from bookbell.actions import webhooks
 from bookbell.ambient import uuid7_text
 from bookbell.core.attempt import Answered, Outcome, Report, Request, Timings
+from bookbell.core.errors import BookbellError
 from bookbell.core.model import Account
 from bookbell.core.policy import policy_from
 from bookbell.delivery.engine import Engine
@@ -27,6 +28,7 @@ from bookbell.delivery.lane import Destination
 from bookbell.delivery.parts import EngineParts
 from bookbell.store import ledger
 from bookbell.store.database import Database, Tx
+from bookbell.store.group_commit import only
 from bookbell.store.lanes import LaneConfig
 from bookbell.store.schema import attempts
 from bookbell.store.schema import deliveries as table
@@ -35,6 +37,7 @@ from world import START, World, stamp
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Item = TypeVar("Item")
 OK: Outcome = Answered(200)
 POLL_MS = 600_000  # long, so that what is found on time was not found by polling
 SWEEP_MS = 3_600_000
@@ -102,6 +105,9 @@ class InlineDatabase(Database):
         if self.fails():
             raise ConnectionError("the database is away")
         return self.write_now(fn, *args, **kwargs)
+
+    async def write_each(self, fn: Callable[[Tx, Sequence[Item]], Sequence[T | BookbellError]], item: Item) -> T:
+        return await self.write(lambda tx: only(fn, tx, item))
 
     async def read(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         await asyncio.sleep(0)

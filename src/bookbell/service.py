@@ -40,7 +40,7 @@ from bookbell.pipeline.simulator import Simulator
 from bookbell.store.database import Database, DatabaseError
 from bookbell.store.upgrade import missing, upgrade
 from bookbell.vault import Vault, kept_keys
-from bookbell.web.app import create_app
+from bookbell.web.app import App
 from bookbell.web.context import Context
 from bookbell.web.discarding import remove_discarded, sweep
 from bookbell.web.routes import ROUTES
@@ -249,11 +249,13 @@ class Service:
         listener = _listen(self._settings)
         host, port = listener.getsockname()[:2]
         config = uvicorn.Config(
-            create_app(self._context(), ROUTES),
+            App(self._context(), ROUTES),
             log_level="warning",
             access_log=False,
             server_header=False,
             lifespan="off",
+            ws="none",
+            proxy_headers=False,  # nothing here asks by what address somebody came
             timeout_graceful_shutdown=max(1, self._settings.shutdown_ms // 1000),
         )
         server = _Server(config)

@@ -5,13 +5,16 @@ machine. When a change makes one smaller, lower its budget; raise one only with 
 bench/FINDINGS.md.
 """
 
+import asyncio
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import event
 
@@ -22,13 +25,18 @@ from bookbell.core.event_report import EventReport
 from bookbell.core.model import Level
 from bookbell.store import endpoints
 from bookbell.store.database import Database, Tx
+from in_process import Opened, Peopled, opened
+from raw_asgi import call
 from simulated import InlineDatabase, Scene
 from world import World, stamp, world_in
 
 THOUSAND = 1_000
 DELIVERIES = {"statements": 2_200, "commits": 26, "calls": 138_000}
-PUBLISHED_ALONE = {"statements": 9_200, "commits": 1_000, "calls": 445_000}
-PUBLISHED_IN_HUNDREDS = {"statements": 2_300, "commits": 10, "calls": 127_000}
+PUBLISHED_ALONE = {"statements": 9_200, "commits": 1_000, "calls": 295_000}
+PUBLISHED_TOGETHER = {"statements": 2_400, "commits": 50, "calls": 59_000}
+PUBLISHED_IN_HUNDREDS = {"statements": 2_150, "commits": 10, "calls": 47_500}
+REQUESTED = {"statements": 9_200, "commits": 1_000, "calls": 460_000}
+"""The last of a request from end to end, the others of the action alone."""
 TYPE = "bench.happened"
 
 
@@ -121,6 +129,41 @@ def test_a_thousand_events_published_one_by_one(world: World) -> None:
         for number in range(THOUSAND):
             publish(number)
     within(counts, PUBLISHED_ALONE)
+
+
+def test_a_thousand_events_that_wait_together(world: World) -> None:
+    report = own_events(world)
+
+    def publish(start: int) -> None:
+        together = [(report(start + each), stamp()) for each in range(20)]
+        world.db.write_now(event_reports.report_each, together)
+
+    publish(0)
+    with counting(world.db) as counts:
+        for start in range(0, THOUSAND, 20):
+            publish(start)
+    within(counts, PUBLISHED_TOGETHER)
+
+
+def test_a_thousand_requests(world: World, tmp_path: Path) -> None:
+    report = own_events(world)(0)
+    words = {"type": TYPE, "organization_id": report.organization_id, "account_id": report.account_id}
+    body = msgspec.json.encode({**words, "body": {"n": 1}})
+
+    async def ask(app: Opened, count: int) -> None:
+        headers = [*app.credentials("pipeline").items(), ("Content-Type", "application/json")]
+        for _ in range(count):
+            answer = await call(app.app, "POST", "/platform/v1/events", headers, [body])
+            assert answer.status == 200, answer.body
+
+    async def run() -> Counter[str]:
+        async with opened(Peopled(world.db, {}, tmp_path)) as app:
+            await ask(app, 1)
+            with counting(world.db) as counts:
+                await ask(app, THOUSAND)
+        return counts
+
+    within(asyncio.run(run()), REQUESTED)
 
 
 def test_a_thousand_events_published_in_hundreds(world: World) -> None:

@@ -1,5 +1,7 @@
 """What an operator may define."""
 
+from dataclasses import replace
+
 import pytest
 
 from bookbell.core.catalogue import Source
@@ -46,3 +48,10 @@ def test_it_shows_itself_as_the_contracts_types_do() -> None:
     assert (shown.source, shown.is_active) == (Source.PUBLISHED, False)
     assert shown.levels == {Level.ORG}
     assert LOAN.schema() == {"type": "object"}
+
+
+def test_without_a_schema_every_object_is_a_body() -> None:
+    assert LOAN.problem_of({"any": 1}) is None
+    strict = replace(LOAN, body_schema='{"required": ["loan"]}')
+    assert strict.problem_of({"loan": 1}) is None
+    assert strict.problem_of({}) == "body: 'loan' is a required property"

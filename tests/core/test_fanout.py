@@ -50,3 +50,7 @@ def test_a_book_always_queues_in_the_same_of_the_lanes_that_the_policy_asks_for(
     assert [lane_of(found, policy, pk) for pk in (4, 5, 4)] == ["a", "b", "a"]
     assert lane_of(found, policy, None) == "one"
     assert lane_of(found, policy_from({}), 5) == "one"
+
+
+def test_a_matched_event_differs_by_its_count_alone() -> None:
+    assert EVENT.matched(3) == replace(EVENT, matched_count=3)

@@ -2,12 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import pytest
 from sqlalchemy import event
 
-from bookbell.core.errors import InvalidRequest
+from bookbell.core.errors import BookbellError, InvalidRequest
 from bookbell.core.model import Organization, OrganizationId
 from bookbell.store import accounts
 from bookbell.store.database import Database, Tx
@@ -138,3 +138,43 @@ def test_loops_one_after_another_each_hear_of_their_own_writes(database: Databas
             return await database.write(add, f"organization {number}")
 
     assert [asyncio.run(write(number)) for number in range(300)] == [f"organization {number}" for number in range(300)]
+
+
+def add_each(tx: Tx, wanted: Sequence[str]) -> list[str | BookbellError]:
+    """Gives which call wrote it; refuses what begins with `no`, and breaks at `bug`."""
+    if "bug" in wanted:
+        raise RuntimeError("bug")
+    return [InvalidRequest(name) if name.startswith("no") else f"{add(tx, name)} of {len(wanted)}" for name in wanted]
+
+
+def test_items_of_one_write_are_one_call_of_it(database: Database) -> None:
+    done, commits = together(
+        database,
+        lambda: database.write_each(add_each, "a"),
+        lambda: database.write(add, "b"),
+        lambda: database.write_each(add_each, "c"),
+    )
+    assert (done, commits) == (["a of 2", "b", "c of 2"], 1)
+
+
+def test_an_item_that_is_refused_leaves_the_others_of_its_call(database: Database) -> None:
+    (first, refused), commits = together(
+        database, lambda: database.write_each(add_each, "a"), lambda: database.write_each(add_each, "no")
+    )
+    assert (first, commits) == ("a of 2", 1)
+    assert isinstance(refused, InvalidRequest)
+
+
+def test_a_bug_in_one_item_is_told_to_it_alone(database: Database) -> None:
+    (first, broken), _ = together(
+        database, lambda: database.write_each(add_each, "a"), lambda: database.write_each(add_each, "bug")
+    )
+    assert first == "a of 1"
+    assert isinstance(broken, RuntimeError)
+    assert names(database) == ["a"]
+
+
+def test_an_item_alone_is_refused_by_an_error(database: Database) -> None:
+    with pytest.raises(InvalidRequest):
+        asyncio.run(database.write_each(add_each, "no"))
+    assert names(database) == []

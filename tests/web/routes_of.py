@@ -34,10 +34,9 @@ class Route:
 def api_routes() -> list[Route]:
     """All routes that demand credentials, in order of their definition."""
     return [
-        Route(method, path, _who(path))
+        Route(handler.method, path, _who(path))
         for handler in ROUTES
         for path in sorted(handler.paths)
-        for method in sorted(handler.http_methods - {"OPTIONS", "HEAD"})
         if path.startswith(PREFIXES)
     ]
 

@@ -9,7 +9,7 @@ from in_process import Opened, Peopled, opened
 def test_a_list_with_a_limit_is_a_page_where_the_setting_says_so(peopled_sqlite: Peopled) -> None:
     async def run() -> None:
         async with opened(peopled_sqlite) as app:
-            app.app.state.context = replace(app.context, are_books_paginated=True)
+            app.app.context = replace(app.context, are_books_paginated=True)
             for name in ("a", "b", "c"):
                 await add(app, name)
             response = await app.client.get("/v1/books?limit=1&offset=1&order=ASC", headers=app.credentials("one"))
@@ -30,7 +30,7 @@ def test_a_list_with_a_limit_is_a_page_where_the_setting_says_so(peopled_sqlite:
 def test_a_book_is_public_without_a_word_where_the_setting_says_so(peopled_sqlite: Peopled) -> None:
     async def run() -> None:
         async with opened(peopled_sqlite) as app:
-            app.app.state.context = replace(app.context, are_books_public=True)
+            app.app.context = replace(app.context, are_books_public=True)
             assert (await add(app, "a"))["is_public"] is True
             assert (await add(app, "b", is_public=False))["is_public"] is False
 

@@ -19,7 +19,7 @@ from bookbell.delivery.lane import Destination
 from bookbell.delivery.worker import open_destination
 from bookbell.store.endpoints import Endpoint
 from bookbell.store.lanes import LaneConfig
-from bookbell.web.app import create_app
+from bookbell.web.app import App
 from bookbell.web.routes import ROUTES
 from in_process import Opened, Peopled, opened
 
@@ -40,7 +40,7 @@ def strictly(peopled: Peopled, play: Any) -> None:
                 return Report(Answered(200), Timings())
 
             context = replace(app.context, guard=STRICT, send=send)
-            transport = httpx.ASGITransport(create_app(context, ROUTES))  # type: ignore[arg-type] # as in in_process
+            transport = httpx.ASGITransport(App(context, ROUTES))
             async with httpx.AsyncClient(transport=transport, base_url="http://bookbell.test") as client:
                 await play(replace(app, client=client, context=context), sent)
 

@@ -1,7 +1,7 @@
 """How the edge bounds what clients do: rate, size and time of requests; the always-200 switch; headers of answers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,8 @@ import pytest
 from bookbell.core import limits
 from bookbell.core.errors import RequestTimeout, TooManyRequests
 from bookbell.web import wire
-from bookbell.web.app import create_app
+from bookbell.web.app import App
+from bookbell.web.http import Message, Request
 from bookbell.web.routes import ROUTES
 from bookbell.web.throttle import Throttle
 from in_process import Opened, Peopled, opened
@@ -25,7 +26,7 @@ def with_app(peopled: Peopled, ask: Callable[[Opened], Coroutine[Any, Any, None]
     async def run() -> None:
         async with opened(peopled) as app:
             context = replace(app.context, **changes)
-            await ask(replace(app, app=create_app(context, ROUTES), context=context))
+            await ask(replace(app, app=App(context, ROUTES), context=context))
 
     asyncio.run(run())
 
@@ -120,10 +121,30 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_read(peopled_s
     with_app(peopled_sqlite, ask)
 
 
+def test_an_empty_piece_of_a_body_is_not_its_end(peopled_sqlite: Peopled) -> None:
+    pieces = iter([b"", b"a", b"", b"b"])
+
+    async def comes() -> Message:
+        piece = next(pieces)
+        return {"type": "http.request", "body": piece, "more_body": piece != b"b"}
+
+    async def ask(app: Opened) -> None:
+        request = Request({"headers": []}, comes, app.context)
+        assert [piece async for piece in wire.read_chunks(request, 1_000, 60_000)] == [b"a", b"b"]
+        assert await wire.read_body(request) == b""
+
+    with_app(peopled_sqlite, ask)
+
+
+async def never_comes() -> Message:
+    await asyncio.Event().wait()
+    raise AssertionError("nothing sets it")
+
+
 def test_a_body_that_comes_too_slowly_is_refused(peopled_sqlite: Peopled) -> None:
     async def ask(app: Opened) -> None:
         with pytest.raises(RequestTimeout):
-            await anext(wire.read_chunks(Dripping(app), 1_000, 0))  # type: ignore[arg-type] # what is used of a request
+            await anext(wire.read_chunks(Request({"headers": []}, never_comes, app.context), 1_000, 0))
 
     with_app(peopled_sqlite, ask)
 
@@ -149,15 +170,3 @@ class Still(Throttle):
 
     def admit(self, organization_id: str, now_ms: int) -> None:
         super().admit(organization_id, 0)
-
-
-class Dripping:
-    """A request whose body never comes."""
-
-    def __init__(self, app: Opened) -> None:
-        self.app = app.app
-        self.headers: dict[str, str] = {}
-
-    async def stream(self) -> AsyncIterator[bytes]:
-        await asyncio.Event().wait()
-        yield b""

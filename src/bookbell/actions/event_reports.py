@@ -4,19 +4,20 @@ A report about a book holds the book's row, as reports of outcomes do, so that `
 Source: docs/publishing-events.md.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from typing import ParamSpec, TypeVar
 
 from bookbell.actions.publishing import Told, fan_out
 from bookbell.actions.reports import named
 from bookbell.actions.settling import settle_and_tell
 from bookbell.actions.stamp import Published, Stamp
-from bookbell.core.bounded_schema import problem_of
 from bookbell.core.catalogue import RETIRED, TYPES, EventType, Subject, names
 from bookbell.core.defined_types import DefinedType
 from bookbell.core.errors import (
     AccountNotFound,
+    BookbellError,
     BookNotFound,
     DocumentNotFound,
     EventTypeNotFound,
@@ -43,6 +44,9 @@ from bookbell.core.model import (
 from bookbell.store import accounts, books, documents, event_types, images
 from bookbell.store.database import Tx
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Happened:
@@ -57,8 +61,8 @@ def report_event(tx: Tx, report: EventReport, stamp: Stamp) -> Published[Happene
     """Make the event of one report. Raises: ValidationFailed, EventTypeNotFound, NotFound of what it names."""
     kind = TYPES.get(report.type)
     if kind is None:
-        ((event, lanes),) = _tell_bodies(tx, [_prepared(tx, report, _Known(), stamp)], stamp)
-        return Published(Happened(report.type, event, None), lanes)
+        (published,) = _tell_bodies(tx, [_prepared(tx, report, _Known(), stamp)], stamp)
+        return published
     check_report(kind, report)
     organization_id = _demand_organization(tx, report.organization_id) if report.organization_id else None
     if kind.subject is Subject.ORGANIZATION:
@@ -77,6 +81,39 @@ def report_event(tx: Tx, report: EventReport, stamp: Stamp) -> Published[Happene
     return _published(report, told, book)
 
 
+def report_each(tx: Tx, asked: Sequence[tuple[EventReport, Stamp]]) -> list[Published[Happened] | BookbellError]:
+    """`report_event` for each of these, whoever asks for it. Gives what came of each, or the error it is refused for.
+
+    Events of defined types are stored together; any other holds the row of its book, and is undone by itself.
+    """
+    if len(asked) == 1:
+        return [report_event(tx, *asked[0])]
+    known, prepared, done = _Known(), dict[int, Event](), dict[int, Published[Happened] | BookbellError]()
+    for index, (report, stamp) in enumerate(asked):
+        is_own = report.type not in TYPES
+        found = _tried(_prepared, tx, report, known, stamp) if is_own else _tried(_apart, tx, report, stamp)
+        if isinstance(found, Event):
+            prepared[index] = found
+        else:
+            done[index] = found
+    order = sorted(prepared, key=lambda index: _audience_of(prepared[index]))
+    told = _tell_bodies(tx, [prepared[index] for index in order], asked[-1][1])
+    done.update(zip(order, told, strict=True))
+    return [done[index] for index in range(len(asked))]
+
+
+def _tried(run: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | BookbellError:
+    try:
+        return run(*args, **kwargs)
+    except BookbellError as error:
+        return error
+
+
+def _apart(tx: Tx, report: EventReport, stamp: Stamp) -> Published[Happened]:
+    with tx.begin_nested():
+        return report_event(tx, report, stamp)
+
+
 def report_events(tx: Tx, reports: Sequence[EventReport], stamp: Stamp) -> Published[list[Happened]]:
     """Make the events of a batch, all of them or none. Raises: ReportRefused that names the report.
 
@@ -90,9 +127,9 @@ def report_events(tx: Tx, reports: Sequence[EventReport], stamp: Stamp) -> Publi
     for is_own, run in groupby(enumerate(reports), key=lambda pair: pair[1].type not in TYPES):
         if is_own:
             prepared = [named("events", index, _prepared, tx, report, known, stamp) for index, report in run]
-            for event, lanes in _tell_bodies(tx, prepared, stamp):
-                done.append(Happened(event.type, event, None))
-                rung |= lanes
+            for published in _tell_bodies(tx, prepared, stamp):
+                done.append(published.value)
+                rung |= published.lanes
             continue
         for index, report in run:
             published = named("events", index, report_event, tx, report, stamp)
@@ -106,18 +143,22 @@ def _published(report: EventReport, told: Told, book: Book | None) -> Published[
     return Published(Happened(report.type, event, book), told.lanes)
 
 
-def _tell_bodies(tx: Tx, prepared: Sequence[Event], stamp: Stamp) -> Iterable[tuple[Event, frozenset[LaneId]]]:
-    """Store events of defined types, neighbours of one audience at once. Gives each as stored, and lanes to ring."""
-    for _, run in groupby(prepared, key=lambda event: (event.organization_id, event.account_id)):
+def _tell_bodies(tx: Tx, prepared: Sequence[Event], stamp: Stamp) -> Iterable[Published[Happened]]:
+    """Store events of defined types, neighbours of one audience at once. Gives what came of each, in order."""
+    for _, run in groupby(prepared, key=_audience_of):
         told = fan_out(tx, list(run), stamp)
-        yield from ((event, told.lanes) for event in told.events)
+        yield from (Published(Happened(event.type, event, None), told.lanes) for event in told.events)
+
+
+def _audience_of(event: Event) -> tuple[str, str]:
+    return event.organization_id, event.account_id or ""
 
 
 @dataclass(slots=True)
 class _Known:
     """What was looked up for earlier reports of a batch: types by name and organization, audiences by their ids."""
 
-    types: dict[tuple[str, str | None], DefinedType] = field(default_factory=dict)
+    types: dict[tuple[str, str | None], tuple[DefinedType, EventType]] = field(default_factory=dict)
     audiences: dict[tuple[str | None, str | None], tuple[OrganizationId, AccountId | None]] = field(
         default_factory=dict
     )
@@ -125,9 +166,12 @@ class _Known:
 
 def _prepared(tx: Tx, report: EventReport, known: _Known, stamp: Stamp) -> Event:
     """The event of a defined type, with the publisher's own bytes."""
-    defined = known.types.get((report.type, report.organization_id)) or _demand_type(tx, report)
-    known.types[report.type, report.organization_id] = defined
-    check_report(defined.as_event_type(), report)
+    name = report.type, report.organization_id
+    if name not in known.types:
+        found = _demand_type(tx, report)
+        known.types[name] = found, found.as_event_type()
+    defined, kind = known.types[name]
+    check_report(kind, report)
     audience = report.organization_id, report.account_id
     if audience not in known.audiences:
         known.audiences[audience] = _demand_audience(tx, report)
@@ -135,12 +179,19 @@ def _prepared(tx: Tx, report: EventReport, known: _Known, stamp: Stamp) -> Event
     if account_id is None and Level.ORG not in defined.levels:
         raise ValidationFailed(f"account_id: {defined.name} is told at account level only, so it needs an account")
     assert report.body is not None
-    if problem := problem_of(defined.schema(), parsed_body(report.body)):
+    if problem := defined.problem_of(parsed_body(report.body)):
         raise ValidationFailed(problem)
-    event = _event(report.type, organization_id, account_id, stamp)
-    told_account = report.body if Level.ACCOUNT in defined.levels and account_id is not None else None
-    told_org = report.body if Level.ORG in defined.levels else None
-    return replace(event, body_account=told_account, body_org=told_org)
+    return Event(
+        id=EventId(stamp.new_id()),
+        organization_id=organization_id,
+        account_id=account_id,
+        book_pk=None,
+        type=report.type,
+        body_account=report.body if Level.ACCOUNT in defined.levels and account_id is not None else None,
+        body_org=report.body if Level.ORG in defined.levels else None,
+        matched_count=0,
+        created_at=stamp.at,
+    )
 
 
 def _demand_type(tx: Tx, report: EventReport) -> DefinedType:

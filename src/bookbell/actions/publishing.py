@@ -5,7 +5,7 @@ Cost for each event: one row, one delivery row for each endpoint that wants it, 
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from bookbell.actions.stamp import Stamp
@@ -43,19 +43,20 @@ def fan_out(
 ) -> Told:
     """Store these events, in order, and a delivery for each endpoint that wants one.
 
-    At least one event; all are of the same organization and account. subjects: the documents whose state they tell.
+    At least one event; all are of the same organization and account, and were made by the time of the stamp. subjects:
+    the documents whose state they tell.
     """
     first = happened[0]
     listening = events.listeners(tx, first.organization_id, first.account_id, {event.type for event in happened})
     planned = [(event, plan(event, listening)) for event in happened]
-    stored = tuple(replace(event, matched_count=len(told)) for event, told in planned)
+    stored = tuple(event.matched(len(told)) for event, told in planned)
     events.insert_events(tx, stored)
     due = [_delivery(event, listener, subjects.get(event.id), stamp) for event, told in planned for listener in told]
     if not due:
         return Told(stored)
     deliveries.insert_deliveries(tx, due)
     woken = frozenset(delivery.lane_id for delivery in due)
-    lanes.wake(tx, dict.fromkeys(woken, stamp.at))
+    lanes.wake(tx, dict.fromkeys(woken, first.created_at))
     return Told(stored, woken)
 
 
@@ -88,8 +89,8 @@ def _delivery(event: Event, listener: Listener, subject: int | None, stamp: Stam
         event_id=event.id,
         state=DeliveryState.PENDING,
         attempt_count=0,
-        due_at=stamp.at,
-        created_at=stamp.at,
+        due_at=event.created_at,
+        created_at=event.created_at,
         queue_pk=event.book_pk if policy.order is Order.BOOK else None,
         subject_pk=subject if policy.collapse else None,
     )

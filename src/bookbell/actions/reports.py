@@ -33,6 +33,7 @@ from bookbell.core.model import (
     LaneId,
     MixedDocument,
     MixedStatus,
+    OrganizationId,
 )
 from bookbell.store import analytics, books, documents, images
 from bookbell.store.database import Tx
@@ -152,7 +153,7 @@ def apply_all(tx: Tx, reports: Sequence[Report], stamp: Stamp) -> Published[list
     The books are locked in ascending order first, so that two batches cannot wait for each other.
     """
     found = [named("reports", index, _book_of, tx, report) for index, report in enumerate(reports)]
-    for pk, organization_id in sorted({(book.pk, book.organization_id) for book in found}):
+    for pk, organization_id in sorted(set(found)):
         books.lock_book(tx, organization_id, pk)
     done, rung = [], frozenset[LaneId]()
     for index, report in enumerate(reports):
@@ -252,22 +253,22 @@ def _reported(subject: str, id_: str, status: str, book: Book, made: Sequence[Do
 
 
 def _lock_book_of(tx: Tx, report: Report) -> Book:
-    found = _book_of(tx, report)
-    locked = books.lock_book(tx, found.organization_id, found.pk)
+    pk, organization_id = _book_of(tx, report)
+    locked = books.lock_book(tx, organization_id, pk)
     if locked is None:
         raise BookNotFound
     return locked
 
 
-def _book_of(tx: Tx, report: Report) -> Book:
-    """The book a report is about; the pipeline serves every organization, the subject's row says which."""
+def _book_of(tx: Tx, report: Report) -> tuple[int, OrganizationId]:
+    """The pk of the book a report is about; the pipeline serves every organization, the subject's row says which."""
     subject: Document | MixedDocument | AnalyticsRequest | ImageGroup
     match report:
         case BookAnalyticsReport(book_uuid=uuid):
             book = books.find_book_anywhere(tx, uuid)
             if book is None:
                 raise BookNotFound(f"Book {uuid[:80]} not found")
-            return book
+            return book.pk, book.organization_id
         case DocumentReport(uuid=uuid):
             subject = _demand_document(tx, uuid)
         case MixedReport(uuid=uuid) | ClassifiedReport(uuid=uuid):
@@ -281,10 +282,7 @@ def _book_of(tx: Tx, report: Report) -> Book:
             subject = _demand_request(tx, id_)
         case _:
             assert_never(report)
-    book = books.find_book(tx, subject.organization_id, pk=subject.book_pk)
-    if book is None:
-        raise BookNotFound
-    return book
+    return subject.book_pk, subject.organization_id
 
 
 def _demand_document(tx: Tx, uuid: str) -> Document:

@@ -29,7 +29,7 @@ class Load:
         self.refused: dict[str, int] = {}
         self.done = asyncio.Event()
         self.waiting: deque[int] = deque()
-        self.idle: list[Connection] = []
+        self.idle: deque[Connection] = deque()  # used in turn, or the server closes those that rest
 
     def next(self) -> bytes | None:
         """The next request, None when all have been started."""
@@ -117,7 +117,7 @@ async def _pace(load: Load, count: int) -> None:
         while (early_us := due_us - _now_us()) > 0:
             await asyncio.sleep(early_us / 1e6)
         if load.idle:
-            load.idle.pop().send(due_us)
+            load.idle.popleft().send(due_us)
         else:
             load.waiting.append(due_us)
         await asyncio.sleep(0)

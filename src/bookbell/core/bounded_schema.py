@@ -5,13 +5,15 @@ demand for unique items as the pairs it compares), so recursion and combinations
 are refused, because Python's cannot be bounded; `format` is a note, as the draft has it.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
@@ -24,6 +26,7 @@ from bookbell.core.schemas import DIALECT
 REFUSED = ("pattern", "patternProperties", "$dynamicRef", "$dynamicAnchor", "$id", "$anchor", "$schema")
 """Unbounded, or a way to evaluate by other rules than these."""
 PROBLEM_CHARS_MAX = 300
+VALIDATORS_KEPT = 256
 
 Schema = dict[str, Any]
 _Check = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]
@@ -74,7 +77,7 @@ def check_schema(schema: Schema, size_bytes: int) -> None:
         resolver = Registry().resolver_with_root(DRAFT202012.create_resource(plain))
         for reference in references:
             resolver.lookup(reference)
-        _first_error(plain, {})  # the empty object need not fit, but trying it must end
+        _first_error(_counting(plain), {})  # the empty object need not fit, but trying it must end
     except SchemaError as error:
         raise ValidationFailed(f"schema: {_told(error)}") from error
     except Unresolvable as error:
@@ -83,13 +86,26 @@ def check_schema(schema: Schema, size_bytes: int) -> None:
         raise ValidationFailed("schema: it is nested too deep, or refers to itself without end") from error
 
 
-def problem_of(schema: Schema, body: Any) -> str | None:
-    """What keeps this body from fitting a schema that was taken, None when it fits. Also when it takes too long."""
+def problem_of(schema_text: str, body: Any) -> str | None:
+    """What keeps this body from fitting a schema that was taken, None when it fits. Also when it takes too long.
+
+    schema_text: the schema as JSON text; making a validator of it costs more than most bodies do, so it is kept.
+    """
     try:
-        error = _first_error(_plain(schema), body)
+        error = _first_error(_validator(schema_text), body)
     except (_TooManySteps, RecursionError):
         return f"body: finding out whether it fits takes more than {limits.SCHEMA_STEPS_MAX} steps"
     return None if error is None else f"body{_place(error)}: {_told(error)}"
+
+
+@lru_cache(VALIDATORS_KEPT)
+def _validator(schema_text: str) -> Validator:
+    return _counting(_plain(json.loads(schema_text)))
+
+
+def _counting(schema: Schema) -> Validator:
+    made: Validator = _Counting(schema, registry=Registry())
+    return made
 
 
 def _plain(schema: Schema) -> Schema:
@@ -97,10 +113,10 @@ def _plain(schema: Schema) -> Schema:
     return {key: value for key, value in schema.items() if key != "$schema"}
 
 
-def _first_error(schema: Schema, body: Any) -> ValidationError | None:
+def _first_error(validator: Validator, body: Any) -> ValidationError | None:
     token = _steps.set(_Steps())
     try:
-        found: ValidationError | None = next(iter(_Counting(schema, registry=Registry()).iter_errors(body)), None)
+        found: ValidationError | None = next(iter(validator.iter_errors(body)), None)
         return found
     finally:
         _steps.reset(token)

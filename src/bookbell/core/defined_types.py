@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bookbell.core import limits
-from bookbell.core.bounded_schema import check_schema
+from bookbell.core.bounded_schema import check_schema, problem_of
 from bookbell.core.catalogue import ALIASES, RETIRED, TYPES, EventType, Source, Subject
 from bookbell.core.errors import InvalidRequest, ValidationFailed
 from bookbell.core.model import Level, OrganizationId
@@ -34,6 +34,10 @@ class DefinedType:
         """The schema of its bodies."""
         found: dict[str, Any] = json.loads(self.body_schema or '{"type": "object"}')
         return found
+
+    def problem_of(self, body: dict[str, Any]) -> str | None:
+        """What keeps this from being one of its bodies, None when it is one."""
+        return None if self.body_schema is None else problem_of(self.body_schema, body)
 
     def as_event_type(self) -> EventType:
         """The type as the contract's are shown; it has no notification_reason of its own."""

@@ -16,6 +16,8 @@ from bookbell.core.model import Book, Document, ImageGroup, Level, MixedDocument
 TEST_BODY = b'{"status": "VERIFICATION_COMPLETE", "uploaded_doc_pk": 0, "book_pk": 0}'
 """What the account-level test call sends, exactly (contract 3.3)."""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 DocumentStatuses = Sequence[tuple[str, str]]
 """uuid and status of each document of a book, in order of creation."""
 
@@ -51,10 +53,16 @@ def subject_pk(draft: Draft) -> int | None:
     return None if draft.document is None or is_finding else draft.document.pk
 
 
+_LISTING = {
+    kind.name
+    for kind in TYPES.values()
+    if any(field.name == "uploaded_docs" for level in kind.levels for field in fields_of(kind, level))
+}
+
+
 def needs_documents(draft: Draft) -> bool:
     """Whether a body lists the documents of the book."""
-    kind = TYPES[draft.type]
-    return any(field.name == "uploaded_docs" for level in kind.levels for field in fields_of(kind, level))
+    return draft.type in _LISTING
 
 
 def body(draft: Draft, level: Level, book: Book | None, documents: DocumentStatuses) -> bytes | None:
@@ -69,7 +77,7 @@ def body(draft: Draft, level: Level, book: Book | None, documents: DocumentStatu
         for field in fields_of(kind, level)
         if not (field.is_optional and values[field.name] is None)
     }
-    return json.dumps(chosen, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(chosen).encode()
 
 
 def _said(kind: EventType, draft: Draft) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Source: contract 3.2, 3.4, 3.5, 4.2–4.5.
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from bookbell.core.catalogue import EventType, Subject
 from bookbell.core.model import Level
@@ -119,6 +120,7 @@ _OWN_GROUP = {name: replace(FIELDS[name], is_nullable=False, meaning="the image 
 _OWN_MIXED = {name: replace(FIELDS[name], is_nullable=False, meaning="the mixed document") for name in _MIXED.split()}
 
 
+@lru_cache(1_024)
 def fields_of(kind: EventType, level: Level) -> tuple[Field, ...]:
     """The keys of this type's body at this level, in their order. The level must be one of the type's."""
     assert level in kind.levels

@@ -272,6 +272,20 @@ class Event:
     matched_count: int
     created_at: int
 
+    def matched(self, count: int) -> "Event":
+        """The same with so many deliveries; spelled out, because it is done for every event."""
+        return Event(
+            id=self.id,
+            organization_id=self.organization_id,
+            account_id=self.account_id,
+            book_pk=self.book_pk,
+            type=self.type,
+            body_account=self.body_account,
+            body_org=self.body_org,
+            matched_count=count,
+            created_at=self.created_at,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:

@@ -32,8 +32,7 @@ def save_organization(tx: Tx, changed: Organization) -> None:
 
 def tasks_of(tx: Tx, organization_id: OrganizationId) -> tuple[Task, ...]:
     """The tasks that complete a book of this organization, in order of name."""
-    query = select(organizations.c.tasks).where(organizations.c.id == organization_id)
-    return _tasks(str(tx.execute(query).scalar_one()))
+    return _tasks(_ORGANIZATION.first(tx, id=organization_id).tasks)
 
 
 def find_organization(tx: Tx, organization_id: str) -> Organization | None:

@@ -2,9 +2,27 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, asc, desc, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Row,
+    Select,
+    Table,
+    asc,
+    bindparam,
+    desc,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from bookbell.core.errors import BookExists
@@ -19,6 +37,7 @@ from bookbell.core.lifecycle import (
 )
 from bookbell.core.model import Account, AccountId, Book, BookStatus, ImageGroupStatus, OrganizationId, Task
 from bookbell.store.database import Tx
+from bookbell.store.prepared import Prepared
 from bookbell.store.schema import BOOK_WAITS, accounts, books, documents, image_groups, mixed_documents
 
 
@@ -48,23 +67,29 @@ def insert_book(tx: Tx, new: Book) -> int:
 
 def save_book(tx: Tx, book: Book) -> None:
     """Write what may change of a book."""
-    tx.execute(
-        update(books)
-        .where(books.c.organization_id == book.organization_id, books.c.pk == book.pk)
-        .values(
-            name=book.name,
-            status=book.status.value,
-            is_classified=book.is_classified,
-            book_class=book.book_class,
-            book_type=book.book_type,
-            tasks_done=_joined(book.tasks_done),
-            is_completed=book.is_completed,
-            analyzed_at=book.analyzed_at,
-            is_public=book.is_public,
-            xid=book.xid,
-            updated_at=book.updated_at,
-        )
-    )
+    columns = _columns(book)
+    values = {f"new_{name}": columns[name] for name in _CHANGING}
+    _SAVE.run(tx, organization=book.organization_id, of_pk=book.pk, **values)
+
+
+_CHANGING = (
+    "name",
+    "status",
+    "is_classified",
+    "book_class",
+    "book_type",
+    "tasks_done",
+    "is_completed",
+    "analyzed_at",
+    "is_public",
+    "xid",
+    "updated_at",
+)
+_SAVE = Prepared(
+    update(books)
+    .where(books.c.organization_id == bindparam("organization"), books.c.pk == bindparam("of_pk"))
+    .values({name: bindparam(f"new_{name}") for name in _CHANGING})
+)
 
 
 def rename_book(tx: Tx, book: Book) -> None:
@@ -80,8 +105,20 @@ def find_book(
     tx: Tx, organization_id: OrganizationId, *, pk: int | None = None, uuid: str | None = None
 ) -> Book | None:
     """A book of this organization by one of its ids, unless it is deleted."""
-    row = tx.execute(select(books).where(_is(organization_id, pk, uuid))).first()
+    key = {"uuid": uuid} if pk is None else {"pk": pk}
+    row = _finding(*key).first(tx, organization_id=organization_id, **key)
     return None if row is None else _book(row)
+
+
+@lru_cache(2)
+def _finding(key: str) -> Prepared:
+    return Prepared(_THERE.where(books.c[key] == bindparam(key)))
+
+
+_THERE = select(books).where(
+    books.c.organization_id == bindparam("organization_id"), books.c.status != BookStatus.DELETED.value
+)
+_LOCK = Prepared(_THERE.where(books.c.pk == bindparam("pk")).with_for_update())
 
 
 def find_book_anywhere(tx: Tx, uuid: str) -> Book | None:
@@ -92,13 +129,8 @@ def find_book_anywhere(tx: Tx, uuid: str) -> Book | None:
 
 def lock_book(tx: Tx, organization_id: OrganizationId, pk: int) -> Book | None:
     """The book, held until the transaction ends, unless it is deleted."""
-    row = tx.execute(select(books).where(_is(organization_id, pk, None)).with_for_update()).first()
+    row = _LOCK.first(tx, organization_id=organization_id, pk=pk)
     return None if row is None else _book(row)
-
-
-def _is(organization_id: OrganizationId, pk: int | None, uuid: str | None) -> ColumnElement[bool]:
-    one = books.c.pk == pk if pk is not None else books.c.uuid == uuid
-    return and_(books.c.organization_id == organization_id, one, books.c.status != BookStatus.DELETED.value)
 
 
 _ORDERS = {"pk": books.c.pk, "name": books.c.name, "created": books.c.created_at}
@@ -138,12 +170,11 @@ def owner_email(tx: Tx, account_id: AccountId) -> str:
 
 
 def tally(tx: Tx, book: Book) -> BookTally:
-    """What the book holds now. Two counts by index and a look for an open image group."""
-    by_document = _counts(tx, documents, book.pk)
-    by_mixed = _counts(tx, mixed_documents, book.pk)
-    is_open = select(image_groups.c.pk).where(
-        image_groups.c.book_pk == book.pk, image_groups.c.status == ImageGroupStatus.UPLOADING.value
-    )
+    """What the book holds now: counts by index of documents, mixed ones, and open image groups."""
+    by_document, by_mixed, by_group = dict[str, int](), dict[str, int](), dict[str, int]()
+    counts = {"document": by_document, "mixed": by_mixed, "group": by_group}
+    for row in _COUNTS.rows(tx, book=book.pk):
+        counts[row.kind][row.status] = row.count
     return BookTally(
         documents_unclassified=sum(by_document.get(each, 0) for each in DOCUMENT_UNCLASSIFIED),
         documents_classified=sum(by_document.get(each, 0) for each in DOCUMENT_CLASSIFIED),
@@ -151,7 +182,7 @@ def tally(tx: Tx, book: Book) -> BookTally:
         documents_final=sum(by_document.get(each, 0) for each in DOCUMENT_FINAL),
         mixed_in_work=sum(by_mixed.get(each, 0) for each in MIXED_IN_WORK),
         mixed_final=sum(by_mixed.get(each, 0) for each in MIXED_FINAL),
-        groups_open=len(tx.execute(is_open).all()),
+        groups_open=sum(by_group.values()),
     )
 
 
@@ -161,19 +192,29 @@ def waiting_books(tx: Tx, *, before: int, after_pk: int, count: int) -> list[Boo
     return [_book(row) for row in tx.execute(query.order_by(books.c.pk).limit(count))]
 
 
-def _counts(tx: Tx, table: Any, book_pk: int) -> dict[str, int]:
-    query = select(table.c.status, func.count()).where(table.c.book_pk == book_pk).group_by(table.c.status)
-    return {row[0]: row[1] for row in tx.execute(query)}
+def _counting(kind: str, table: Table) -> Select[Any]:
+    counted: Any = literal_column(f"'{kind}'").label("kind"), table.c.status, func.count().label("count")
+    return select(*counted).where(table.c.book_pk == _BOOK).group_by(table.c.status)
+
+
+_BOOK: BindParameter[int] = bindparam("book", type_=BigInteger)
+_COUNTS = Prepared(
+    union_all(
+        _counting("document", documents),
+        _counting("mixed", mixed_documents),
+        _counting("group", image_groups).where(image_groups.c.status == ImageGroupStatus.UPLOADING.value),
+    )
+)
+_STATUSES = Prepared(
+    select(documents.c.uuid, documents.c.status)
+    .where(documents.c.book_pk == _BOOK, documents.c.status != "DELETING", documents.c.status != "DELETED")
+    .order_by(documents.c.pk)
+)
 
 
 def document_statuses(tx: Tx, book: Book) -> list[tuple[str, str]]:
     """uuid and status of each document of the book that is not deleted, in order of creation."""
-    query = (
-        select(documents.c.uuid, documents.c.status)
-        .where(documents.c.book_pk == book.pk, documents.c.status.not_in(["DELETING", "DELETED"]))
-        .order_by(documents.c.pk)
-    )
-    return [(row.uuid, row.status) for row in tx.execute(query)]
+    return [(row.uuid, row.status) for row in _STATUSES.rows(tx, book=book.pk)]
 
 
 def _columns(book: Book) -> dict[str, Any]:
@@ -187,4 +228,4 @@ def _joined(tasks: Iterable[Task]) -> str:
 
 def _book(row: Row[Any]) -> Book:
     done = frozenset(map(Task, filter(None, row.tasks_done.split(","))))
-    return Book(**{**row._mapping, "status": BookStatus(row.status), "tasks_done": done})
+    return Book(**{**row._asdict(), "status": BookStatus(row.status), "tasks_done": done})

@@ -13,6 +13,7 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
 from bookbell.store.database import Tx
+from bookbell.store.prepared import as_toolkit_error, execute
 
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -25,11 +26,9 @@ def insert_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[R
     if not rows:
         return
     if _is_sqlite(tx):
-        tx.exec_driver_sql(_insert_sql(table.name, columns), rows)
+        execute_many(tx, _insert_sql(table.name, columns), rows)
         return
-    with _cursor(tx).copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:  # names are ours
-        for row in rows:
-            copy.write_row(row)
+    _copy(tx, f"COPY {table.name} ({', '.join(columns)}) FROM STDIN", rows)  # names are ours
 
 
 def update_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[Row], *, where: str) -> None:
@@ -37,10 +36,27 @@ def update_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[R
     if not rows:
         return
     if _is_sqlite(tx):
-        tx.exec_driver_sql(_update_sql(table.name, columns, where), [(*row[1:], row[0]) for row in rows])
+        execute_many(tx, _update_sql(table.name, columns, where), [(*row[1:], row[0]) for row in rows])
         return
-    statement = _update_from_arrays_sql(table, columns, where)
-    _cursor(tx).execute(statement, [list(values) for values in zip(*rows, strict=True)])
+    arrays = [list(values) for values in zip(*rows, strict=True)]
+    execute(tx, _update_from_arrays_sql(table, columns, where), arrays)
+
+
+def execute_many(tx: Tx, sql: str, rows: Sequence[Row]) -> None:
+    """Carry out a statement of the driver's kind once for each row."""
+    try:
+        tx.connection.cursor().executemany(sql, rows)
+    except tx.dialect.loaded_dbapi.Error as error:
+        raise as_toolkit_error(tx, sql, error) from error
+
+
+def _copy(tx: Tx, statement: str, rows: Sequence[Row]) -> None:
+    try:
+        with tx.connection.cursor().copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except tx.dialect.loaded_dbapi.Error as error:
+        raise as_toolkit_error(tx, statement, error) from error
 
 
 def held_rows(tx: Tx, table: Table, columns: tuple[str, ...], ids: Sequence[str]) -> list[Row]:
@@ -49,17 +65,13 @@ def held_rows(tx: Tx, table: Table, columns: tuple[str, ...], ids: Sequence[str]
     """
     if _is_sqlite(tx):
         text = _select_sql(table.name, columns, "IN (SELECT value FROM json_each(?))", "")
-        return list(tx.connection.cursor().execute(text, [json.dumps(ids)]).fetchall())
+        return list(execute(tx, text, [json.dumps(ids)]).fetchall())
     text = _select_sql(table.name, columns, "= ANY(%s)", "ORDER BY id FOR NO KEY UPDATE")
-    return list(_cursor(tx).execute(text, [list(ids)]).fetchall())
+    return list(execute(tx, text, [list(ids)]).fetchall())
 
 
 def _is_sqlite(tx: Tx) -> bool:
     return tx.dialect.name == "sqlite"
-
-
-def _cursor(tx: Tx) -> Any:
-    return tx.connection.cursor()
 
 
 @lru_cache(64)

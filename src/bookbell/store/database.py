@@ -9,7 +9,7 @@ wait are committed together; other processes are waited for with busy_timeout.
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -19,11 +19,13 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
+from bookbell.core.errors import BookbellError
 from bookbell.store.address import parameters
-from bookbell.store.group_commit import GroupCommit
+from bookbell.store.group_commit import GroupCommit, only
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 Tx = Connection
 """A transaction (or, for readers, a read-only connection). Others name this type and nothing of the toolkit."""
@@ -76,10 +78,20 @@ class Database:
     async def write(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run fn in one transaction and give its result once it is committed."""
         if self._group is not None:
-            value: T = await self._group.run(lambda tx: fn(tx, *args, **kwargs))
+            value: T = await self._group.run(lambda tx, _: [fn(tx, *args, **kwargs)])
             return value
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._write_threads, lambda: self.write_now(fn, *args, **kwargs))
+
+    async def write_each(self, fn: Callable[[Tx, Sequence[Item]], Sequence[T | BookbellError]], item: Item) -> T:
+        """`write` of one item by a function that takes many: those that wait at the same time may be one call of it.
+
+        fn gives for each item its value, or the error that it is refused for and has written nothing for.
+        """
+        if self._group is not None:
+            value: T = await self._group.run(fn, item)
+            return value
+        return await self.write(lambda tx: only(fn, tx, item))
 
     async def read(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run fn on a connection that cannot write."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, Table, func, insert, or_, select, update
+from sqlalchemy import Row, Table, bindparam, func, insert, or_, select, update
 
 from bookbell.core.model import (
     Document,
@@ -16,6 +17,7 @@ from bookbell.core.model import (
     OrganizationId,
 )
 from bookbell.store.database import Tx
+from bookbell.store.prepared import Prepared
 from bookbell.store.schema import DOCUMENT_WAITS, MIXED_WAITS, documents, mixed_documents
 
 _GONE = ["DELETING", "DELETED"]
@@ -191,12 +193,12 @@ def waiting_mixed(tx: Tx, *, before: int, after_pk: int, count: int) -> list[Mix
 def document_of(row: Row[Any]) -> Document:
     """A row of the documents table as a value."""
     values = {"status": DocumentStatus(row.status), "source": DocumentSource(row.source)}
-    return Document(**{**row._mapping, **values})
+    return Document(**{**row._asdict(), **values})
 
 
 def mixed_of(row: Row[Any]) -> MixedDocument:
     """A row of the mixed documents table as a value."""
-    return MixedDocument(**{**row._mapping, "status": MixedStatus(row.status)})
+    return MixedDocument(**{**row._asdict(), "status": MixedStatus(row.status)})
 
 
 def _insert(tx: Tx, table: Table, new: Document | MixedDocument) -> int:
@@ -206,27 +208,32 @@ def _insert(tx: Tx, table: Table, new: Document | MixedDocument) -> int:
 
 
 def _save(tx: Tx, table: Table, changed: Document | MixedDocument) -> None:
-    values: dict[str, Any] = {
-        "status": changed.status.value,
-        "rejection_reason": changed.rejection_reason,
-        "blob": changed.blob,
-        "document_class": changed.document_class,
-        "updated_at": changed.updated_at,
-    }
-    if isinstance(changed, Document):
-        values["token_sealed"] = changed.token_sealed
-    tx.execute(
-        update(table)
-        .where(table.c.organization_id == changed.organization_id, table.c.pk == changed.pk)
-        .values(values)
-    )
+    values = {f"new_{name}": getattr(changed, name) for name in _changing(table)}
+    values["new_status"] = changed.status.value
+    _saving(table).run(tx, organization=changed.organization_id, of_pk=changed.pk, **values)
 
 
-def _find(tx: Tx, table: Table, organization_id: OrganizationId | None, pk: int | None, uuid: str) -> Row[Any] | None:
-    query = select(table).where(table.c.pk == pk if pk is not None else table.c.uuid == uuid)
-    if organization_id is not None:
-        query = query.where(table.c.organization_id == organization_id)
-    return tx.execute(query).first()
+@lru_cache(2)
+def _saving(table: Table) -> Prepared:
+    is_it = table.c.organization_id == bindparam("organization"), table.c.pk == bindparam("of_pk")
+    return Prepared(update(table).where(*is_it).values({name: bindparam(f"new_{name}") for name in _changing(table)}))
+
+
+def _changing(table: Table) -> tuple[str, ...]:
+    changing = "status", "rejection_reason", "blob", "document_class", "updated_at"
+    return (*changing, "token_sealed") if table is documents else changing
+
+
+def _find(tx: Tx, table: Table, organization_id: OrganizationId | None, pk: int | None, uuid: str) -> Any:
+    key = {"uuid": uuid} if pk is None else {"pk": pk}
+    if organization_id is None:
+        return _finding(table, *key).first(tx, **key)
+    return _finding(table, "organization_id", *key).first(tx, organization_id=organization_id, **key)
+
+
+@lru_cache(8)
+def _finding(table: Table, *names: str) -> Prepared:
+    return Prepared(select(table).where(*(table.c[name] == bindparam(name) for name in names)))
 
 
 def _of_book(tx: Tx, table: Table, organization_id: OrganizationId, book_pk: int) -> list[Row[Any]]:

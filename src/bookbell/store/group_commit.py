@@ -1,14 +1,15 @@
 """One commit for all writes that wait: on a database with a single writer, waiting for the disk is shared.
 
-Each write runs under a savepoint of its own, so what one of them is refused for undoes that one alone. Should anything
-else go wrong, the whole group is undone and its writes are run again one by one: a bug or a full disk is then told to
-the write that meets it. A write that waits alone has a transaction of its own, as if there were no groups.
+Each write runs under a savepoint of its own, so what one of them is refused for undoes that one alone; items of one
+write are one call of it. Should anything else go wrong, the whole group is undone and its writes are run again one by
+one: a bug or a full disk is then told to the write that meets it. A write that waits alone has a transaction of its
+own, as if there were no groups.
 """
 
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,17 +17,22 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from bookbell.core.errors import BookbellError
+from bookbell.store.prepared import execute
 
 GROUP_COUNT_MAX = 64
 
-Write = Callable[[Connection], Any]
+Write = Callable[[Connection, Sequence[Any]], Sequence[Any]]
+"""What is to be done for each of these items. Gives, for each, its value or the error that it is refused for; nothing
+was written for such an item. Raises the error instead where there is one item.
+"""
 
 
 @dataclass(slots=True)
 class _Item:
-    """A write that waits. Once it is over, either error is set or value holds what it gave."""
+    """An item that waits to be written. Once that is over, either error is set or value holds what it gave."""
 
     write: Write
+    item: Any
     future: asyncio.Future[Any]
     value: Any = None
     error: BaseException | None = None
@@ -34,20 +40,20 @@ class _Item:
 
 @dataclass(slots=True)
 class GroupCommit:
-    """The writes of one engine. alone: runs one write in a transaction of its own, with its retries."""
+    """The writes of one engine. alone: runs a function in a transaction of its own, with its retries."""
 
     engine: Engine
-    alone: Callable[[Write], Any]
+    alone: Callable[[Callable[[Connection], Any]], Any]
     thread: ThreadPoolExecutor
     _waiting: deque[_Item] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _is_working: bool = False
 
-    async def run(self, write: Write) -> Any:
-        """Run this write; gives what it gives once that is committed."""
+    async def run(self, write: Write, item: Any = None) -> Any:
+        """Write this item; gives what that gives once it is committed."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         with self._lock:
-            self._waiting.append(_Item(write, future))
+            self._waiting.append(_Item(write, item, future))
             is_idle, self._is_working = not self._is_working, True
         if is_idle:
             self.thread.submit(self._work)
@@ -70,8 +76,8 @@ class GroupCommit:
         """Run them in one transaction. Gives whether it was committed; if not, nothing of it was."""
         try:
             with self.engine.begin() as tx:
-                for item in group:
-                    _try(tx, item)
+                for same in _by_write(group):
+                    _try(tx, same)
         except Exception:  # noqa: BLE001 - each is run again alone, and meets it there
             return False
         return True
@@ -79,21 +85,39 @@ class GroupCommit:
     def _alone(self, item: _Item) -> None:
         item.value, item.error = None, None
         try:
-            item.value = self.alone(item.write)
+            item.value = self.alone(lambda tx: only(item.write, tx, item.item))
         except BaseException as error:  # noqa: BLE001 - it is raised where the write is awaited
             item.error = error
 
 
-def _try(tx: Connection, item: _Item) -> None:
-    """Run it under a savepoint: what it is refused for undoes it, and nothing else."""
-    tx.exec_driver_sql("SAVEPOINT one")
-    item.error = None
+def only(write: Write, tx: Connection, item: Any) -> Any:
+    """What a write gives for a single item. Raises: what it is refused for."""
+    (value,) = write(tx, [item])
+    if isinstance(value, BookbellError):
+        raise value
+    return value
+
+
+def _by_write(group: list[_Item]) -> Iterable[list[_Item]]:
+    found: dict[Write, list[_Item]] = {}
+    for item in group:
+        found.setdefault(item.write, []).append(item)
+    return found.values()
+
+
+def _try(tx: Connection, same: list[_Item]) -> None:
+    """Run one write under a savepoint: what it is refused for undoes it, and nothing else."""
+    execute(tx, "SAVEPOINT one")
     try:
-        item.value = item.write(tx)
+        values = same[0].write(tx, [item.item for item in same])
     except BookbellError as error:
-        item.error = error
-        tx.exec_driver_sql("ROLLBACK TO one")
-    tx.exec_driver_sql("RELEASE one")
+        if len(same) > 1:
+            raise  # whose it is comes out when each is run alone
+        values = [error]
+        execute(tx, "ROLLBACK TO one")
+    for item, value in zip(same, values, strict=True):
+        item.value, item.error = (None, value) if isinstance(value, BookbellError) else (value, None)
+    execute(tx, "RELEASE one")
 
 
 def _tell_on(loop: asyncio.AbstractEventLoop, group: list[_Item]) -> None:

@@ -7,9 +7,25 @@ does for it. Written like any other statement, with `bindparam` for every value 
 from collections import namedtuple
 from typing import Any
 
-from sqlalchemy import Boolean, ClauseElement, Select
+from sqlalchemy import Boolean, ClauseElement, Connection, SelectBase
+from sqlalchemy.exc import DBAPIError
 
-from bookbell.store.database import Tx
+
+def execute(tx: Connection, sql: str, values: Any = (), **form: bool) -> Any:
+    """Carry out a statement of the driver's kind. form: how the driver is to make its cursor, which this gives."""
+    cursor = tx.connection.cursor(**form)
+    try:
+        cursor.execute(sql, values)
+    except tx.dialect.loaded_dbapi.Error as error:
+        raise as_toolkit_error(tx, sql, error) from error
+    return cursor
+
+
+def as_toolkit_error(tx: Connection, sql: str, error: Exception) -> Exception:
+    """What the toolkit would raise for this error of the driver: by it, transactions are run again."""
+    base = tx.dialect.loaded_dbapi.Error
+    shown: Exception = DBAPIError.instance(sql, None, error, base, hide_parameters=True, dialect=tx.dialect)
+    return shown
 
 
 class Prepared:
@@ -17,12 +33,12 @@ class Prepared:
 
     def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
-        columns = dict(statement.selected_columns.items()) if isinstance(statement, Select) else {}
+        columns = dict(statement.selected_columns.items()) if isinstance(statement, SelectBase) else {}
         self._row: Any = namedtuple("Row", list(columns)) if columns else None
         self._flags = [name for name, column in columns.items() if isinstance(column.type, Boolean)]
         self._sql: dict[str, tuple[str, tuple[str, ...] | None, dict[str, Any]]] = {}
 
-    def rows(self, tx: Tx, **values: Any) -> list[Any]:
+    def rows(self, tx: Connection, **values: Any) -> list[Any]:
         """Its rows with these values."""
         cursor = self._executed(tx, values)
         found = [self._row._make(row) for row in cursor.fetchall()]
@@ -31,7 +47,7 @@ class Prepared:
             return [row._replace(**{name: bool(getattr(row, name)) for name in self._flags}) for row in found]
         return found
 
-    def tuples(self, tx: Tx, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    def tuples(self, tx: Connection, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Its rows as the driver has them; PostgreSQL sends them in binary form, in which bodies need no decoding."""
         binary = {} if tx.dialect.name == "sqlite" else {"binary": True}
         cursor = self._executed(tx, values, **binary)
@@ -39,26 +55,24 @@ class Prepared:
         cursor.close()
         return found
 
-    def first(self, tx: Tx, **values: Any) -> Any:
+    def first(self, tx: Connection, **values: Any) -> Any:
         """Its first row, None if it has none."""
         found = self.rows(tx, **values)
         return found[0] if found else None
 
-    def run(self, tx: Tx, **values: Any) -> int:
+    def run(self, tx: Connection, **values: Any) -> int:
         """Carry it out. Gives how many rows it changed."""
         cursor = self._executed(tx, values)
         count = int(cursor.rowcount)
         cursor.close()
         return count
 
-    def _executed(self, tx: Tx, values: dict[str, Any], **form: bool) -> Any:
+    def _executed(self, tx: Connection, values: dict[str, Any], **form: bool) -> Any:
         sql, order, fixed = self._sql.get(tx.dialect.name) or self._compiled(tx)
         given = {**fixed, **values} if fixed else values
-        cursor = tx.connection.cursor(**form)
-        cursor.execute(sql, given if order is None else [given[name] for name in order])
-        return cursor
+        return execute(tx, sql, given if order is None else [given[name] for name in order], **form)
 
-    def _compiled(self, tx: Tx) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
+    def _compiled(self, tx: Connection) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
         """The SQL, the order of its values (None: they are named), and those that the statement brings itself."""
         compiled = self._statement.compile(dialect=tx.dialect)
         fixed = {name: value for name, value in compiled.params.items() if value is not None}

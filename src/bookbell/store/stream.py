@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, cast, func, literal, select, tuple_, update
 
 from bookbell.core.model import AccountId, Level, OrganizationId
-from bookbell.store.bulk import Row, insert_rows
+from bookbell.store.bulk import Row, execute_many, insert_rows
 from bookbell.store.database import Tx
 from bookbell.store.schema import events
 
@@ -62,7 +62,7 @@ def insert_placed(tx: Tx, columns: tuple[str, ...], rows: Sequence[Row]) -> None
         insert_rows(tx, events, columns, rows)
         return
     at = columns.index("created_at")
-    tx.exec_driver_sql(_sqlite_insert(columns), [(row[at], *row) for row in rows])
+    execute_many(tx, _sqlite_insert(columns), [(row[at], *row) for row in rows])
 
 
 @lru_cache(4)

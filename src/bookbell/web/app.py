@@ -2,20 +2,13 @@
 
 from collections.abc import Sequence
 
-from litestar import Litestar, Response
-from litestar.datastructures import MutableScopeHeaders, State
-from litestar.exceptions import HTTPException
-from litestar.types import ControllerRouterHandler, Message, Scope
-
 from bookbell import telemetry
 from bookbell.core.errors import (
     BookbellError,
     InternalError,
-    InvalidRequest,
     MethodNotAllowed,
     NotAuthenticated,
     PathNotFound,
-    TooLarge,
     TooManyRequests,
     Unavailable,
     api_of,
@@ -24,45 +17,51 @@ from bookbell.core.errors import (
 from bookbell.store.database import is_away
 from bookbell.web import wire
 from bookbell.web.context import Context
-
-SAFE_HEADERS = {
-    "Cache-Control": "no-store",  # answers hold what only the caller may see
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-}
-"""What every answer carries unless its handler says otherwise."""
+from bookbell.web.http import NO_CONTENT, Receive, Request, Response, Scope, Send, send_response
+from bookbell.web.routing import Route, find, tree_of
 
 
-def create_app(context: Context, routes: Sequence[ControllerRouterHandler]) -> Litestar:
-    """The application that serves these routes. Bodies are bounded where they are read, not by the framework."""
+class App:
+    """The application that serves these routes; it knows HTTP only, no lifespan and no web sockets."""
 
-    async def finish(message: Message, scope: Scope) -> None:
-        if message["type"] != "http.response.start":
-            return
-        headers = MutableScopeHeaders(message)
-        for name, value in SAFE_HEADERS.items():
-            headers.setdefault(name, value)
-        serving: Context = Litestar.from_scope(scope).state.context
-        if serving.is_always_200 and is_shown_as_200(api_of(scope["path"]), message["status"]):
-            message["status"] = 200
+    def __init__(self, context: Context, routes: Sequence[Route]) -> None:
+        self.context = context
+        self._tree = tree_of(routes)
 
-    return Litestar(
-        route_handlers=list(routes),
-        state=State({"context": context, "routes": tuple(routes)}),
-        openapi_config=None,
-        logging_config=None,  # the framework would set up the root logger for the whole process
-        request_max_body_size=None,
-        before_send=[finish],
-        exception_handlers={
-            BookbellError: _on_known_error,
-            HTTPException: _on_http_error,
-            Exception: _on_bug,
-        },
-    )
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, as an ASGI server hands it over."""
+        request = Request(scope, receive, self.context)
+        response = await self._answer(request)
+        status = response.status_code
+        if self.context.is_always_200 and is_shown_as_200(api_of(request.path), status):
+            status = 200
+        await send_response(response, status, send)
+
+    async def _answer(self, request: Request) -> Response:
+        found = find(self._tree, request.path)
+        if found is None:
+            return _failure(request, PathNotFound())
+        node, values = found
+        if request.method not in node.by_method:
+            return _of_no_method(request, node.allowed)
+        route, names = node.by_method[request.method]
+        request.path_params = dict(zip(names, values, strict=True))
+        try:
+            return await route.fn(request)
+        except BookbellError as error:
+            return _failure(request, error) if route.on_error is None else route.on_error(request, error)
+        except Exception as error:  # noqa: BLE001 - the border of a request
+            return _on_bug(request, error)
 
 
-def _on_known_error(request: wire.Wire, error: BookbellError) -> Response[bytes]:
+def _of_no_method(request: Request, allowed: str) -> Response:
+    headers = {"Allow": allowed}
+    if request.method == "OPTIONS":
+        return Response(b"", status_code=NO_CONTENT, headers=headers)
+    return wire.failure(MethodNotAllowed(), api=api_of(request.path), headers=headers)
+
+
+def _failure(request: Request, error: BookbellError) -> Response:
     headers = {}
     match error:
         case NotAuthenticated():
@@ -71,26 +70,10 @@ def _on_known_error(request: wire.Wire, error: BookbellError) -> Response[bytes]
             headers["Retry-After"] = str(-(-error.wait_ms // 1_000))
         case _:
             pass
-    return wire.failure(error, api=api_of(request.scope["path"]), headers=headers)
+    return wire.failure(error, api=api_of(request.path), headers=headers)
 
 
-def _on_http_error(request: wire.Wire, error: HTTPException) -> Response[bytes]:
-    known: BookbellError
-    match error.status_code:
-        case 404:
-            known = PathNotFound()
-        case 405:
-            known = MethodNotAllowed()
-        case 413:
-            known = TooLarge()
-        case status if status < 500:
-            known = InvalidRequest(error.detail)
-        case _:
-            return _on_bug(request, error)
-    return wire.failure(known, api=api_of(request.scope["path"]), headers=error.headers)
-
-
-def _on_bug(request: wire.Wire, error: Exception) -> Response[bytes]:
-    telemetry.log().error("request_failed", method=request.method, path=request.scope["path"], exc_info=error)
+def _on_bug(request: Request, error: Exception) -> Response:
+    telemetry.log().error("request_failed", method=request.method, path=request.path, exc_info=error)
     shown = Unavailable() if is_away(error) else InternalError()
-    return wire.failure(shown, api=api_of(request.scope["path"]))
+    return wire.failure(shown, api=api_of(request.path))

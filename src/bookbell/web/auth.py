@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import jwt
-from litestar import Response, post
 
 from bookbell.core import limits
 from bookbell.core.errors import AccountInactive, BookbellError, NotAuthenticated
@@ -19,8 +18,10 @@ from bookbell.core.model import Account
 from bookbell.store import accounts
 from bookbell.vault import Vault, hash_of_secret, is_same
 from bookbell.web import wire
-from bookbell.web.context import Context, context_of
+from bookbell.web.context import Context
+from bookbell.web.http import Response
 from bookbell.web.operation import Access, Operation, Tag, bare, described, may
+from bookbell.web.routing import post
 from bookbell.web.shape import choice, record, text, whole
 
 ISSUER = "bookbell"
@@ -36,7 +37,7 @@ _NO_HASH = hash_of_secret("")
 
 async def account_of(request: wire.Wire) -> Account:
     """The account that makes this request; counts it. Raises: NotAuthenticated, AccountInactive, TooManyRequests."""
-    context = context_of(request)
+    context = request.context
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     match scheme.lower():
         case "bearer":
@@ -56,7 +57,7 @@ async def account_of(request: wire.Wire) -> Account:
 
 def require_operator(request: wire.Wire) -> None:
     """Raises: NotAuthenticated unless the operator asks."""
-    _require(request, context_of(request).operator_tokens)
+    _require(request, request.context.operator_tokens)
 
 
 def require_operator_by_password(request: wire.Wire) -> None:
@@ -65,14 +66,14 @@ def require_operator_by_password(request: wire.Wire) -> None:
     if scheme.lower() != "basic":
         raise NotAuthenticated
     _, given = _basic(credentials)
-    fits = [is_same(given, each) for each in context_of(request).operator_tokens]
+    fits = [is_same(given, each) for each in request.context.operator_tokens]
     if not any(fits):
         raise NotAuthenticated
 
 
 def require_pipeline(request: wire.Wire) -> None:
     """Raises: NotAuthenticated unless the pipeline asks."""
-    _require(request, context_of(request).pipeline_tokens)
+    _require(request, request.context.pipeline_tokens)
 
 
 @post(
@@ -105,9 +106,9 @@ def require_pipeline(request: wire.Wire) -> None:
         )
     ),
 )
-async def token(request: wire.Wire) -> Response[bytes]:
+async def token(request: wire.Wire) -> Response:
     """Client credentials for a bearer token: JSON or form, or Basic with or without a body."""
-    context = context_of(request)
+    context = request.context
     try:
         params = await wire.read_params(request)
         grant = params.text("grant_type")
@@ -217,7 +218,7 @@ def _require(request: wire.Wire, expected: Sequence[str]) -> None:
         raise NotAuthenticated
 
 
-def _token_error(error: str, description: str) -> Response[bytes]:
+def _token_error(error: str, description: str) -> Response:
     body = {"error": error, "error_description": description}
     headers = {"Cache-Control": "no-store"}
     if error == "access_denied":

@@ -1,14 +1,15 @@
 """What the handlers need from the rest of the service, handed over once when the app is made."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.ambient import Ambient
 from bookbell.core import limits
 from bookbell.core.attempt import Report, Request
+from bookbell.core.errors import BookbellError
 from bookbell.core.guard import GuardRules
 from bookbell.core.model import LaneId
 from bookbell.store.database import Database, Tx
@@ -17,6 +18,7 @@ from bookbell.web.throttle import Throttle
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 @dataclass(slots=True)
@@ -65,13 +67,15 @@ class Context:
         self, action: Callable[Concatenate[Tx, P], Published[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run an action that may publish, in one transaction; ring its lanes once it is committed."""
-        published = await self.database.write(action, *args, **kwargs)
+        return self._rung(await self.database.write(action, *args, **kwargs))
+
+    async def perform_each(
+        self, action: Callable[[Tx, Sequence[tuple[Item, Stamp]]], Sequence[Published[T] | BookbellError]], item: Item
+    ) -> T:
+        """`perform` of one item, by an action that is handed the items of others that wait too."""
+        return self._rung(await self.database.write_each(action, (item, self.stamp())))
+
+    def _rung(self, published: Published[T]) -> T:
         if published.lanes:
             self.ring(published.lanes)
         return published.value
-
-
-def context_of(connection: Any) -> Context:
-    """The context of the app that serves this request."""
-    context: Context = connection.app.state.context
-    return context

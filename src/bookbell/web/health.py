@@ -1,14 +1,11 @@
 """Whether the process lives, whether it can serve, and its metrics."""
 
-from typing import Any
-
-from litestar import Request, Response, get
-
 from bookbell import telemetry
 from bookbell.store.database import Tx
 from bookbell.web import wire
-from bookbell.web.context import context_of
+from bookbell.web.http import Response
 from bookbell.web.operation import Access, Operation, Tag, bare, described, other
+from bookbell.web.routing import get
 from bookbell.web.shape import choice, record, text
 
 
@@ -18,7 +15,7 @@ from bookbell.web.shape import choice, record, text
         Operation(tag=Tag.HEALTH, access=Access.ANYBODY, answer=bare(record({"status": {"const": "live"}})))
     ),
 )
-async def live() -> Response[bytes]:
+async def live(_request: wire.Wire) -> Response:
     """The process answers."""
     return wire.answer({"status": "live"})
 
@@ -41,9 +38,9 @@ async def live() -> Response[bytes]:
         )
     ),
 )
-async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def ready(request: wire.Wire) -> Response:
     """The database answers and no stop was asked for; 503 otherwise, with the reason."""
-    context = context_of(request)
+    context = request.context
     if context.is_stopping():
         return wire.answer({"status": "stopping"}, status=503)
     try:
@@ -57,7 +54,7 @@ async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
     "/metrics",
     opt=described(Operation(tag=Tag.HEALTH, access=Access.ANYBODY, answer=other("text/plain", "Prometheus text."))),
 )
-async def metrics() -> Response[bytes]:
+async def metrics(_request: wire.Wire) -> Response:
     """Prometheus text."""
     return Response(telemetry.metrics_page(), media_type="text/plain; version=0.0.4; charset=utf-8")
 

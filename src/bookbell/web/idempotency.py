@@ -4,20 +4,23 @@ The answer is kept in the transaction that made it. Source: docs/reporting-outco
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
-from litestar import Response
 
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.core import limits
-from bookbell.core.errors import IdempotencyMismatch, ValidationFailed
+from bookbell.core.errors import BookbellError, IdempotencyMismatch, ValidationFailed
 from bookbell.store import idempotency
 from bookbell.store.database import Tx
+from bookbell.store.group_commit import only
 from bookbell.web import wire
-from bookbell.web.context import context_of
+from bookbell.web.http import Response
+
+Item = TypeVar("Item")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +29,15 @@ class _Answer:
     is_replay: bool = False
 
 
-async def carried_out(
-    request: wire.Wire, raw: bytes, carry_out: Callable[[Tx, Stamp], Published[Any]]
-) -> Response[bytes]:
+async def carried_out(request: wire.Wire, raw: bytes, carry_out: Callable[[Tx, Stamp], Published[Any]]) -> Response:
     """Run it, once per Idempotency-Key, and answer. raw: the request's body, which the key stands for."""
-    context, key = context_of(request), _idempotency_key(request)
-    scope = f"POST {request.scope['path']}"
+    context, key = request.context, _idempotency_key(request)
+    if key is None:
+        return wire.ok(await context.perform(carry_out, context.stamp()))
+    scope = f"POST {request.path}"
     digest = hashlib.sha256(raw).hexdigest()
 
     def run(tx: Tx, stamp: Stamp) -> Published[_Answer]:
-        if key is None:
-            published = carry_out(tx, stamp)
-            return Published(_Answer(_envelope(published.value)), published.lanes)
         # The key is taken before the work: a second request with it waits here for the first to commit.
         if not idempotency.keep(tx, scope, key, idempotency.Kept(digest, 200, b""), at=stamp.at):
             kept = idempotency.find(tx, scope, key)
@@ -53,6 +53,24 @@ async def carried_out(
     answer = await context.perform(run, context.stamp())
     headers = {"Idempotent-Replayed": "true"} if answer.is_replay else {}
     return Response(answer.body, media_type="application/json", status_code=200, headers=headers)
+
+
+async def carried_out_each(
+    request: wire.Wire,
+    raw: bytes,
+    action: Callable[[Tx, Sequence[tuple[Item, Stamp]]], Sequence[Published[T] | BookbellError]],
+    item: Item,
+    shown: Callable[[T], Any],
+) -> Response:
+    """`carried_out` of one item by an action that takes many; without a key, with others that wait. shown: answers."""
+    if request.headers.get("idempotency-key") is None:
+        return wire.ok(shown(await request.context.perform_each(action, item)))
+
+    def carry_out(tx: Tx, stamp: Stamp) -> Published[Any]:
+        published = only(action, tx, (item, stamp))
+        return Published(shown(published.value), published.lanes)
+
+    return await carried_out(request, raw, carry_out)
 
 
 def _idempotency_key(request: wire.Wire) -> str | None:

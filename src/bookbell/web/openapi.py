@@ -4,13 +4,11 @@ Knows the form of the document; what is in it comes from `web/operation.py` and 
 Source: the OpenAPI Specification 3.1.
 """
 
-import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from litestar.handlers import HTTPRouteHandler
 
 from bookbell import __version__
 from bookbell.core.errors import (
@@ -32,6 +30,7 @@ from bookbell.core.errors import (
 )
 from bookbell.web import openapi_webhooks
 from bookbell.web.operation import JSON_BODY, Access, Answer, Field, Operation, Tag
+from bookbell.web.routing import Route
 from bookbell.web.shape import example_of, text
 
 Json = dict[str, Any]
@@ -63,18 +62,18 @@ _HEADERS = {
     TooManyRequests: {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}},
     NotAuthenticated: {"WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}}},
 }
-_IMPLIED = {"HEAD", "OPTIONS"}
 _BODYLESS = {"GET", "DELETE"}
 
 
-def document(routes: Sequence[HTTPRouteHandler]) -> Json:
+def document(routes: Sequence[Route]) -> Json:
     """The document of these routes, JSON-ready. Pages for people are left out."""
     paths: Json = {}
     found = [(handler, handler.opt["operation"]) for handler in routes]
     described = [(handler, operation) for handler, operation in found if isinstance(operation, Operation)]
     for handler, operation in described:
-        for path, method in itertools.product(sorted(handler.paths), sorted(handler.http_methods - _IMPLIED)):
-            paths.setdefault(_template(path), {})[method.lower()] = _operation(handler, operation, path, method)
+        for path in sorted(handler.paths):
+            shown = _operation(handler, operation, path, handler.method)
+            paths.setdefault(_template(path), {})[handler.method.lower()] = shown
     structs = [operation.body for _, operation in described if operation.body is not None]
     return {
         "openapi": "3.1.1",
@@ -87,7 +86,7 @@ def document(routes: Sequence[HTTPRouteHandler]) -> Json:
     }
 
 
-def _operation(handler: HTTPRouteHandler, operation: Operation, path: str, method: str) -> Json:
+def _operation(handler: Route, operation: Operation, path: str, method: str) -> Json:
     fields = _with_path_fields(operation.fields, path)
     api = api_of(path)
     shown: Json = {
@@ -102,7 +101,7 @@ def _operation(handler: HTTPRouteHandler, operation: Operation, path: str, metho
     return {**shown, "requestBody": body} if body else shown
 
 
-def _told(handler: HTTPRouteHandler) -> Json:
+def _told(handler: Route) -> Json:
     """Summary and description: the docstring's first line and the rest."""
     lines = (handler.fn.__doc__ or "").strip().splitlines()
     rest = " ".join(line.strip() for line in lines[1:] if line.strip())

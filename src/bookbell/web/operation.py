@@ -13,7 +13,7 @@ Handlers take the raw request on purpose, so the framework cannot know what they
             )
         ),
     )
-    async def add(request: wire.Wire) -> Response[bytes]:
+    async def add(request: wire.Wire) -> Response:
         '''Create a book.'''
 
 - The summary is the docstring's first line. Parts of the path are found by themselves; name one in `fields` only to

@@ -9,13 +9,12 @@ from html import escape
 from typing import Any
 
 import msgspec
-from litestar import Response, get
-from litestar.enums import MediaType
-from litestar.handlers import HTTPRouteHandler
 
 from bookbell.web import openapi_webhooks, wire
+from bookbell.web.http import Response
 from bookbell.web.openapi import Json, document
 from bookbell.web.operation import Access, Operation, Tag, bare, described, other
+from bookbell.web.routing import get
 from bookbell.web.shape import anything
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -50,9 +49,9 @@ WHO = {"bearer": "account", "operator": "operator", "pipeline": "pipeline"}
         )
     ),
 )
-async def read_document(request: wire.Wire) -> Response[bytes]:
+async def read_document(_request: wire.Wire) -> Response:
     """This description of the API, for programs."""
-    return Response(_as_json(_routes(request)), media_type=MediaType.JSON)
+    return Response(_as_json())
 
 
 @get(
@@ -61,10 +60,10 @@ async def read_document(request: wire.Wire) -> Response[bytes]:
         Operation(tag=Tag.REFERENCE, access=Access.ANYBODY, answer=other("text/html", "The page, in UTF-8."))
     ),
 )
-async def read_page(request: wire.Wire) -> Response[bytes]:
+async def read_page(_request: wire.Wire) -> Response:
     """This description of the API, for people."""
     headers = {"Content-Security-Policy": POLICY}
-    return Response(_as_page(_routes(request)), media_type="text/html", headers=headers)
+    return Response(_as_page(), media_type="text/html", headers=headers)
 
 
 def page_of(described_api: Json) -> str:
@@ -89,19 +88,21 @@ def page_of(described_api: Json) -> str:
     )
 
 
-def _routes(request: wire.Wire) -> tuple[HTTPRouteHandler, ...]:
-    routes: tuple[HTTPRouteHandler, ...] = request.app.state.routes
-    return routes
+@functools.cache
+def _document() -> Json:
+    from bookbell.web.routes import ROUTES  # noqa: PLC0415 - this module is part of them
+
+    return document(ROUTES)
 
 
-@functools.lru_cache(maxsize=2)
-def _as_json(routes: tuple[HTTPRouteHandler, ...]) -> bytes:
-    return msgspec.json.encode(document(routes))
+@functools.cache
+def _as_json() -> bytes:
+    return msgspec.json.encode(_document())
 
 
-@functools.lru_cache(maxsize=2)
-def _as_page(routes: tuple[HTTPRouteHandler, ...]) -> bytes:
-    return page_of(document(routes)).encode()
+@functools.cache
+def _as_page() -> bytes:
+    return page_of(_document()).encode()
 
 
 def _link(method: str, path: str, operation: Json) -> str:

@@ -1,7 +1,5 @@
 """Every route of the service."""
 
-from litestar.handlers import HTTPRouteHandler
-
 from bookbell.web import auth, health, reference
 from bookbell.web.client_api import (
     aggregator,
@@ -26,8 +24,9 @@ from bookbell.web.platform_api import event_types as defined_types
 from bookbell.web.platform_api import events as publishing
 from bookbell.web.platform_api import organizations, reports, work
 from bookbell.web.platform_api import replays as org_replays
+from bookbell.web.routing import Route
 
-ROUTES: list[HTTPRouteHandler] = [
+ROUTES: list[Route] = [
     *auth.routes,
     *webhooks.routes,
     *webhook_health.routes,

@@ -6,6 +6,7 @@ Source: contract sections 7.1, 10, 12, 17.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,16 +14,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request, Response
-from litestar.enums import MediaType
-from litestar.exceptions import InternalServerException
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from bookbell.core import limits
 from bookbell.core.errors import (
     Api,
     BookbellError,
-    InvalidRequest,
     MalformedJson,
     MissingParameter,
     RequestTimeout,
@@ -32,14 +29,15 @@ from bookbell.core.errors import (
     status_of,
 )
 from bookbell.core.instants import instant_from
-from bookbell.web.context import context_of
+from bookbell.web.http import Request, Response
 
-Wire = Request[Any, Any, Any]
+Wire = Request
 """A request as the handlers take it."""
 
 TRUE_WORDS = {"true", "1", "yes"}
 FALSE_WORDS = {"false", "0", "no"}
 JSON_TYPES = {"application/json", ""}
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Params:
@@ -169,12 +167,12 @@ def converted(body: bytes, kind: type[msgspec.Struct]) -> Any:
         raise ValidationFailed(f"Request validation failure: {error}") from error
 
 
-def ok(response: Any, *, status: int = 200) -> Response[bytes]:
+def ok(response: Any, *, status: int = 200) -> Response:
     """The envelope of success."""
     return answer({"status": 200, "message": "OK", "response": response}, status=status)
 
 
-def failure(error: BookbellError, *, api: Api = Api.OURS, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+def failure(error: BookbellError, *, api: Api = Api.OURS, headers: Mapping[str, str] | None = None) -> Response:
     """The envelope of an error in an answer of this API (contract 12)."""
     status = status_of(error, api)
     meta = {"status": status, "msg": error.message, "code": error.code}
@@ -192,11 +190,9 @@ def failure(error: BookbellError, *, api: Api = Api.OURS, headers: Mapping[str, 
     return answer(body, status=status, headers=headers)
 
 
-def answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+def answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Any JSON answer."""
-    return Response(
-        msgspec.json.encode(body), status_code=status, media_type=MediaType.JSON, headers=dict(headers or {})
-    )
+    return Response(msgspec.json.encode(body), status, headers=headers or {})
 
 
 def instant(at: int) -> str:
@@ -210,11 +206,8 @@ def exact_instant(at: int) -> str:
 
 
 async def read_body(request: Wire, bytes_max: int = limits.JSON_BODY_BYTES_MAX) -> bytes:
-    """The body, bounded. Raises: TooLarge, RequestTimeout."""
-    body = bytearray()
-    async for chunk in read_chunks(request, bytes_max, limits.BODY_MS_MAX):
-        body += chunk
-    return bytes(body)
+    """The body, bounded. Raises: as read_chunks."""
+    return b"".join([piece async for piece in read_chunks(request, bytes_max, limits.BODY_MS_MAX)])
 
 
 async def read_chunks(request: Wire, bytes_max: int, ms_max: int) -> AsyncIterator[bytes]:
@@ -222,28 +215,27 @@ async def read_chunks(request: Wire, bytes_max: int, ms_max: int) -> AsyncIterat
 
     Raises: TooLarge; RequestTimeout when it takes longer than ms_max, or BODY_IDLE_MS_MAX between two pieces.
     """
-    too_large = TooLarge(f"The request body exceeds {bytes_max} bytes")
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdecimal() and int(declared) > bytes_max:
-        raise too_large
-    ambient, stream, read_bytes = context_of(request).ambient, request.stream(), 0
+        raise _too_large(bytes_max)
+    ambient, read_bytes = request.context.ambient, 0
     end = ambient.monotonic_ms() + ms_max
-    while True:
+    while not request.is_read:
         left_ms = min(end - ambient.monotonic_ms(), limits.BODY_IDLE_MS_MAX)
         try:
             async with asyncio.timeout(left_ms / 1000):
-                chunk = await anext(stream, None)
+                piece = await request.piece()
         except TimeoutError as error:
             raise RequestTimeout from error
-        except InternalServerException as error:
-            # The framework's word for a client that went away; nobody is left to read the answer.
-            raise InvalidRequest("The connection ended before the request was complete") from error
-        if chunk is None:
-            return
-        read_bytes += len(chunk)
+        read_bytes += len(piece)
         if read_bytes > bytes_max:
-            raise too_large
-        yield chunk
+            raise _too_large(bytes_max)
+        if piece:  # an empty one would mean the end to who reads forms
+            yield piece
+
+
+def _too_large(bytes_max: int) -> TooLarge:
+    return TooLarge(f"The request body exceeds {bytes_max} bytes")
 
 
 def _body_values(kind: str, options: Mapping[str, str], body: bytes) -> dict[str, Any]:
@@ -275,7 +267,6 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 
 def _query_items(request: Wire) -> list[tuple[str, str]]:
-    # Read here, because the framework's reader puts a replacement character where UTF-8 is invalid.
     return _urlencoded(request.scope["query_string"])
 
 
@@ -350,7 +341,7 @@ def _checked(value: Any, depth: int = 0) -> Any:
         raise ValidationFailed(f"The JSON body is nested more than {limits.JSON_DEPTH_MAX} deep")
     match value:
         case str():
-            if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+            if _UNSTORABLE.search(value):
                 raise ValidationFailed("Text must not contain NUL or unpaired surrogates")
         case list():
             for item in value:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from litestar import Response, post
 from multipart import parse_options_header
 
 from bookbell.actions import books, uploads
@@ -34,7 +33,8 @@ from bookbell.core.model import Account, Document, DocumentSource
 from bookbell.web import files, wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api import book_shapes as shapes
-from bookbell.web.context import Context, context_of
+from bookbell.web.context import Context
+from bookbell.web.http import Response
 from bookbell.web.operation import (
     FILE,
     PK,
@@ -48,6 +48,7 @@ from bookbell.web.operation import (
     need,
     query,
 )
+from bookbell.web.routing import post
 from bookbell.web.shape import choice, text, uuid
 from bookbell.web.wire import FormPart
 
@@ -93,9 +94,9 @@ class _Unreadable:
         )
     ),
 )
-async def upload_json(request: wire.Wire) -> Response[bytes]:
+async def upload_json(request: wire.Wire) -> Response:
     """Add Plaid or Finicity data to a book."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     try:
         shown = await _upload_json(request, context, account)
     except BookbellError as error:
@@ -120,9 +121,9 @@ async def upload_json(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def import_plaid_asset(request: wire.Wire) -> Response[bytes]:
+async def import_plaid_asset(request: wire.Wire) -> Response:
     """Have a Plaid asset report pulled into a book."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     pk, token = params.integer("pk"), params.text("audit_copy_token")
     if pk is None or not token:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from litestar import Response, get, post
-
 from bookbell.actions import analytics
 from bookbell.core.analytics import EXTRA_FIELDS, check_extra_fields
 from bookbell.core.errors import BookNotFound, MissingParameter, NotFound, NotPermittedBook
@@ -12,8 +10,9 @@ from bookbell.web import wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api.book_shapes import ANALYTICS, NO_ANALYTICS
 from bookbell.web.client_api.books import book_key
-from bookbell.web.context import context_of
+from bookbell.web.http import Response
 from bookbell.web.operation import BOOK_KEY, Operation, Tag, bare, described, enveloped, may, need
+from bookbell.web.routing import get, post
 from bookbell.web.shape import choice, listed, record, uuid
 
 
@@ -32,9 +31,9 @@ from bookbell.web.shape import choice, listed, record, uuid
         )
     ),
 )
-async def request_analytics(request: wire.Wire) -> Response[bytes]:
+async def request_analytics(request: wire.Wire) -> Response:
     """Ask for the analytics of a book."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     if "pk" not in params and "book_uuid" not in params:
         raise MissingParameter("Required pk")
@@ -60,9 +59,9 @@ async def request_analytics(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def read_result(request: wire.Wire) -> Response[bytes]:
+async def read_result(request: wire.Wire) -> Response:
     """The analytics of a book, or how far they are."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     found = await context.database.read(analytics.find_result, account, params.required_text("analytics_request_id"))
     shown: dict[str, Any] = {"analytics_status": found.status}

@@ -4,7 +4,6 @@ Both are bare JSON, as the rest of v2's reads: what the pipeline reported is ans
 """
 
 import msgspec
-from litestar import Response, get
 
 from bookbell.actions import analytics
 from bookbell.actions.books import BookKey
@@ -13,8 +12,9 @@ from bookbell.core.errors import BookNotFound, NotFound, NotPermittedBook, TooEa
 from bookbell.core.model import JobStatus
 from bookbell.web import wire
 from bookbell.web.auth import account_of
-from bookbell.web.context import context_of
+from bookbell.web.http import Response
 from bookbell.web.operation import Operation, Tag, bare, described, may
+from bookbell.web.routing import get
 from bookbell.web.shape import anything, choice, flag, record, uuid
 
 _JOB_ID = uuid("01976f0e-5a00-7c3d-9e21-4b7a90c1d2e3")
@@ -33,11 +33,11 @@ _RESULT = anything({"book_pk": 40120077, "book_name": "Loan 2210", "txn_count": 
         )
     ),
 )
-async def read_analytics(request: wire.Wire) -> Response[bytes]:
+async def read_analytics(request: wire.Wire) -> Response:
     """Second-generation analytics of a book."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
-    key, view = BookKey(pk=None, uuid=wire.path_text(request, "book_uuid")), request.url.path.rpartition("/")[2]
+    key, view = BookKey(pk=None, uuid=wire.path_text(request, "book_uuid")), request.path.rpartition("/")[2]
     if params.flag("async"):
         job = await context.database.write(analytics.start_job, account, key, view, context.stamp())
         return wire.answer({"job_id": job.id, "status": JobStatus.PENDING}, status=202)
@@ -55,12 +55,12 @@ async def read_analytics(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def read_job(request: wire.Wire) -> Response[bytes]:
+async def read_job(request: wire.Wire) -> Response:
     """How far a job is, and the analytics once it is done.
 
     A job is kept for 24 hours.
     """
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     now = context.ambient.now_ms()
     job = await context.database.read(analytics.find_job, account, wire.path_text(request, "job_id"), now=now)
     result = {} if job.result is None else {"result": msgspec.Raw(job.result.encode())}

@@ -3,8 +3,6 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from litestar import Response, get, post
-
 from bookbell.actions import books
 from bookbell.actions.books import BookChanges, BookKey, NewBook, OpenedBook
 from bookbell.core import limits
@@ -23,8 +21,9 @@ from bookbell.store.books import BookQuery
 from bookbell.web import wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api import book_shapes as shapes
-from bookbell.web.context import context_of
+from bookbell.web.http import Response
 from bookbell.web.operation import BOOK_KEY, PK, Operation, Tag, described, enveloped, may, need
+from bookbell.web.routing import get, post
 from bookbell.web.shape import choice, either, flag, listed, record, text, uuid, whole
 
 
@@ -54,9 +53,9 @@ def book_key(params: wire.Params) -> BookKey:
         )
     ),
 )
-async def add(request: wire.Wire) -> Response[bytes]:
+async def add(request: wire.Wire) -> Response:
     """Create a book."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     wanted = NewBook(
         name=params.required_text("name"),
@@ -88,9 +87,9 @@ async def add(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def update(request: wire.Wire) -> Response[bytes]:
+async def update(request: wire.Wire) -> Response:
     """Change a book."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     changes = BookChanges(
         name=params.text("name"),
@@ -121,9 +120,9 @@ async def update(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def remove(request: wire.Wire) -> Response[bytes]:
+async def remove(request: wire.Wire) -> Response:
     """Delete a book that has nothing left in work."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     key = book_key(await wire.read_params(request))
     await context.database.write(books.remove_book, account, key, context.stamp())
     return wire.ok({})
@@ -140,7 +139,7 @@ async def remove(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def status(request: wire.Wire) -> Response[bytes]:
+async def status(request: wire.Wire) -> Response:
     """The state of a book and of everything in it."""
     opened = await _open(request)
     shown: dict[str, Any] = {
@@ -167,7 +166,7 @@ async def status(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def info(request: wire.Wire) -> Response[bytes]:
+async def info(request: wire.Wire) -> Response:
     """A book and what is known about it."""
     opened = await _open(request)
     book = opened.book
@@ -208,9 +207,9 @@ async def info(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def list_books(request: wire.Wire) -> Response[bytes]:
+async def list_books(request: wire.Wire) -> Response:
     """The books the account may see: an array, or a page if the setting wants pages and the client gives a limit."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     query = _query(params)
     page = await context.database.read(books.list_books, account, query)
@@ -226,7 +225,7 @@ async def list_books(request: wire.Wire) -> Response[bytes]:
 
 
 async def _open(request: wire.Wire) -> OpenedBook:
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     return await context.database.read(books.open_book, account, book_key(await wire.read_params(request)))
 
 

@@ -4,9 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from litestar import Response, get, post
-from litestar.response import File
+from urllib.parse import quote
 
 from bookbell.actions import documents
 from bookbell.actions.documents import DocumentKey, Item
@@ -23,8 +21,9 @@ from bookbell.web import wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api import book_shapes as shapes
 from bookbell.web.client_api.books import shown_document
-from bookbell.web.context import context_of
+from bookbell.web.http import Response
 from bookbell.web.operation import Operation, Tag, described, enveloped, may, need, other
+from bookbell.web.routing import get, post
 from bookbell.web.shape import choice, flag, whole
 
 _UUIDS = (
@@ -62,9 +61,9 @@ _SIGNATURES = (
         )
     ),
 )
-async def mixed_status(request: wire.Wire) -> Response[bytes]:
+async def mixed_status(request: wire.Wire) -> Response:
     """The state of a mixed document and, once it is cut up, of its documents."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     key = _mixed_key(await wire.read_params(request))
     opened = await context.database.read(documents.open_item, account, key)
     mixed = opened.item
@@ -109,9 +108,9 @@ async def mixed_status(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def cancel(request: wire.Wire) -> Response[bytes]:
+async def cancel(request: wire.Wire) -> Response:
     """Stop work on a document; it is rejected and its data is given up."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     params.flag("accept_charges")  # checked, and of no consequence: nothing is charged here
     item = await context.perform(documents.cancel, account, document_key(params), context.stamp())
@@ -138,7 +137,7 @@ async def cancel(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def remove(request: wire.Wire) -> Response[bytes]:
+async def remove(request: wire.Wire) -> Response:
     """Take a document, or a mixed one with all that was cut out of it, out of its book."""
     return await _remove(request, document_key)
 
@@ -164,7 +163,7 @@ async def remove(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def remove_mixed(request: wire.Wire) -> Response[bytes]:
+async def remove_mixed(request: wire.Wire) -> Response:
     """Take a mixed document with all that was cut out of it out of its book."""
     return await _remove(request, _mixed_key)
 
@@ -189,7 +188,7 @@ async def remove_mixed(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def upgrade(request: wire.Wire) -> Response[bytes]:
+async def upgrade(request: wire.Wire) -> Response:
     """Take a document back into work as another class."""
     return await _upgrade(request, document_key)
 
@@ -214,7 +213,7 @@ async def upgrade(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def upgrade_mixed(request: wire.Wire) -> Response[bytes]:
+async def upgrade_mixed(request: wire.Wire) -> Response:
     """Take a mixed document, or what was cut out of it, back into work as another class."""
     return await _upgrade(request, _mixed_key)
 
@@ -234,21 +233,22 @@ async def upgrade_mixed(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def download(request: wire.Wire) -> File:
+async def download(request: wire.Wire) -> Response:
     """The file of a document, as it was uploaded."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     key = DocumentKey(pk=None, uuid=(await wire.read_params(request)).required_text("doc_uuid"))
     opened = await context.database.read(documents.open_item, account, key)
     if opened.item.blob is None:
         raise DocumentNotFound
     path = context.blob_dir / opened.item.blob
-    return File(
-        path=path,
-        filename=opened.item.name,
-        media_type=await asyncio.to_thread(_media_type, path),
-        content_disposition_type="attachment",
-        headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"},
-    )
+    headers = {"Content-Disposition": f"attachment; {_file_name(opened.item.name)}"}
+    return Response(path, media_type=await asyncio.to_thread(_media_type, path), headers=headers)
+
+
+def _file_name(name: str) -> str:
+    """As a parameter of Content-Disposition. Source: RFC 6266, section 4.3."""
+    encoded = quote(name, safe="")
+    return f'filename="{name}"' if encoded == name else f"filename*=utf-8''{encoded}"
 
 
 def document_key(params: wire.Params) -> DocumentKey:
@@ -267,15 +267,15 @@ def _pk(params: wire.Params, *names: str) -> int | None:
     return next((pk for name in names if (pk := params.integer(name)) is not None), None)
 
 
-async def _remove(request: wire.Wire, to_key: Callable[[wire.Params], DocumentKey]) -> Response[bytes]:
-    context, account = context_of(request), await account_of(request)
+async def _remove(request: wire.Wire, to_key: Callable[[wire.Params], DocumentKey]) -> Response:
+    context, account = request.context, await account_of(request)
     key = to_key(await wire.read_params(request))
     item = await context.perform(documents.remove, account, key, context.stamp())
     return wire.ok({**_head(item), "document_status": "Deleting"})
 
 
-async def _upgrade(request: wire.Wire, to_key: Callable[[wire.Params], DocumentKey]) -> Response[bytes]:
-    context, account = context_of(request), await account_of(request)
+async def _upgrade(request: wire.Wire, to_key: Callable[[wire.Params], DocumentKey]) -> Response:
+    context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     key, wanted = to_key(params), params.required_text("upgrade_type")
     item = await context.perform(documents.upgrade, account, key, wanted, context.stamp())

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from litestar import Response, get
-
 from bookbell.actions import event_types as acting
 from bookbell.core.catalogue import COUNTERPARTS, EventType, Source, Subject, definition_uuid
 from bookbell.core.defined_types import DefinedType
@@ -13,8 +11,9 @@ from bookbell.core.model import Level
 from bookbell.core.schemas import schema_of
 from bookbell.web import wire
 from bookbell.web.auth import account_of
-from bookbell.web.context import context_of
+from bookbell.web.http import Response
 from bookbell.web.operation import Operation, Tag, described, enveloped
+from bookbell.web.routing import get
 from bookbell.web.shape import anything, choice, flag, listed, mapped, nullable, record, text, uuid
 
 _TYPE = {
@@ -45,9 +44,9 @@ _FIELD = record(
     "/v1/event-types",
     opt=described(Operation(tag=Tag.HISTORY, answer=enveloped(record({"event_types": listed(record(_TYPE))})))),
 )
-async def list_event_types(request: wire.Wire) -> Response[bytes]:
+async def list_event_types(request: wire.Wire) -> Response:
     """Every event type your webhooks can subscribe to."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     found = await context.database.read(acting.known_event_types, account.organization_id)
     return wire.ok({"event_types": [_shown(each) for each in found]})
 
@@ -70,9 +69,9 @@ async def list_event_types(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def read_event_type(request: wire.Wire) -> Response[bytes]:
+async def read_event_type(request: wire.Wire) -> Response:
     """One event type, with the fields of its body and their JSON Schema at each level."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     name = wire.path_text(request, "name")
     found = await context.database.read(acting.find_known, account.organization_id, name)
     if isinstance(found, DefinedType):

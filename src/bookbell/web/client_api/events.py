@@ -6,7 +6,6 @@ An extension of ours. Source: docs/reconciling.md.
 from typing import Any
 
 import msgspec
-from litestar import Response, get
 
 from bookbell.actions import history
 from bookbell.actions.history import Reading, Told
@@ -17,8 +16,10 @@ from bookbell.web import wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api import history_shapes as shapes
 from bookbell.web.client_api.history import shown_delivery
-from bookbell.web.context import Context, context_of
+from bookbell.web.context import Context
+from bookbell.web.http import Response
 from bookbell.web.operation import PK, Operation, Tag, described, enveloped, may, page_fields
+from bookbell.web.routing import get
 from bookbell.web.shape import choice, flag, instant, listed, nullable, record, text, uuid, whole
 
 POLL_MS = 500
@@ -55,9 +56,9 @@ OLDEST_FIRST, NEWEST_FIRST = "ASC", "DESC"
         )
     ),
 )
-async def list_events(request: wire.Wire) -> Response[bytes]:
+async def list_events(request: wire.Wire) -> Response:
     """The events of the account's books: a page of the newest, or with `after` or `order=ASC` all of them in order."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     order = (params.text("order") or (OLDEST_FIRST if "after" in params else NEWEST_FIRST)).upper()
     if order not in {OLDEST_FIRST, NEWEST_FIRST}:

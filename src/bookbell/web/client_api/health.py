@@ -1,7 +1,5 @@
 """How the account's webhook is doing, and stopping and starting it by hand. An extension of ours."""
 
-from litestar import Response, get, post
-
 from bookbell.actions import health as acting
 from bookbell.actions.health import Examined
 from bookbell.actions.stamp import Published, Stamp
@@ -11,8 +9,9 @@ from bookbell.store.database import Tx
 from bookbell.web import wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api.health_shapes import HEALTH, health_fields
-from bookbell.web.context import context_of
+from bookbell.web.http import Response
 from bookbell.web.operation import Operation, Tag, described, enveloped, may
+from bookbell.web.routing import get, post
 from bookbell.web.shape import flag
 
 BASE = "/v1/account/settings/webhook"
@@ -23,9 +22,9 @@ DRAIN = may("drain", flag(), "Whether what was held is sent; false cancels it wi
     f"{BASE}/health",
     opt=described(Operation(tag=Tag.WEBHOOK, answer=enveloped(HEALTH), errors=(WebhookNotFound,))),
 )
-async def read_health(request: wire.Wire) -> Response[bytes]:
+async def read_health(request: wire.Wire) -> Response:
     """How the account's webhook is doing, in a sentence and in numbers, with the latest notices."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     return wire.ok(health_fields(await context.database.read(_examine, account, now=context.ambient.now_ms())))
 
 
@@ -33,9 +32,9 @@ async def read_health(request: wire.Wire) -> Response[bytes]:
     f"{BASE}/pause",
     opt=described(Operation(tag=Tag.WEBHOOK, answer=enveloped(HEALTH), errors=(WebhookNotFound,))),
 )
-async def pause(request: wire.Wire) -> Response[bytes]:
+async def pause(request: wire.Wire) -> Response:
     """Send nothing to the account's webhook until it is resumed; what comes is kept."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     await wire.read_params(request)
     return wire.ok(health_fields(await context.perform(_pause, account, context.stamp())))
 
@@ -44,9 +43,9 @@ async def pause(request: wire.Wire) -> Response[bytes]:
     f"{BASE}/resume",
     opt=described(Operation(tag=Tag.WEBHOOK, fields=(DRAIN,), answer=enveloped(HEALTH), errors=(WebhookNotFound,))),
 )
-async def resume(request: wire.Wire) -> Response[bytes]:
+async def resume(request: wire.Wire) -> Response:
     """Send to the account's webhook again: ends a pause, enables it if it was disabled, closes its circuit."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     is_draining = params.flag("drain") is not False
     return wire.ok(health_fields(await context.perform(_resume, account, is_draining, context.stamp())))

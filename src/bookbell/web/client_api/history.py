@@ -3,8 +3,6 @@
 import json
 from typing import Any
 
-from litestar import Response, get, post
-
 from bookbell.actions import history
 from bookbell.actions.history import Inspected
 from bookbell.core import limits
@@ -15,8 +13,9 @@ from bookbell.store.history import AttemptView, DeliveryQuery, DeliveryView
 from bookbell.web import wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api import history_shapes as shapes
-from bookbell.web.context import context_of
+from bookbell.web.http import Response
 from bookbell.web.operation import PK, Operation, Tag, described, enveloped, may, page_fields
+from bookbell.web.routing import get, post
 from bookbell.web.shape import choice, listed, nullable, record, text, uuid
 
 
@@ -38,9 +37,9 @@ from bookbell.web.shape import choice, listed, nullable, record, text, uuid
         )
     ),
 )
-async def list_deliveries(request: wire.Wire) -> Response[bytes]:
+async def list_deliveries(request: wire.Wire) -> Response:
     """Deliveries, newest first: of the account's webhook or, for managers, of the organization's webhooks."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     state = params.text("state")
     if state is not None and state not in list(DeliveryState):
@@ -65,9 +64,9 @@ async def list_deliveries(request: wire.Wire) -> Response[bytes]:
     "/v1/deliveries/{delivery_id:str}",
     opt=described(Operation(tag=Tag.HISTORY, answer=enveloped(shapes.INSPECTED), errors=(NotFound,))),
 )
-async def read_delivery(request: wire.Wire) -> Response[bytes]:
+async def read_delivery(request: wire.Wire) -> Response:
     """One delivery with the body that is sent and each attempt."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     inspected = await context.database.read(history.inspect, account, wire.path_text(request, "delivery_id"))
     return wire.ok(_inspected(inspected))
 
@@ -76,9 +75,9 @@ async def read_delivery(request: wire.Wire) -> Response[bytes]:
     "/v1/deliveries/{delivery_id:str}/retry",
     opt=described(Operation(tag=Tag.HISTORY, answer=enveloped(shapes.DELIVERY), errors=(NotFound, IllegalTransition))),
 )
-async def retry_delivery(request: wire.Wire) -> Response[bytes]:
+async def retry_delivery(request: wire.Wire) -> Response:
     """Make a waiting or exhausted delivery due now."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     delivery = await context.perform(
         history.retry_now, account, wire.path_text(request, "delivery_id"), context.stamp()
     )

@@ -1,7 +1,5 @@
 """The ledger of a webhook: how many deliveries were matched in a range of time, and what became of them. Ours."""
 
-from litestar import Response, get
-
 from bookbell.actions import ledger
 from bookbell.actions.ledger import Range
 from bookbell.core.errors import NotPermittedManager, OrgWebhookNotFound, ValidationFailed, WebhookNotFound
@@ -9,8 +7,9 @@ from bookbell.core.instants import instant_from
 from bookbell.core.ledger import COUNTS, Ledger
 from bookbell.web import wire
 from bookbell.web.auth import account_of
-from bookbell.web.context import context_of
+from bookbell.web.http import Response
 from bookbell.web.operation import Operation, Tag, described, enveloped, may
+from bookbell.web.routing import get
 from bookbell.web.shape import exact_instant, flag, record, text, whole
 
 BASE = "/v1/account/settings/webhook"
@@ -33,9 +32,9 @@ LEDGER = record(
     f"{BASE}/ledger",
     opt=described(Operation(tag=Tag.HISTORY, fields=FIELDS, answer=enveloped(LEDGER), errors=(WebhookNotFound,))),
 )
-async def read_ledger(request: wire.Wire) -> Response[bytes]:
+async def read_ledger(request: wire.Wire) -> Response:
     """The ledger of the account's webhook: matched = delivered + pending + exhausted + cancelled."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     wanted = _range(await wire.read_params(request), context.ambient.now_ms())
     return wire.ok(_shown(await context.database.snapshot(ledger.of_account_webhook, account, wanted), wanted))
 
@@ -51,9 +50,9 @@ async def read_ledger(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def read_org_ledger(request: wire.Wire) -> Response[bytes]:
+async def read_org_ledger(request: wire.Wire) -> Response:
     """The ledger of one of the organization's webhooks, also a deleted one; for managers."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     wanted = _range(await wire.read_params(request), context.ambient.now_ms())
     uuid = wire.path_text(request, "webhook_uuid")
     return wire.ok(_shown(await context.database.snapshot(ledger.of_org_webhook, account, uuid, wanted), wanted))

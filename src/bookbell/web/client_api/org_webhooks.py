@@ -6,8 +6,6 @@ Source: contract 8 and 17, C7–C10.
 import json
 from typing import Any
 
-from litestar import Response, delete, get, post, put
-
 from bookbell.actions import org_webhooks
 from bookbell.actions.org_webhooks import Terms, address_in, require_manager
 from bookbell.core.errors import (
@@ -28,8 +26,10 @@ from bookbell.web.client_api import org_webhook_shapes as shapes
 from bookbell.web.client_api.policy_shapes import POLICY, POLICY_FIELDS
 from bookbell.web.client_api.probe import send_probe
 from bookbell.web.client_api.webhooks import BASE, NOT_ROTATED, ROTATED, SECRET
-from bookbell.web.context import Context, context_of
+from bookbell.web.context import Context
+from bookbell.web.http import Response
 from bookbell.web.operation import JSON_BODY, Operation, Tag, bare, described, enveloped, need
+from bookbell.web.routing import delete, get, post, put
 from bookbell.web.shape import listed, record
 
 ONE = BASE + "/webhook/{webhook_uuid:str}"
@@ -47,9 +47,9 @@ ONE = BASE + "/webhook/{webhook_uuid:str}"
         )
     ),
 )
-async def add(request: wire.Wire) -> Response[bytes]:
+async def add(request: wire.Wire) -> Response:
     """Add a webhook that hears of all books of the organization."""
-    context, account = context_of(request), await _manager(request)
+    context, account = request.context, await _manager(request)
     asked = read_new(await wire.read_object(request), context.guard)
     terms = Terms(count_max=context.org_webhooks_max, preset=context.preset)
     endpoint = await context.perform(org_webhooks.add, account, asked, terms, context.vault, context.stamp())
@@ -66,9 +66,9 @@ async def add(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def read_all(request: wire.Wire) -> Response[bytes]:
+async def read_all(request: wire.Wire) -> Response:
     """The webhooks of the organization, oldest first."""
-    context, account = context_of(request), await _manager(request)
+    context, account = request.context, await _manager(request)
     found = await context.database.read(org_webhooks.find_all, account)
     return wire.ok({"webhooks": [_shown(context, each) for each in found]})
 
@@ -81,9 +81,9 @@ async def read_all(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def read(request: wire.Wire) -> Response[bytes]:
+async def read(request: wire.Wire) -> Response:
     """One webhook of the organization."""
-    context, account = context_of(request), await _manager(request)
+    context, account = request.context, await _manager(request)
     return wire.ok(_shown(context, await _found(request, context, account)))
 
 
@@ -99,9 +99,9 @@ async def read(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def change(request: wire.Wire) -> Response[bytes]:
+async def change(request: wire.Wire) -> Response:
     """Change what is given of a webhook; `event_names` replaces all its events."""
-    context, account = context_of(request), await _manager(request)
+    context, account = request.context, await _manager(request)
     asked = read_change(await wire.read_object(request), context.guard)
     await context.perform(org_webhooks.change, account, _uuid(request), asked, context.vault, context.stamp())
     return wire.ok({})
@@ -109,14 +109,13 @@ async def change(request: wire.Wire) -> Response[bytes]:
 
 @delete(
     f"{ONE}/delete",
-    status_code=200,
     opt=described(
         Operation(tag=Tag.ORG_WEBHOOKS, answer=enveloped(record({})), errors=(NotPermittedManager, OrgWebhookNotFound))
     ),
 )
-async def remove(request: wire.Wire) -> Response[bytes]:
+async def remove(request: wire.Wire) -> Response:
     """Delete a webhook for good; what waits for it is cancelled."""
-    context, account = context_of(request), await _manager(request)
+    context, account = request.context, await _manager(request)
     await context.perform(org_webhooks.remove, account, _uuid(request), context.stamp())
     return wire.ok({})
 
@@ -131,9 +130,9 @@ async def remove(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def read_events(request: wire.Wire) -> Response[bytes]:
+async def read_events(request: wire.Wire) -> Response:
     """The definitions of the events a webhook subscribes to."""
-    context, account = context_of(request), await _manager(request)
+    context, account = request.context, await _manager(request)
     _, kinds = await context.database.read(org_webhooks.definitions, account, _uuid(request))
     shown = [
         {
@@ -162,9 +161,9 @@ async def read_events(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def test(request: wire.Wire) -> Response[bytes]:
+async def test(request: wire.Wire) -> Response:
     """Send a sample of one of a webhook's events now; the answer shows what was sent and what came of it."""
-    context, account = context_of(request), await _manager(request)
+    context, account = request.context, await _manager(request)
     event_uuid = wire.Params(await wire.read_object(request)).text("event_uuid")
     endpoint, kinds = await context.database.read(org_webhooks.definitions, account, _uuid(request))
     if not event_uuid:
@@ -197,9 +196,9 @@ async def test(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def rotate_secret(request: wire.Wire) -> Response[bytes]:
+async def rotate_secret(request: wire.Wire) -> Response:
     """Set or replace the secret that deliveries to a webhook are signed with."""
-    context, account = context_of(request), await _manager(request)
+    context, account = request.context, await _manager(request)
     secret = wire.Params(await wire.read_object(request)).text("secret_key")
     if secret is None:
         raise MissingParameter("Required parameter not found: secret_key")
@@ -218,9 +217,9 @@ async def rotate_secret(request: wire.Wire) -> Response[bytes]:
         Operation(tag=Tag.ORG_WEBHOOKS, answer=enveloped(POLICY), errors=(NotPermittedManager, OrgWebhookNotFound))
     ),
 )
-async def read_policy(request: wire.Wire) -> Response[bytes]:
+async def read_policy(request: wire.Wire) -> Response:
     """How deliveries to a webhook are attempted."""
-    context, account = context_of(request), await _manager(request)
+    context, account = request.context, await _manager(request)
     endpoint = await _found(request, context, account)
     return wire.ok(policy_fields(policy_from(json.loads(endpoint.policy))))
 
@@ -237,9 +236,9 @@ async def read_policy(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def set_policy(request: wire.Wire) -> Response[bytes]:
+async def set_policy(request: wire.Wire) -> Response:
     """Change how deliveries to a webhook are attempted: a preset and the fields that differ from it."""
-    context, account = context_of(request), await _manager(request)
+    context, account = request.context, await _manager(request)
     fields = await wire.read_object(request)
     policy = await context.perform(org_webhooks.set_policy, account, _uuid(request), fields, context.stamp())
     return wire.ok(policy_fields(policy))

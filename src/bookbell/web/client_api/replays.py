@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from litestar import Response, get, post
-
 from bookbell.actions import replays
 from bookbell.core import limits
 from bookbell.core.errors import (
@@ -20,8 +18,9 @@ from bookbell.web import wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api import replay_shapes as shapes
 from bookbell.web.client_api.history_shapes import ID
-from bookbell.web.context import context_of
+from bookbell.web.http import Response
 from bookbell.web.operation import Operation, Tag, described, enveloped, may, page_fields
+from bookbell.web.routing import get, post
 from bookbell.web.shape import either, listed, nullable, record, uuid
 
 
@@ -47,9 +46,9 @@ from bookbell.web.shape import either, listed, nullable, record, uuid
         )
     ),
 )
-async def start_replay(request: wire.Wire) -> Response[bytes]:
+async def start_replay(request: wire.Wire) -> Response:
     """Send again what failed, was missed or was delivered, at a bounded rate; or say what there is to do."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     params, stamp = await wire.read_params(request), context.stamp()
     asked = shapes.asked_of(params, context, now=stamp.at)
     plan = await context.database.read(replays.plan_own, account, asked, params.text("webhook_uuid"))
@@ -69,9 +68,9 @@ async def start_replay(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def list_replays(request: wire.Wire) -> Response[bytes]:
+async def list_replays(request: wire.Wire) -> Response:
     """Replays of the account's webhook and, for managers, of the organization's, newest first."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     count = wire.page_count(params)
     found = await context.database.read(
@@ -85,9 +84,9 @@ async def list_replays(request: wire.Wire) -> Response[bytes]:
     "/v1/replays/{replay_id:str}",
     opt=described(Operation(tag=Tag.HISTORY, answer=enveloped(shapes.FULL_JOB), errors=(NotFound,))),
 )
-async def read_replay(request: wire.Wire) -> Response[bytes]:
+async def read_replay(request: wire.Wire) -> Response:
     """One replay: how far it is, and what became of what it has sent."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     job_id = wire.path_text(request, "replay_id")
     job, outcomes = await context.database.read(replays.inspect, replays.scope_of(account), job_id)
     return wire.ok(shapes.shown_full(job, outcomes))
@@ -97,9 +96,9 @@ async def read_replay(request: wire.Wire) -> Response[bytes]:
     "/v1/replays/{replay_id:str}/cancel",
     opt=described(Operation(tag=Tag.HISTORY, answer=enveloped(shapes.JOB), errors=(NotFound, IllegalTransition))),
 )
-async def cancel_replay(request: wire.Wire) -> Response[bytes]:
+async def cancel_replay(request: wire.Wire) -> Response:
     """Make nothing more due; what already is stays so, but for what waits for a staging URL."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     job_id = wire.path_text(request, "replay_id")
     job = await context.perform(replays.cancel, replays.scope_of(account), job_id, context.stamp())
     return wire.ok(shapes.shown_job(job))

@@ -6,8 +6,6 @@ import base64
 from dataclasses import replace
 from typing import Any
 
-from litestar import Response, delete, get, post, put
-
 from bookbell import ed25519
 from bookbell.actions import signing as acting
 from bookbell.actions.org_webhooks import require_manager
@@ -29,8 +27,10 @@ from bookbell.web import wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api.probe import send_probe
 from bookbell.web.client_api.webhooks import BASE
-from bookbell.web.context import Context, context_of
+from bookbell.web.context import Context
+from bookbell.web.http import Response
 from bookbell.web.operation import Field, Operation, Tag, described, enveloped, may
+from bookbell.web.routing import delete, get, post, put
 from bookbell.web.shape import Schema, choice, exact_instant, flag, listed, nullable, record, text, uuid, whole
 
 PATHS = [f"{BASE}/webhook/signing", BASE + "/webhook/{webhook_uuid:str}/signing"]
@@ -69,9 +69,9 @@ NEW: tuple[Field, ...] = (
 
 
 @get(PATHS, opt=described(Operation(tag=Tag.SIGNATURES, answer=enveloped(SIGNING), errors=ERRORS)))
-async def read(request: wire.Wire) -> Response[bytes]:
+async def read(request: wire.Wire) -> Response:
     """How a webhook's deliveries are signed: the scheme, and its secrets without their values."""
-    context, which = context_of(request), await _which(request)
+    context, which = request.context, await _which(request)
     _, found = await context.database.read(acting.read, which, context.vault, at=context.ambient.now_ms())
     return wire.ok(_shown(found))
 
@@ -87,13 +87,13 @@ async def read(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def change(request: wire.Wire) -> Response[bytes]:
+async def change(request: wire.Wire) -> Response:
     """Sign by another scheme, or make another secret the primary; the old one stays for a while.
 
     With `is_proof_required` the receiver is sent a challenge that is signed with the new secret, and nothing changes
     unless its answer proves that it holds it.
     """
-    context, which = context_of(request), await _which(request)
+    context, which = request.context, await _which(request)
     params = await wire.read_params(request)
     wanted = _use(params)
     if params.flag("is_proof_required"):
@@ -106,12 +106,12 @@ async def change(request: wire.Wire) -> Response[bytes]:
     SECRETS,
     opt=described(Operation(tag=Tag.SIGNATURES, fields=NEW, answer=enveloped(ADDED), errors=ERRORS)),
 )
-async def add(request: wire.Wire) -> Response[bytes]:
+async def add(request: wire.Wire) -> Response:
     """Give a webhook one more secret; this answer alone shows a secret that was made. The first one signs at once.
 
     By `standard-webhooks` deliveries carry the signatures of all its secrets, so a new one signs at once too.
     """
-    context, which = context_of(request), await _which(request)
+    context, which = request.context, await _which(request)
     new = _new(context, await wire.read_params(request))
     changed = await context.perform(acting.add, which, new, context.vault, context.stamp())
     shown = new.value if new.algorithm != "ed25519" else None  # of a pair, nobody ever needs the private key
@@ -129,7 +129,7 @@ async def add(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def expire(request: wire.Wire) -> Response[bytes]:
+async def expire(request: wire.Wire) -> Response:
     """Say when a secret that is not the primary is to be forgotten."""
     after_ms = _duration_ms(await wire.read_params(request), "after_s")
     return await _expire(request, after_ms)
@@ -137,16 +137,15 @@ async def expire(request: wire.Wire) -> Response[bytes]:
 
 @delete(
     ONE,
-    status_code=200,
     opt=described(Operation(tag=Tag.SIGNATURES, answer=enveloped(SIGNING), errors=(*ERRORS, SecretNotFound))),
 )
-async def remove(request: wire.Wire) -> Response[bytes]:
+async def remove(request: wire.Wire) -> Response:
     """Forget a secret that is not the primary, at once."""
     return await _expire(request, 0)
 
 
-async def _expire(request: wire.Wire, after_ms: int) -> Response[bytes]:
-    context, which = context_of(request), await _which(request)
+async def _expire(request: wire.Wire, after_ms: int) -> Response:
+    context, which = request.context, await _which(request)
     secret_id = wire.path_text(request, "secret_id").lower()
     changed = await context.perform(acting.expire, which, secret_id, after_ms, context.vault, context.stamp())
     return wire.ok(_shown(changed))

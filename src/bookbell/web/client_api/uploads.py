@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from litestar import Response, post
-
 from bookbell.actions import books, uploads
 from bookbell.actions.books import BookKey
 from bookbell.actions.uploads import Duplicate, DuplicateImage, Upload
@@ -30,9 +28,11 @@ from bookbell.web import files, inspection, wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api import book_shapes as shapes
 from bookbell.web.client_api.books import book_key
-from bookbell.web.context import Context, context_of
+from bookbell.web.context import Context
 from bookbell.web.files import Received
+from bookbell.web.http import Response
 from bookbell.web.operation import BOOK_KEY, FILE, UPLOAD_BODY, Operation, Tag, described, enveloped, may, need
+from bookbell.web.routing import post
 from bookbell.web.shape import flag, text
 
 FORM_TYPE_CHARS_MAX = 64
@@ -65,7 +65,7 @@ class _Arrived:
             form_type=form_type,
         )
 
-    async def refuse(self, body: dict[str, Any]) -> Response[bytes]:
+    async def refuse(self, body: dict[str, Any]) -> Response:
         await asyncio.to_thread(files.remove, self.file)
         return wire.ok(body)
 
@@ -87,7 +87,7 @@ class _Arrived:
         )
     ),
 )
-async def upload_pdf(request: wire.Wire) -> Response[bytes]:
+async def upload_pdf(request: wire.Wire) -> Response:
     """Add a PDF of one form to a book."""
     async with _arriving(request, book_key) as arrived:
         form_type = _form_type(arrived.params.text("form_type"))
@@ -113,7 +113,7 @@ async def upload_pdf(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def upload_mixed(request: wire.Wire) -> Response[bytes]:
+async def upload_mixed(request: wire.Wire) -> Response:
     """Add a PDF of several forms to a book."""
     async with _arriving(request, book_key) as arrived:
         taken = await _take_mixed(arrived)
@@ -139,7 +139,7 @@ async def upload_mixed(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def upload_image(request: wire.Wire) -> Response[bytes]:
+async def upload_image(request: wire.Wire) -> Response:
     """Add an image to the book's open image group."""
     async with _arriving(request, book_key) as arrived:
         context, file = arrived.context, arrived.file
@@ -171,9 +171,9 @@ async def upload_image(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def finalize_images(request: wire.Wire) -> Response[bytes]:
+async def finalize_images(request: wire.Wire) -> Response:
     """Close the open image group: its images become a document, or a mixed one to be classified."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     key, form_type = book_key(params), _form_type(params.text("form_type"))
     done = await context.perform(uploads.finalize_group, account, key, form_type, context.stamp())
@@ -198,7 +198,7 @@ async def finalize_images(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def upload_paystub(request: wire.Wire) -> Response[bytes]:
+async def upload_paystub(request: wire.Wire) -> Response:
     """Add a pay stub to a book."""
     return await _upload_v2(request, PAYSTUB)
 
@@ -218,7 +218,7 @@ async def upload_paystub(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def upload_form(request: wire.Wire) -> Response[bytes]:
+async def upload_form(request: wire.Wire) -> Response:
     """Add a PDF of the form that the path names to a book."""
     return await _upload_v2(request, wire.path_text(request, "form_type"))
 
@@ -238,7 +238,7 @@ async def upload_form(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def upload_mixed_v2(request: wire.Wire) -> Response[bytes]:
+async def upload_mixed_v2(request: wire.Wire) -> Response:
     """Add a PDF of several forms to a book."""
     async with _arriving(request, _path_key(request)) as arrived:
         taken = await _take_mixed(arrived)
@@ -247,7 +247,7 @@ async def upload_mixed_v2(request: wire.Wire) -> Response[bytes]:
         return await arrived.refuse(_failure_v2(arrived.file.name, taken))
 
 
-async def _upload_v2(request: wire.Wire, form_type: str) -> Response[bytes]:
+async def _upload_v2(request: wire.Wire, form_type: str) -> Response:
     async with _arriving(request, _path_key(request)) as arrived:
         taken = await _take_document(arrived, _form_type(form_type))
         if isinstance(taken, Document):
@@ -262,7 +262,7 @@ def _path_key(request: wire.Wire) -> Callable[[wire.Params], BookKey]:
 @contextlib.asynccontextmanager
 async def _arriving(request: wire.Wire, to_key: Callable[[wire.Params], BookKey]) -> AsyncIterator[_Arrived]:
     """The file of the request. The book is looked at before the file, so that strangers' files are not inspected."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     async with files.received(request, context.blob_dir, context.ambient.new_id(), context.upload_bytes_max) as (
         params,
         file,

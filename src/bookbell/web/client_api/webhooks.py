@@ -5,8 +5,6 @@ Source: contract 7 and 17.
 
 from typing import Any
 
-from litestar import Response, get, post, put
-
 from bookbell.actions import event_types, webhooks
 from bookbell.core import limits, target
 from bookbell.core.errors import InvalidInput, MissingParameter, WebhookNotFound
@@ -19,8 +17,10 @@ from bookbell.web import wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api.policy_shapes import POLICY, POLICY_FIELDS
 from bookbell.web.client_api.probe import SUCCESS, send_probe
-from bookbell.web.context import Context, context_of
+from bookbell.web.context import Context
+from bookbell.web.http import Response
 from bookbell.web.operation import JSON_BODY, Operation, Tag, bare, described, enveloped, may, need, texts_or_text
+from bookbell.web.routing import get, post, put
 from bookbell.web.shape import listed, nullable, record, text, whole
 
 BASE = "/v1/account/settings"
@@ -53,9 +53,9 @@ NOT_ROTATED = bare(record({"error": {"const": "Webhook not found"}}), "There is 
         )
     ),
 )
-async def configure(request: wire.Wire) -> Response[bytes]:
+async def configure(request: wire.Wire) -> Response:
     """Register, replace or (without events) deregister the account's webhook."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     names = params.texts("event")
     if not names:
@@ -77,9 +77,9 @@ async def configure(request: wire.Wire) -> Response[bytes]:
 
 
 @get(f"{BASE}/webhook_details", opt=described(Operation(tag=Tag.WEBHOOK, answer=enveloped(CONFIGURED))))
-async def read(request: wire.Wire) -> Response[bytes]:
+async def read(request: wire.Wire) -> Response:
     """What is registered: the URL as it was given, and the events."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     endpoint = await context.database.read(webhooks.find, account)
     if endpoint is None:
         return wire.ok({"webhook_endpoint": None, "events": []})
@@ -96,9 +96,9 @@ async def read(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def test(request: wire.Wire) -> Response[bytes]:
+async def test(request: wire.Wire) -> Response:
     """Send the test notification now and say what came of it; HTTP 200 also when the receiver fails."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     endpoint = await context.database.read(webhooks.find, account)
     if endpoint is None:
         raise WebhookNotFound(f"Webhook not found for account pk {account.id}")
@@ -118,9 +118,9 @@ async def test(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def rotate_secret(request: wire.Wire) -> Response[bytes]:
+async def rotate_secret(request: wire.Wire) -> Response:
     """Set or replace the secret that deliveries are signed with."""
-    context = context_of(request)
+    context = request.context
     account = await account_of(request)
     params = await wire.read_params(request)
     secret = params.text("secret_key")
@@ -137,9 +137,9 @@ async def rotate_secret(request: wire.Wire) -> Response[bytes]:
     f"{BASE}/webhook/policy",
     opt=described(Operation(tag=Tag.WEBHOOK, answer=enveloped(POLICY), errors=(WebhookNotFound,))),
 )
-async def read_policy(request: wire.Wire) -> Response[bytes]:
+async def read_policy(request: wire.Wire) -> Response:
     """How deliveries to the account's webhook are attempted."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     endpoint = await context.database.read(webhooks.find, account)
     if endpoint is None:
         raise WebhookNotFound
@@ -154,9 +154,9 @@ async def read_policy(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def set_policy(request: wire.Wire) -> Response[bytes]:
+async def set_policy(request: wire.Wire) -> Response:
     """Change how deliveries are attempted: a preset and the fields that differ from it."""
-    context, account = context_of(request), await account_of(request)
+    context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     policy = await context.perform(webhooks.set_policy, account, params.values, context.stamp())
     return wire.ok(_policy(policy, context))

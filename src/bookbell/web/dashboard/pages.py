@@ -1,20 +1,17 @@
 """The operator's pages: read-only, made here, for a browser that gives the operator's token as password."""
 
-from typing import Any
-
-from litestar import Response, get
-
 from bookbell.actions import overview as reading
 from bookbell.core.errors import Api, BookbellError, NotAuthenticated, NotFound, status_of
 from bookbell.web import wire
 from bookbell.web.auth import require_operator_by_password
-from bookbell.web.context import context_of
 from bookbell.web.dashboard.delivery import delivery_page
 from bookbell.web.dashboard.frame import POLICY, page
 from bookbell.web.dashboard.markup import tag
 from bookbell.web.dashboard.overview import organization_page, organizations_page
 from bookbell.web.dashboard.webhook import webhook_page
+from bookbell.web.http import Response
 from bookbell.web.operation import a_page
+from bookbell.web.routing import get
 
 ORGANIZATION = "/dashboard/organizations/{organization_id:str}"
 ENDPOINT = f"{ORGANIZATION}/endpoints/{{endpoint_id:str}}"
@@ -22,7 +19,7 @@ DELIVERY = f"{ENDPOINT}/deliveries/{{delivery_id:str}}"
 _OPT = a_page("It shows the operator what the API's calls give programs.")
 
 
-def _on_error(_request: wire.Wire, error: BookbellError) -> Response[bytes]:
+def _on_error(_request: wire.Wire, error: BookbellError) -> Response:
     if isinstance(error, NotAuthenticated):
         headers = {"WWW-Authenticate": 'Basic realm="bookbell operator"'}
         return _answer(page("Who are you?", tag("p", "This page is for the operator.")), status=401, headers=headers)
@@ -30,44 +27,41 @@ def _on_error(_request: wire.Wire, error: BookbellError) -> Response[bytes]:
     return _answer(page("That did not work", tag("p", error.message)), status=status)
 
 
-_HANDLERS: dict[int | type[Exception], Any] = {BookbellError: _on_error}
-
-
-@get("/dashboard", opt=_OPT, exception_handlers=_HANDLERS)
-async def read_organizations(request: wire.Wire) -> Response[bytes]:
+@get("/dashboard", opt=_OPT, on_error=_on_error)
+async def read_organizations(request: wire.Wire) -> Response:
     """Every organization with its webhooks and how they are doing."""
     require_operator_by_password(request)
-    after, context = (await wire.read_params(request)).text("after") or "", context_of(request)
+    after, context = (await wire.read_params(request)).text("after") or "", request.context
     now = context.ambient.now_ms()
     parts, further = await context.database.snapshot(reading.list_organizations, after=after, now=now)
     return _answer(organizations_page(parts, further, now))
 
 
-@get(ORGANIZATION, opt=_OPT, exception_handlers=_HANDLERS)
-async def read_organization(request: wire.Wire) -> Response[bytes]:
+@get(ORGANIZATION, opt=_OPT, on_error=_on_error)
+async def read_organization(request: wire.Wire) -> Response:
     """One organization with all of its webhooks."""
     require_operator_by_password(request)
-    after, context = (await wire.read_params(request)).text("after") or "", context_of(request)
+    after, context = (await wire.read_params(request)).text("after") or "", request.context
     (organization_id,), now = _ids(request, "organization_id"), context.ambient.now_ms()
     part = await context.database.snapshot(reading.of_organization, organization_id, after=after, now=now)
     return _answer(organization_page(part, now))
 
 
-@get(ENDPOINT, opt=_OPT, exception_handlers=_HANDLERS)
-async def read_webhook(request: wire.Wire) -> Response[bytes]:
+@get(ENDPOINT, opt=_OPT, on_error=_on_error)
+async def read_webhook(request: wire.Wire) -> Response:
     """One webhook: circuit, policy, ledger, deliveries."""
     require_operator_by_password(request)
-    before, context = (await wire.read_params(request)).text("before") or None, context_of(request)
+    before, context = (await wire.read_params(request)).text("before") or None, request.context
     organization_id, endpoint_id = _ids(request, "organization_id", "endpoint_id")
     ids, now = (organization_id, endpoint_id), context.ambient.now_ms()
     return _answer(webhook_page(await context.database.snapshot(reading.of_webhook, ids, before=before, now=now), now))
 
 
-@get(DELIVERY, opt=_OPT, exception_handlers=_HANDLERS)
-async def read_delivery(request: wire.Wire) -> Response[bytes]:
+@get(DELIVERY, opt=_OPT, on_error=_on_error)
+async def read_delivery(request: wire.Wire) -> Response:
     """One delivery with its attempts."""
     require_operator_by_password(request)
-    context = context_of(request)
+    context = request.context
     organization_id, endpoint_id, delivery_id = _ids(request, "organization_id", "endpoint_id", "delivery_id")
     whole = await context.database.snapshot(reading.of_delivery, (organization_id, endpoint_id, delivery_id))
     return _answer(delivery_page(whole, context.ambient.now_ms()))
@@ -77,7 +71,7 @@ def _ids(request: wire.Wire, *names: str) -> list[str]:
     return [wire.path_text(request, name) for name in names]
 
 
-def _answer(body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
+def _answer(body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     shown = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", **(headers or {})}
     return Response(body, status_code=status, media_type="text/html", headers=shown)
 

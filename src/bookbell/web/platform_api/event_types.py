@@ -4,7 +4,6 @@ import json
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, delete, get, post, put
 
 from bookbell.actions import event_types as acting
 from bookbell.actions.event_types import WantedType
@@ -15,8 +14,9 @@ from bookbell.core.model import Level
 from bookbell.store import event_types
 from bookbell.web import wire
 from bookbell.web.auth import require_operator
-from bookbell.web.context import context_of
+from bookbell.web.http import Response
 from bookbell.web.operation import Access, Operation, Tag, described, enveloped
+from bookbell.web.routing import delete, get, post, put
 from bookbell.web.shape import anything, choice, exact_instant, flag, listed, nullable, record, text, uuid
 
 BASE = "/platform/v1/event-types"
@@ -82,10 +82,10 @@ _TYPE = record(
         )
     ),
 )
-async def define_type(request: wire.Wire) -> Response[bytes]:
+async def define_type(request: wire.Wire) -> Response:
     """Define an event type of your own."""
     require_operator(request)
-    context = context_of(request)
+    context = request.context
     body: NewTypeBody = await wire.read_json(request, NewTypeBody)
     made = await context.database.write(acting.define, body.name, body.wanted(), context.stamp())
     return wire.ok(_shown(made))
@@ -97,10 +97,10 @@ async def define_type(request: wire.Wire) -> Response[bytes]:
         Operation(tag=Tag.OPERATOR, access=Access.OPERATOR, answer=enveloped(record({"event_types": listed(_TYPE)})))
     ),
 )
-async def list_defined(request: wire.Wire) -> Response[bytes]:
+async def list_defined(request: wire.Wire) -> Response:
     """The event types you have defined, in order of name."""
     require_operator(request)
-    found = await context_of(request).database.read(event_types.list_types)
+    found = await request.context.database.read(event_types.list_types)
     return wire.ok({"event_types": [_shown(each) for each in found]})
 
 
@@ -110,10 +110,10 @@ async def list_defined(request: wire.Wire) -> Response[bytes]:
         Operation(tag=Tag.OPERATOR, access=Access.OPERATOR, answer=enveloped(_TYPE), errors=(EventTypeNotFound,))
     ),
 )
-async def read_defined(request: wire.Wire) -> Response[bytes]:
+async def read_defined(request: wire.Wire) -> Response:
     """One event type you have defined."""
     require_operator(request)
-    found = await context_of(request).database.read(acting.demand, wire.path_text(request, "name"))
+    found = await request.context.database.read(acting.demand, wire.path_text(request, "name"))
     return wire.ok(_shown(found))
 
 
@@ -130,10 +130,10 @@ async def read_defined(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def redefine_type(request: wire.Wire) -> Response[bytes]:
+async def redefine_type(request: wire.Wire) -> Response:
     """Replace all of an event type but its name; what was published before stays as it was."""
     require_operator(request)
-    context = context_of(request)
+    context = request.context
     body: DefinitionBody = await wire.read_json(request, DefinitionBody)
     name = wire.path_text(request, "name")
     return wire.ok(_shown(await context.database.write(acting.redefine, name, body.wanted(), context.stamp())))
@@ -141,15 +141,14 @@ async def redefine_type(request: wire.Wire) -> Response[bytes]:
 
 @delete(
     BASE + "/{name:str}",
-    status_code=200,
     opt=described(
         Operation(tag=Tag.OPERATOR, access=Access.OPERATOR, answer=enveloped(record({})), errors=(EventTypeNotFound,))
     ),
 )
-async def delete_type(request: wire.Wire) -> Response[bytes]:
+async def delete_type(request: wire.Wire) -> Response:
     """Delete an event type and the subscriptions to it; what was published before is kept, and what waits is sent."""
     require_operator(request)
-    await context_of(request).database.write(acting.forget, wire.path_text(request, "name"))
+    await request.context.database.write(acting.forget, wire.path_text(request, "name"))
     return wire.ok({})
 
 

@@ -7,7 +7,6 @@ docs/publishing-events.md.
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, post
 
 from bookbell.actions import event_reports
 from bookbell.actions.event_reports import Happened
@@ -28,9 +27,11 @@ from bookbell.core.event_report import EventReport
 from bookbell.store.database import Tx
 from bookbell.web import wire
 from bookbell.web.auth import require_pipeline
-from bookbell.web.idempotency import carried_out
+from bookbell.web.http import Response
+from bookbell.web.idempotency import carried_out, carried_out_each
 from bookbell.web.operation import JSON_BODY, Access, Operation, Tag, described, enveloped, may
 from bookbell.web.platform_api.report_shapes import KEY
+from bookbell.web.routing import post
 from bookbell.web.shape import anything, either, listed, nullable, record, text, uuid, whole
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
@@ -51,10 +52,13 @@ class EventBody(msgspec.Struct, forbid_unknown_fields=True):
 
     def report(self) -> EventReport:
         """The report that this is on the wire."""
-        words = {field: getattr(self, field) for field in self.__struct_fields__ if field != "body"}
+        words = {name: word for name in _WORDS if (word := getattr(self, name)) is not None}
         for word in words.values():
-            wire.checked_text(word or "")
+            wire.checked_text(word)
         return EventReport(**words, body=bytes(self.body) or None)
+
+
+_WORDS = tuple(name for name in EventBody.__struct_fields__ if name != "body")
 
 
 class EventsBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,6 +66,14 @@ class EventsBody(msgspec.Struct, forbid_unknown_fields=True):
 
     events: Annotated[list[EventBody], msgspec.Meta(min_length=1, max_length=limits.REPORT_BATCH_COUNT_MAX)]
 
+
+class Head(msgspec.Struct):
+    """What tells one event from a batch."""
+
+    events: msgspec.Raw = msgspec.Raw(b"")
+
+
+_HEAD, _ONE, _BATCH = map(msgspec.json.Decoder, (Head, EventBody, EventsBody))
 
 _TYPE = text("document.detect.signal_found", minLength=1, maxLength=limits.NAME_CHARS_MAX)
 _KEYS = {
@@ -120,12 +132,12 @@ _TOLD = record(
         )
     ),
 )
-async def publish_events(request: wire.Wire) -> Response[bytes]:
+async def publish_events(request: wire.Wire) -> Response:
     """Tell that something happened: one event, or a batch of them."""
     require_pipeline(request)
     raw = await wire.read_body(request)
-    if "events" in wire.json_object(raw):
-        batch: EventsBody = _decoded(raw, EventsBody)
+    if bytes(_decoded(raw, _HEAD).events):
+        batch: EventsBody = _decoded(raw, _BATCH)
         wanted = [item.report() for item in batch.events]
 
         def carry_out_all(tx: Tx, stamp: Stamp) -> Published[Any]:
@@ -133,21 +145,16 @@ async def publish_events(request: wire.Wire) -> Response[bytes]:
             return Published({"events": [_shown(each) for each in published.value]}, published.lanes)
 
         return await carried_out(request, raw, carry_out_all)
-    one: EventBody = _decoded(raw, EventBody)
-    report = one.report()
-
-    def carry_out(tx: Tx, stamp: Stamp) -> Published[Any]:
-        published = event_reports.report_event(tx, report, stamp)
-        return Published(_shown(published.value), published.lanes)
-
-    return await carried_out(request, raw, carry_out)
+    one: EventBody = _decoded(raw, _ONE)
+    return await carried_out_each(request, raw, event_reports.report_each, one.report(), _shown)
 
 
-def _decoded(raw: bytes, kind: type[msgspec.Struct]) -> Any:
-    """As wire.converted, but what is Raw keeps its bytes. Raises: ValidationFailed."""
+def _decoded(raw: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:
+    """As wire.converted, but what is Raw keeps its bytes. Raises: MalformedJson, ValidationFailed."""
     try:
-        return msgspec.json.decode(raw, type=kind)
-    except msgspec.DecodeError as error:
+        return decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        wire.json_object(raw)  # what is no JSON at all is told as such
         raise ValidationFailed(f"Request validation failure: {error}") from error
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import msgspec
-from litestar import Response, get, post, put
 
 from bookbell.actions import accounts as acting
 from bookbell.actions.accounts import NewAccount
@@ -15,8 +14,9 @@ from bookbell.store.database import Tx
 from bookbell.vault import hash_of_secret
 from bookbell.web import wire
 from bookbell.web.auth import require_operator
-from bookbell.web.context import context_of
+from bookbell.web.http import Response
 from bookbell.web.operation import Access, Operation, Tag, described, enveloped, may
+from bookbell.web.routing import get, post, put
 from bookbell.web.shape import choice, exact_instant, listed, nullable, record, text, uuid
 
 BASE = "/platform/v1/organizations"
@@ -70,10 +70,10 @@ class AccountBody(msgspec.Struct, forbid_unknown_fields=True):
         )
     ),
 )
-async def create_organization(request: wire.Wire) -> Response[bytes]:
+async def create_organization(request: wire.Wire) -> Response:
     """Add an organization."""
     require_operator(request)
-    context = context_of(request)
+    context = request.context
     body: OrganizationBody = await wire.read_json(request, OrganizationBody)
     made = await context.database.write(acting.create_organization, body.name, context.stamp(), tasks=body.tasks)
     return wire.ok(_organization(made))
@@ -90,11 +90,11 @@ async def create_organization(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def list_organizations(request: wire.Wire) -> Response[bytes]:
+async def list_organizations(request: wire.Wire) -> Response:
     """All organizations, oldest first, page by page."""
     require_operator(request)
     params = await wire.read_params(request)
-    found = await context_of(request).database.read(
+    found = await request.context.database.read(
         accounts.list_organizations, after=params.text("after") or "", count=limits.PAGE_COUNT_MAX
     )
     return wire.ok({"organizations": [_organization(each) for each in found]})
@@ -113,10 +113,10 @@ async def list_organizations(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def change_organization(request: wire.Wire) -> Response[bytes]:
+async def change_organization(request: wire.Wire) -> Response:
     """Change an organization's name, or the tasks that complete its books."""
     require_operator(request)
-    context = context_of(request)
+    context = request.context
     body: OrganizationChange = await wire.read_json(request, OrganizationChange)
     organization_id = wire.path_text(request, "organization_id")
     changed = await context.database.write(
@@ -138,10 +138,10 @@ async def change_organization(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def create_account(request: wire.Wire) -> Response[bytes]:
+async def create_account(request: wire.Wire) -> Response:
     """Add an account. Its secret is shown in this answer and never again."""
     require_operator(request)
-    context = context_of(request)
+    context = request.context
     body: AccountBody = await wire.read_json(request, AccountBody)
     secret = context.ambient.new_secret()
     wanted = NewAccount(
@@ -168,11 +168,11 @@ async def create_account(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def list_accounts(request: wire.Wire) -> Response[bytes]:
+async def list_accounts(request: wire.Wire) -> Response:
     """The accounts of an organization, revoked ones included."""
     require_operator(request)
     params = await wire.read_params(request)
-    found = await context_of(request).database.read(
+    found = await request.context.database.read(
         _accounts_of, wire.path_text(request, "organization_id"), after=params.text("after") or ""
     )
     return wire.ok({"accounts": [_account(each) for each in found]})
@@ -186,10 +186,10 @@ async def list_accounts(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def revoke_account(request: wire.Wire) -> Response[bytes]:
+async def revoke_account(request: wire.Wire) -> Response:
     """End an account's access for good."""
     require_operator(request)
-    context = context_of(request)
+    context = request.context
     ids = wire.path_text(request, "organization_id"), wire.path_text(request, "account_id")
     return wire.ok(_account(await context.database.write(acting.revoke, *ids, context.stamp())))
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from litestar import Response, get, post
-
 from bookbell.actions import replays
 from bookbell.core import limits
 from bookbell.core.errors import (
@@ -23,8 +21,10 @@ from bookbell.web import wire
 from bookbell.web.auth import require_operator
 from bookbell.web.client_api import replay_shapes as shapes
 from bookbell.web.client_api.history_shapes import ID
-from bookbell.web.context import Context, context_of
+from bookbell.web.context import Context
+from bookbell.web.http import Response
 from bookbell.web.operation import JSON_BODY, Access, Operation, Tag, described, enveloped, may, page_fields
+from bookbell.web.routing import get, post
 from bookbell.web.shape import either, listed, nullable, record, uuid
 
 BASE = "/platform/v1/organizations/{organization_id:str}/replays"
@@ -49,10 +49,10 @@ PLAN = record({"webhook_uuid": uuid(), **shapes.ESTIMATE["properties"]})
         )
     ),
 )
-async def start_replays(request: wire.Wire) -> Response[bytes]:
+async def start_replays(request: wire.Wire) -> Response:
     """Start a replay for each webhook of an organization that has something to send again, or say what there is."""
     require_operator(request)
-    context = context_of(request)
+    context = request.context
     params, stamp = wire.Params(await wire.read_object(request)), context.stamp()
     organization_id = await _organization(request, context)
     asked, webhook_uuid = shapes.asked_of(params, context, now=stamp.at), params.text("webhook_uuid")
@@ -78,10 +78,10 @@ async def start_replays(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def list_all_replays(request: wire.Wire) -> Response[bytes]:
+async def list_all_replays(request: wire.Wire) -> Response:
     """Every replay of an organization, whoever asked for it, newest first."""
     require_operator(request)
-    context = context_of(request)
+    context = request.context
     scope = _whole(await _organization(request, context))
     params = await wire.read_params(request)
     count = wire.page_count(params)
@@ -101,10 +101,10 @@ async def list_all_replays(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def read_any_replay(request: wire.Wire) -> Response[bytes]:
+async def read_any_replay(request: wire.Wire) -> Response:
     """One replay of an organization."""
     require_operator(request)
-    context = context_of(request)
+    context = request.context
     scope = _whole(await _organization(request, context))
     job, outcomes = await context.database.read(replays.inspect, scope, wire.path_text(request, "replay_id"))
     return wire.ok(shapes.shown_full(job, outcomes))
@@ -121,10 +121,10 @@ async def read_any_replay(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def cancel_any_replay(request: wire.Wire) -> Response[bytes]:
+async def cancel_any_replay(request: wire.Wire) -> Response:
     """Cancel a replay of an organization."""
     require_operator(request)
-    context = context_of(request)
+    context = request.context
     scope = _whole(await _organization(request, context))
     job = await context.perform(replays.cancel, scope, wire.path_text(request, "replay_id"), context.stamp())
     return wire.ok(shapes.shown_job(job))

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, post
 
 from bookbell.actions import reports
 from bookbell.actions.reports import Report, Reported
@@ -26,9 +25,11 @@ from bookbell.core.model import AnalyticsStatus, DocumentStatus, JobStatus, Mixe
 from bookbell.store.database import Tx
 from bookbell.web import wire
 from bookbell.web.auth import require_pipeline
+from bookbell.web.http import Response
 from bookbell.web.idempotency import carried_out
 from bookbell.web.operation import Access, Operation, Tag, described, enveloped
 from bookbell.web.platform_api.report_shapes import BASE, KEY, REPORTED, reporting
+from bookbell.web.routing import post
 from bookbell.web.shape import listed, record
 
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
@@ -129,7 +130,7 @@ class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
     BASE + "/documents/{uuid:str}/status",
     opt=reporting(StatusBody, {"status": "VERIFICATION_COMPLETE"}, DocumentNotFound),
 )
-async def report_document(request: wire.Wire) -> Response[bytes]:
+async def report_document(request: wire.Wire) -> Response:
     """A document has reached a state."""
     return await _one(request, StatusBody, lambda body: _document(wire.path_text(request, "uuid"), body))
 
@@ -138,7 +139,7 @@ async def report_document(request: wire.Wire) -> Response[bytes]:
     BASE + "/mixed-documents/{uuid:str}/status",
     opt=reporting(MixedBody, {"status": "REJECTED", "reason": "DOCUMENT IS UNREADABLE"}, DocumentNotFound),
 )
-async def report_mixed(request: wire.Wire) -> Response[bytes]:
+async def report_mixed(request: wire.Wire) -> Response:
     """A mixed document has reached a state other than COMPLETED."""
     return await _one(request, MixedBody, lambda body: _mixed(wire.path_text(request, "uuid"), body))
 
@@ -149,7 +150,7 @@ async def report_mixed(request: wire.Wire) -> Response[bytes]:
         ClassifiedBody, {"documents": [{"form_type": "W2", "page_count": 2}]}, DocumentNotFound, TooManyDocuments
     ),
 )
-async def report_classified(request: wire.Wire) -> Response[bytes]:
+async def report_classified(request: wire.Wire) -> Response:
     """A mixed document has been cut into documents."""
     return await _one(request, ClassifiedBody, lambda body: _classified(wire.path_text(request, "uuid"), body))
 
@@ -157,7 +158,7 @@ async def report_classified(request: wire.Wire) -> Response[bytes]:
 @post(
     BASE + "/image-groups/{uuid:str}/status", opt=reporting(StatusBody, {"status": "VERIFICATION_COMPLETE"}, NotFound)
 )
-async def report_group(request: wire.Wire) -> Response[bytes]:
+async def report_group(request: wire.Wire) -> Response:
     """All documents in work of an image group have reached a state."""
     return await _one(request, StatusBody, lambda body: _group(wire.path_text(request, "uuid"), body))
 
@@ -166,7 +167,7 @@ async def report_group(request: wire.Wire) -> Response[bytes]:
     BASE + "/analytics-requests/{request_id:str}/status",
     opt=reporting(AnalyticsBody, {"status": "COMPLETED", "result": {"score": 1}}, NotFound),
 )
-async def report_analytics(request: wire.Wire) -> Response[bytes]:
+async def report_analytics(request: wire.Wire) -> Response:
     """An analytics request has its result, or has expired."""
     return await _one(request, AnalyticsBody, lambda body: _analytics(wire.path_text(request, "request_id"), body))
 
@@ -175,7 +176,7 @@ async def report_analytics(request: wire.Wire) -> Response[bytes]:
     BASE + "/books/{uuid:str}/analytics",
     opt=reporting(BookAnalyticsBody, {"status": "DONE", "results": {"summary": {"txn_count": 324}}}),
 )
-async def report_book_analytics(request: wire.Wire) -> Response[bytes]:
+async def report_book_analytics(request: wire.Wire) -> Response:
     """The second-generation analytics of a book are there, or could not be made."""
     return await _one(request, BookAnalyticsBody, lambda body: _book_analytics(wire.path_text(request, "uuid"), body))
 
@@ -205,7 +206,7 @@ async def report_book_analytics(request: wire.Wire) -> Response[bytes]:
         )
     ),
 )
-async def report_batch(request: wire.Wire) -> Response[bytes]:
+async def report_batch(request: wire.Wire) -> Response:
     """Many reports as one transaction."""
     require_pipeline(request)
     raw = await wire.read_body(request)
@@ -219,7 +220,7 @@ async def report_batch(request: wire.Wire) -> Response[bytes]:
     return await carried_out(request, raw, carry_out)
 
 
-async def _one(request: wire.Wire, kind: type[msgspec.Struct], to_report: Callable[[Any], Report]) -> Response[bytes]:
+async def _one(request: wire.Wire, kind: type[msgspec.Struct], to_report: Callable[[Any], Report]) -> Response:
     require_pipeline(request)
     raw = await wire.read_body(request)
     report = to_report(wire.converted(raw, kind))

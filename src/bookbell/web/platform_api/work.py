@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from litestar import Response, get
-
 from bookbell.core import limits
 from bookbell.core.model import Document, ImageGroup, MixedDocument
 from bookbell.store import analytics, documents, images
@@ -12,9 +10,10 @@ from bookbell.store.database import Tx
 from bookbell.vault import Vault
 from bookbell.web import wire
 from bookbell.web.auth import require_pipeline
-from bookbell.web.context import context_of
+from bookbell.web.http import Response
 from bookbell.web.operation import Access, Operation, Tag, described, enveloped, may
 from bookbell.web.platform_api.report_shapes import BASE, WORK
+from bookbell.web.routing import get
 from bookbell.web.shape import text, whole
 
 
@@ -38,10 +37,10 @@ from bookbell.web.shape import text, whole
         )
     ),
 )
-async def list_work(request: wire.Wire) -> Response[bytes]:
+async def list_work(request: wire.Wire) -> Response:
     """What waits for the pipeline, in order of creation: documents, mixed ones, image groups, analytics requests."""
     require_pipeline(request)
-    context, params = context_of(request), await wire.read_params(request)
+    context, params = request.context, await wire.read_params(request)
     names = ("after_document", "after_mixed_document", "after_image_group")
     return wire.ok(
         await context.database.read(
