@@ -145,7 +145,7 @@ class Service(Pinned):
         super().__init__(command, core, environment=environment, log=folder / "service.log")
         ready = self.line()
         self.start_s = time.perf_counter() - began
-        self.port = int(ready.rsplit(":", 1)[1]) if " at http://" in ready else 0
+        self.port = int(ready.rsplit(":", 1)[1])
         self._counted_from = self.cpu_s()
 
     def cpu_s(self) -> float:
