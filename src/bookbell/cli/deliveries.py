@@ -38,15 +38,19 @@ def list_deliveries(
     with explained():
         from bookbell.actions import history
         from bookbell.cli.running import opened
-        from bookbell.store.history import DeliveryQuery
+        from bookbell.store.history import DeliveryQuery, DeliveryView
 
         with opened() as parts:
             owner = owner_of(parts, account)
-            query = DeliveryQuery(state=state, count=limit)
-            if webhook is None:
-                found = parts.database.read_now(history.list_deliveries, owner, query)
-            else:
-                found = parts.database.read_now(history.list_org_deliveries, owner, webhook, query)
+            found: list[DeliveryView] = []
+            before: str | None = ""
+            while before is not None and len(found) < limit:
+                query = DeliveryQuery(state=state, before=before or None, count=limit - len(found))
+                if webhook is None:
+                    page = parts.database.read_now(history.list_deliveries, owner, query)
+                else:
+                    page = parts.database.read_now(history.list_org_deliveries, owner, webhook, query)
+                found, before = found + page.deliveries, page.next
         columns = ["id", "event_type", "book_pk", "state", "attempt_count", "due_at", "reason"]
         show_table([{name: getattr(each, name) for name in columns} for each in found], columns, as_json=as_json)
 
