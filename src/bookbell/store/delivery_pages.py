@@ -9,14 +9,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Column, Select, select
 
 from bookbell.core.model import DeliveryId, DeliveryState
 from bookbell.store.database import Tx
 from bookbell.store.history import DeliveryQuery, DeliveryView, Scope, endpoints_within, views
 from bookbell.store.schema import UNSUCCESSFUL, WAITING, deliveries, events, lanes
 
-SCANNED_MAX = 5_000
+SCANNED_MAX = 2_000
+LOOKED_UP_MAX = 500
 _UNSUCCESSFUL_STATES = {DeliveryState.EXHAUSTED.value, DeliveryState.CANCELLED.value}
 
 
@@ -76,22 +77,21 @@ def _waiting(tx: Tx, endpoint_id: str, query: DeliveryQuery) -> _Found | None:
 
 
 def _of_book(tx: Tx, endpoint_ids: Collection[str], query: DeliveryQuery) -> _Found:
-    """What passes of all deliveries of a book's events."""
-    wanted = (
-        _next(query, is_of_book=True)
-        .where(events.c.book_pk == query.book_pk, deliveries.c.endpoint_id.in_(list(endpoint_ids)))
-        .order_by(deliveries.c.id.desc())
-    )
-    return _Found([row.id for row in tx.execute(wanted) if _passes(row, query)])
+    """What passes of all deliveries of a book's events, by these: a planner might take the endpoint's many."""
+    event_ids = tx.execute(select(events.c.id).where(events.c.book_pk == query.book_pk)).scalars().all()
+    found: list[str] = []
+    for start in range(0, len(event_ids), LOOKED_UP_MAX):
+        some = event_ids[start : start + LOOKED_UP_MAX]
+        rows = tx.execute(_next(query, deliveries.c.endpoint_id).where(deliveries.c.event_id.in_(some)))
+        found += [row.id for row in rows if row.endpoint_id in endpoint_ids and _passes(row, query)]
+    return _Found(found)
 
 
-def _next(query: DeliveryQuery, *, is_of_book: bool = False) -> Select[Any]:
+def _next(query: DeliveryQuery, *more: Column[Any]) -> Select[Any]:
     """The deliveries after the last page, with what the filters ask for."""
-    columns = [deliveries.c.id, deliveries.c.state]
-    if is_of_book or query.event_type is not None:
-        wanted = select(*columns, events.c.type).join(events, events.c.id == deliveries.c.event_id)
-    else:
-        wanted = select(*columns)
+    wanted = select(deliveries.c.id, deliveries.c.state, *more)
+    if query.event_type is not None:
+        wanted = wanted.add_columns(events.c.type).join(events, events.c.id == deliveries.c.event_id)
     return wanted if query.before is None else wanted.where(deliveries.c.id < query.before)
 
 
