@@ -61,6 +61,9 @@ class InlineDatabase(Database):
             raise ConnectionError("the database is away")
         return self.write_now(fn, *args, **kwargs)
 
+    async def write_promptly(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.write(fn, *args, **kwargs)
+
     async def read(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         await asyncio.sleep(0)
         if self.fails():

@@ -32,6 +32,7 @@ SQLITE_FREE_PAGES_MIN = 1_024
 SQLITE_WAL_BYTES_MAX = 64 * 1024 * 1024  # a longer write-ahead log is cut down once it is in the file
 READERS = 4
 POSTGRESQL_WRITERS = 8
+PROMPT_WRITERS = 2
 # Serialization failure, deadlock, and a name that another transaction took meanwhile: run again, fn finds it taken.
 _RETRIED_SQLSTATES = {"40001", "40P01", "23505"}
 
@@ -57,20 +58,28 @@ class Database:
             writer_count = 1
         else:
             driver = parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-            self._writer = _postgresql(driver, POSTGRESQL_WRITERS, is_reader=False)
+            self._writer = _postgresql(driver, POSTGRESQL_WRITERS + PROMPT_WRITERS, is_reader=False)
             self._reader = _postgresql(driver, READERS, is_reader=True)
             writer_count = POSTGRESQL_WRITERS
         self._write_threads = ThreadPoolExecutor(writer_count, thread_name_prefix="store-write")
+        self._prompt_threads = ThreadPoolExecutor(PROMPT_WRITERS, thread_name_prefix="store-prompt")
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
         self._group = GroupCommit(self._writer, self.write_now, self._write_threads) if self.is_sqlite else None
 
     async def write(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run fn in one transaction and give its result once it is committed."""
+        return await self._write(lambda tx: fn(tx, *args, **kwargs), is_prompt=False)
+
+    async def write_promptly(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`write`, but not behind others' waiting writes: for what a worker must get done to go on delivering."""
+        return await self._write(lambda tx: fn(tx, *args, **kwargs), is_prompt=True)
+
+    async def _write(self, write: Callable[[Tx], T], *, is_prompt: bool) -> T:
         if self._group is not None:
-            value: T = await self._group.run(lambda tx: fn(tx, *args, **kwargs))
+            value: T = await self._group.run(write, is_prompt=is_prompt)
             return value
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._write_threads, lambda: self.write_now(fn, *args, **kwargs))
+        threads = self._prompt_threads if is_prompt else self._write_threads
+        return await asyncio.get_running_loop().run_in_executor(threads, lambda: self.write_now(write))
 
     async def read(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run fn on a connection that cannot write."""
@@ -148,6 +157,7 @@ class Database:
     def close(self) -> None:
         """Wait for what runs and close every connection."""
         self._write_threads.shutdown()
+        self._prompt_threads.shutdown()
         self._read_threads.shutdown()
         self._writer.dispose()
         self._reader.dispose()

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 
 from bookbell.core.errors import BookbellError
 
-GROUP_COUNT_MAX = 64
+GROUP_ROWS_MAX = 500  # some 20 ms; who waits for a commit waits for the rest of its group
 
 Write = Callable[[Connection], Any]
 
@@ -39,39 +39,51 @@ class GroupCommit:
     engine: Engine
     alone: Callable[[Write], Any]
     thread: ThreadPoolExecutor
+    _prompt: deque[_Item] = field(default_factory=deque)
     _waiting: deque[_Item] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _is_working: bool = False
 
-    async def run(self, write: Write) -> Any:
-        """Run this write; gives what it gives once that is committed."""
+    async def run(self, write: Write, *, is_prompt: bool) -> Any:
+        """Run this write; gives what it gives once that is committed. A prompt one goes before all that are not."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         with self._lock:
-            self._waiting.append(_Item(write, future))
+            (self._prompt if is_prompt else self._waiting).append(_Item(write, future))
             is_idle, self._is_working = not self._is_working, True
         if is_idle:
             self.thread.submit(self._work)
         return await future
 
     def _work(self) -> None:
-        while True:
-            with self._lock:
-                group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_COUNT_MAX))]
-                if not group:
-                    self._is_working = False
-                    return
-            if len(group) == 1 or not self._together(group):
+        while (first := self._next()) is not None:
+            group = [first]
+            if not (self._prompt or self._waiting) or not self._together(group):
                 for item in group:
                     self._alone(item)
             for loop in {item.future.get_loop() for item in group}:  # one, but for tests that open one after another
                 _tell_on(loop, [item for item in group if item.future.get_loop() is loop])
 
+    def _next(self) -> _Item | None:
+        """The write whose turn it is; None when none waits, and then this thread's work is over."""
+        with self._lock:
+            waiting = self._prompt or self._waiting
+            self._is_working = bool(waiting)
+            return waiting.popleft() if waiting else None
+
     def _together(self, group: list[_Item]) -> bool:
-        """Run them in one transaction. Gives whether it was committed; if not, nothing of it was."""
+        """Run the first one, and those that wait meanwhile, in one transaction; these are added to the group.
+
+        Gives whether it was committed; if not, nothing of it was.
+        """
         try:
             with self.engine.begin() as tx:
-                for item in group:
-                    _try(tx, item)
+                rows_before = _rows(tx)
+                _try(tx, group[0])
+                while _rows(tx) - rows_before < GROUP_ROWS_MAX and (self._prompt or self._waiting):
+                    following = self._next()
+                    assert following is not None, "only this thread takes from the queues"
+                    group.append(following)
+                    _try(tx, following)
         except Exception:  # noqa: BLE001 - each is run again alone, and meets it there
             return False
         return True
@@ -82,6 +94,12 @@ class GroupCommit:
             item.value = self.alone(item.write)
         except BaseException as error:  # noqa: BLE001 - it is raised where the write is awaited
             item.error = error
+
+
+def _rows(tx: Connection) -> int:
+    """Rows that its connection has changed so far."""
+    driver: Any = tx.connection.driver_connection
+    return int(driver.total_changes)
 
 
 def _try(tx: Connection, item: _Item) -> None:
