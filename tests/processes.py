@@ -70,8 +70,7 @@ class Service:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert "bookbell is ready" in line, f"{line}{self.log()}"
-        if " at http://" in line:
-            self.port = int(line.rsplit(":", 1)[1])
+        self.port = int(line.rsplit(":", 1)[1])
 
     @property
     def url(self) -> str:

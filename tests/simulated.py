@@ -109,6 +109,9 @@ class InlineDatabase(Database):
     async def write_each(self, fn: Callable[[Tx, Sequence[Item]], Sequence[T | BookbellError]], item: Item) -> T:
         return await self.write(lambda tx: only(fn, tx, item))
 
+    async def write_promptly(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.write(fn, *args, **kwargs)
+
     async def read(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         await asyncio.sleep(0)
         if self.fails():

@@ -11,7 +11,7 @@ async def main() -> None:
     settings = read_settings()
     telemetry.set_up_logging(settings.log_format)
     service = Service(open_parts(settings), role=Role.WORKER, is_simulating=False, poll_ms=600_000)
-    await service.run(lambda _address: print("bookbell is ready (worker)", flush=True))
+    await service.run(lambda address: print(f"bookbell is ready at {address}", flush=True))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ from bookbell.pipeline.simulator import Simulator
 from bookbell.store.database import Database, DatabaseError
 from bookbell.store.upgrade import missing, upgrade
 from bookbell.vault import Vault, kept_keys
+from bookbell.web import health
 from bookbell.web.app import App
 from bookbell.web.context import Context
 from bookbell.web.discarding import remove_discarded, sweep
@@ -52,7 +53,7 @@ PRUNE_MS = 60_000
 
 
 class Role(StrEnum):
-    """What a process does: answer requests, deliver, or both."""
+    """What a process does: answer requests, deliver, or both. Each answers how it is, on its port."""
 
     ALL = "all"
     API = "api"
@@ -213,7 +214,7 @@ class Service:
         self._stop.set()
 
     async def run(self, on_ready: Callable[[str], None] = lambda _address: None) -> None:
-        """Serve until stopped. on_ready: called with the base URL once requests are answered."""
+        """Serve until stopped. on_ready: called with the base URL once requests are answered there."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         gc.collect()
         gc.freeze()  # what was imported stays for good, and needs not be looked through again
@@ -240,16 +241,13 @@ class Service:
             telemetry.log().info("service_stopped", unfinished=unfinished)
 
     async def _serve(self, on_ready: Callable[[str], None]) -> None:
-        if self._role is Role.WORKER:
-            self._announce("", on_ready)
-            await self._stop.wait()
-            return
-        silent_since = self._opened.ambient.now_ms() - limits.UPLOAD_SILENCE_MS_MAX
-        await sweep(self._opened.database, self._settings.blob_dir, before=silent_since)
         listener = _listen(self._settings)
+        if self._role is not Role.WORKER:
+            silent_since = self._opened.ambient.now_ms() - limits.UPLOAD_SILENCE_MS_MAX
+            await sweep(self._opened.database, self._settings.blob_dir, before=silent_since)
         host, port = listener.getsockname()[:2]
         config = uvicorn.Config(
-            App(self._context(), ROUTES),
+            App(self._context(), health.routes if self._role is Role.WORKER else ROUTES),
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -61,7 +61,7 @@ def found(world: World, manager: Account, webhook: Endpoint) -> Endpoint:
 def told(world: World, manager: Account, webhook: Endpoint | None = None, **query: object) -> list[DeliveryView]:
     uuid = None if webhook is None else webhook.id
     asked = DeliveryQuery(**query)  # type: ignore[arg-type] # its fields
-    return world.db.read_now(history.list_org_deliveries, manager, uuid, asked)
+    return world.db.read_now(history.list_org_deliveries, manager, uuid, asked).deliveries
 
 
 def states(seen: Sequence[DeliveryView]) -> list[tuple[DeliveryState, str | None]]:
@@ -238,7 +238,7 @@ def test_it_hears_of_all_books_of_the_organization_beside_the_accounts_webhooks(
     world.publish(two, 1)
     assert len(told(world, manager, webhook)) == 3
     assert told(world, manager, deaf) == []
-    assert len(world.db.read_now(history.list_deliveries, one, DeliveryQuery())) == 2
+    assert len(world.db.read_now(history.list_deliveries, one, DeliveryQuery()).deliveries) == 2
     other = world_in(world.db)
     other.publish(other.account(), 1)
     assert len(told(world, manager)) == 3
@@ -367,7 +367,7 @@ def test_standard_accounts_and_other_organizations_see_nothing_of_its_deliveries
     with pytest.raises(OrgWebhookNotFound):
         told(world, stranger, webhook)
     assert told(world, stranger) == []
-    assert world.db.read_now(history.list_deliveries, standard, DeliveryQuery()) == []
+    assert world.db.read_now(history.list_deliveries, standard, DeliveryQuery()).deliveries == []
     for account in (standard, stranger):
         with pytest.raises(NotFound):
             world.db.read_now(history.inspect, account, delivery.id)
@@ -385,7 +385,7 @@ def test_a_manager_inspects_them_and_no_accounts_own(world: World, manager: Acco
     assert inspected.body == inspected.event.body_org
     assert inspected.body is not None
     assert b'"severity":"LOW"' in inspected.body
-    (own,) = world.db.read_now(history.list_deliveries, account, DeliveryQuery())
+    (own,) = world.db.read_now(history.list_deliveries, account, DeliveryQuery()).deliveries
     assert world.db.read_now(history.inspect, account, own.id).body != inspected.body
     with pytest.raises(NotFound):
         world.db.read_now(history.inspect, manager, own.id)

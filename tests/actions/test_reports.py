@@ -34,7 +34,7 @@ from bookbell.core.model import (
     MixedDocument,
     MixedStatus,
 )
-from bookbell.store import books, events, history
+from bookbell.store import books, delivery_pages, events, history
 from bookbell.store.database import Database, Tx
 from bookbell.store.schema import endpoints
 from world import World, new_md5, stamp, world_in
@@ -145,13 +145,8 @@ def test_two_accounts_hear_of_their_own_books_only(world: World) -> None:
     (uuid,) = world.documents(one, world.book(one), 1)
     assert world.verify(uuid) == {lanes["one"]}
     assert types(world, two) == []
-    query = history.DeliveryQuery()
-    assert (
-        world.db.read_now(
-            history.list_deliveries, history.Scope(organization_id=two.organization_id, account_id=two.id), query
-        )
-        == []
-    )
+    scope = history.Scope(organization_id=two.organization_id, account_id=two.id)
+    assert world.db.read_now(delivery_pages.list_deliveries, scope, history.DeliveryQuery()).deliveries == []
 
 
 def test_an_endpoint_of_the_organization_hears_of_every_accounts_books(world: World) -> None:

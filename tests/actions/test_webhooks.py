@@ -35,7 +35,7 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 
 
 def waiting(world: World, account: Account, **query: Any) -> list[DeliveryView]:
-    return world.db.read_now(history.list_deliveries, account, DeliveryQuery(**query))
+    return world.db.read_now(history.list_deliveries, account, DeliveryQuery(**query)).deliveries
 
 
 def test_registering_at_once_leaves_one_webhook_with_one_lane(world: World) -> None:

@@ -300,7 +300,7 @@ def test_retry_now_sends_an_exhausted_delivery_again(world: World) -> None:
         await scene.simulation.run_until(scene.is_settled, 48 * HOUR)
         scene.network.receivers[url] = lambda _count: (OK, 5)
         account = scene.accounts[url]
-        (delivery,) = world.db.read_now(history.list_deliveries, account, DeliveryQuery())
+        (delivery,) = world.db.read_now(history.list_deliveries, account, DeliveryQuery()).deliveries
         assert delivery.state is DeliveryState.EXHAUSTED
         now = scene.simulation.now_ms()
         worker.engine.ring(world.db.write_now(history.retry_now, account, delivery.id, stamp(now)).lanes)

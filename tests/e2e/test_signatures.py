@@ -223,7 +223,7 @@ def test_the_page_works_from_its_first_command_to_its_last(service: Service, tmp
     with Receiver() as receiver:
         (client,) = sign_up(service.url, "PennyMae", "one")
         client.register(receiver.url, "DOC_VERIFIED")
-        token = client.api._token
+        token = client.api.token
         assert token is not None
         terminal = Terminal(tmp_path, BASE=service.url, TOKEN=token)
         set_up, show, replace = blocks("sh")

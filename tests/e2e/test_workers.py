@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 
 from processes import Client, Service, fill_book, running, sign_up, until, verify_all
 from receivers import Receiver
@@ -100,3 +101,21 @@ def test_a_worker_that_was_stopped_past_its_lease_overwrites_nothing(fleet: list
         after = {each["id"]: each for client in clients for each in client.deliveries(limit=500)}
         assert {id_: after[id_] for id_ in before} == before
         assert fleet[0].command("audit", "--json").returncode == 0
+
+
+def test_a_worker_tells_how_it_is_and_answers_nothing_else(unhurried_fleet: list[Service]) -> None:
+    api, worker, _ = unhurried_fleet
+    with Receiver() as receiver:
+        (client,) = sign_up(api.url, "PennyMae", "key")
+        client.register(receiver.url, "DOC_VERIFIED")
+        sent = publish(unhurried_fleet, [client], "one")
+        until("every delivery recorded", lambda: len(client.deliveries(state="delivered", limit=500)) == sent)
+    assert requests.get(f"{worker.url}/health/ready").json() == {"status": "ready"}
+    attempts = [
+        float(line.split()[-1])
+        for each in unhurried_fleet
+        for line in requests.get(f"{each.url}/metrics").text.splitlines()
+        if line.startswith('bookbell_attempts_total{outcome="answered"}')
+    ]
+    assert sum(attempts) == sent
+    assert requests.get(f"{worker.url}/v1/account/settings/webhook_endpoint").status_code == 404

@@ -68,6 +68,18 @@ def test_writes_that_wait_share_a_commit(database: Database) -> None:
     assert names(database) == ["a", "b", "c", "d", "e"]
 
 
+def test_a_prompt_write_goes_before_those_that_wait(database: Database) -> None:
+    seen: list[list[str]] = []
+
+    def look(tx: Tx) -> None:
+        seen.append([each.name for each in accounts.list_organizations(tx, after="", count=100)])
+
+    writes = [lambda name=name: database.write(add, name) for name in "abc"]
+    together(database, *writes, lambda: database.write_promptly(look))
+    assert seen == [[]]
+    assert names(database) == ["a", "b", "c"]
+
+
 def test_what_is_refused_is_undone_alone(database: Database) -> None:
     (first, refused, last), commits = together(
         database,

@@ -17,7 +17,8 @@ def world(db: Database) -> World:
 
 
 def listed(world: World, account: Account, **query: object) -> list[DeliveryView]:
-    return world.db.read_now(history.list_deliveries, account, DeliveryQuery(**query))  # type: ignore[arg-type] # its fields
+    asked = DeliveryQuery(**query)  # type: ignore[arg-type] # its fields
+    return world.db.read_now(history.list_deliveries, account, asked).deliveries
 
 
 def test_pages_go_from_new_to_old(world: World) -> None:

@@ -10,9 +10,10 @@ from bookbell.actions.org_webhooks import require_manager
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.core.errors import IllegalTransition, NotFound, OrgWebhookNotFound
 from bookbell.core.model import Account, DeliveryId, DeliveryState, Event, EventId, LaneId, Level, Role
-from bookbell.store import endpoints, events, history, lanes
+from bookbell.store import delivery_pages, endpoints, events, history, lanes
 from bookbell.store.database import Tx
 from bookbell.store.deliveries import DEACTIVATED
+from bookbell.store.delivery_pages import DeliveryPage
 from bookbell.store.history import AttemptView, DeliveryQuery, DeliveryView, Scope
 from bookbell.store.stream import Stream, Stretch, is_known
 
@@ -31,14 +32,13 @@ class Inspected:
         return self.event.body_org if self.delivery.level is Level.ORG else self.event.body_account
 
 
-def list_deliveries(tx: Tx, account: Account, query: DeliveryQuery) -> list[DeliveryView]:
+def list_deliveries(tx: Tx, account: Account, query: DeliveryQuery) -> DeliveryPage:
     """The deliveries of the account's webhook, newest first."""
-    return history.list_deliveries(tx, Scope(organization_id=account.organization_id, account_id=account.id), query)
+    scope = Scope(organization_id=account.organization_id, account_id=account.id)
+    return delivery_pages.list_deliveries(tx, scope, query)
 
 
-def list_org_deliveries(
-    tx: Tx, account: Account, webhook_uuid: str | None, query: DeliveryQuery
-) -> list[DeliveryView]:
+def list_org_deliveries(tx: Tx, account: Account, webhook_uuid: str | None, query: DeliveryQuery) -> DeliveryPage:
     """The deliveries of the organization's webhooks, or of one, newest first, for a manager.
 
     Raises: NotPermittedManager, OrgWebhookNotFound; a webhook that was deleted is still known here.
@@ -50,7 +50,7 @@ def list_org_deliveries(
         if webhook is None:
             raise OrgWebhookNotFound(f"Webhook with uuid {webhook_uuid[:80]} not found")
         scope = replace(scope, endpoint_id=webhook.id)
-    return history.list_deliveries(tx, scope, query)
+    return delivery_pages.list_deliveries(tx, scope, query)
 
 
 def list_events(tx: Tx, account: Account, *, before: str | None, count: int) -> list[Event]:

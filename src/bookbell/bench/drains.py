@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bookbell.bench.certificate import make_certificate
-from bookbell.bench.figures import Figures
-from bookbell.bench.processes import BenchError, Pinned, Service, Sink, cores, cpu_s
+from bookbell.bench.figures import Figures, shapes
+from bookbell.bench.processes import BenchError, Pinned, Service, Sink, cores, cpu_s, family_cpu_s
 from bookbell.bench.seeding import Seeder
 from bookbell.bench.sink import addresses
 from bookbell.store.database import Database
@@ -25,7 +25,7 @@ class Drain:
 
     database_url: None is SQLite; path: what the URLs' paths begin with (slow, h); connection: plain, tls (kept) or
     tls_new (one request each); delay_ms: of the answers on slow paths; spread_ms: how far back due instants are
-    spread.
+    spread; server_pid: of the database server, whose processor time is told too.
     """
 
     count: int
@@ -36,6 +36,7 @@ class Drain:
     connection: str = "plain"
     delay_ms: int = 0
     spread_ms: int = 0
+    server_pid: int | None = None
 
 
 def run_drain(scenario: Drain) -> Figures:
@@ -47,10 +48,13 @@ def run_drain(scenario: Drain) -> Figures:
         url = scenario.database_url or f"sqlite:///{folder / 'data' / 'bookbell.db'}"
         _fill(url, scenario, _urls(scenario, sink.port))
         settings = {"database_url": scenario.database_url} if scenario.database_url else {}
+        server = scenario.server_pid
+        server_s = family_cpu_s(server) if server else 0
         with _workers(folder, measured, scenario.worker_count, settings) as workers:
             sink.wait_for(scenario.count, LIMIT_S)
             await_recorded(url, workers)
             used = sum(worker.counted_s() for worker in workers)
+            server_us = {"server_us": (family_cpu_s(server) - server_s) / scenario.count * 1e6} if server else {}
             memory = max(worker.memory_mb() for worker in workers)
             for worker in workers:
                 worker.stop()
@@ -63,7 +67,8 @@ def run_drain(scenario: Drain) -> Figures:
             database_bytes=database_size(folder) / scenario.count if not scenario.database_url else None,
             lost=scenario.count - seen["count"],
             repeated=seen["repeated"],
-            extra={"connections": seen["connections"]},
+            extra={"connections": seen["connections"], **server_us},
+            series=shapes(seen),
         )
 
 

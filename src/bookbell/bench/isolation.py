@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bookbell.bench.figures import Figures, latency_fields
+from bookbell.bench.figures import Figures, latency_fields, shapes
 from bookbell.bench.processes import OPERATOR, Service, Sink, cores
 from bookbell.bench.publishing import LIMIT_S, Publish, load
 from bookbell.bench.seeding import BODY, SECRET
@@ -41,6 +41,7 @@ def run_isolation(scenario: Isolation) -> Figures:
         lost=without.lost + beside.lost,
         repeated=without.repeated + beside.repeated,
         extra={"p99_without_ms": without.p99_ms or 0, "p99_ratio": ratio},
+        series=beside.series,
     )
 
 
@@ -65,7 +66,7 @@ def _run(count: int, healthy_count: int, hanging_count: int) -> Figures:
             memory_mb=service.memory_mb(),
             lost=expected - seen["count"],
             repeated=seen["repeated"],
-            extra={},
+            series=shapes(seen),
             **latency_fields(seen["latencies_ms"]),
         )
 

@@ -90,6 +90,21 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
+def family_cpu_s(pid: int) -> float:
+    """Processor seconds that a process, its children, and those of them that have ended, have used so far."""
+    total = 0
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            number, rest = int(entry.parent.name), entry.read_text().rsplit(")", 1)[1].split()
+        except (OSError, IndexError):
+            continue  # it has just ended
+        if number == pid:
+            total += sum(int(each) for each in rest[11:15])
+        elif int(rest[1]) == pid:
+            total += int(rest[11]) + int(rest[12])
+    return total / TICKS_PER_S
+
+
 def memory_mb(pid: int) -> int:
     """The most memory a process has held so far."""
     status = Path(f"/proc/{pid}/status").read_text()
@@ -145,7 +160,7 @@ class Service(Pinned):
         super().__init__(command, core, environment=environment, log=folder / "service.log")
         ready = self.line()
         self.start_s = time.perf_counter() - began
-        self.port = int(ready.rsplit(":", 1)[1]) if " at http://" in ready else 0
+        self.port = int(ready.rsplit(":", 1)[1])
         self._counted_from = self.cpu_s()
 
     def cpu_s(self) -> float:

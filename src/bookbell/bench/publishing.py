@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bookbell.bench.drains import await_recorded, database_size
-from bookbell.bench.figures import Figures, latency_fields
+from bookbell.bench.figures import Figures, latency_fields, shapes
 from bookbell.bench.processes import OPERATOR, PIPELINE, Pinned, Service, Sink, cores
 from bookbell.bench.seeding import BODY, SECRET
 from bookbell.cli.api_client import ApiClient
@@ -37,11 +37,11 @@ class Publish:
 
 def run_publish(scenario: Publish) -> Figures:
     """Publish, and wait until all has been delivered and recorded."""
-    with _stage(scenario.database_url) as (service, sink, organization):
+    with stage(scenario.database_url) as (service, sink, organization):
         service.restart_count()
-        told = load(service, _requests(organization, scenario), scenario)
+        told = load(service, requests_of(organization, scenario), scenario)
         sink.wait_for(scenario.count, LIMIT_S)
-        await_recorded(_url(service, scenario), [service])
+        await_recorded(url_of(service, scenario), [service])
         used = service.counted_s()
         seen = sink.mark()
         return Figures(
@@ -53,6 +53,7 @@ def run_publish(scenario: Publish) -> Figures:
             lost=scenario.count - seen["count"],
             repeated=seen["repeated"],
             extra={"accept_p99_ms": latency_fields(told["latencies_ms"])["p99_ms"] or 0},
+            series=shapes(seen),
             **latency_fields(seen["latencies_ms"]),
         )
 
@@ -76,7 +77,7 @@ def load(service: Service, requests: Sequence[tuple[str, str]], scenario: Publis
 
 
 @contextmanager
-def _stage(database_url: str | None) -> Iterator[tuple[Service, Sink, str]]:
+def stage(database_url: str | None) -> Iterator[tuple[Service, Sink, str]]:
     """A service with one organization whose one account has its webhook at a sink."""
     measured, other = cores()
     settings = {"database_url": database_url} if database_url else {}
@@ -100,11 +101,13 @@ def _sign_up(base: str, port: int) -> str:
     return str(organization)
 
 
-def _requests(organization: str, scenario: Publish) -> list[tuple[str, str]]:
+def requests_of(organization: str, scenario: Publish) -> list[tuple[str, str]]:
+    """What is to be sent, as path and body."""
     event = {"type": EVENT_TYPE, "organization_id": organization, "body": json.loads(BODY)}
     body = event if scenario.batch == 1 else {"events": [event] * scenario.batch}
     return [("/platform/v1/events", json.dumps(body))]
 
 
-def _url(service: Service, scenario: Publish) -> str:
+def url_of(service: Service, scenario: Publish) -> str:
+    """The database's address."""
     return scenario.database_url or f"sqlite:///{service.folder / 'data' / 'bookbell.db'}"

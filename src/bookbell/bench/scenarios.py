@@ -11,6 +11,8 @@ from typing import Any
 from bookbell.bench.drains import Drain, run_bare, run_drain
 from bookbell.bench.figures import Figures
 from bookbell.bench.isolation import Isolation, run_isolation
+from bookbell.bench.lists import Lists, run_lists
+from bookbell.bench.overload import run_overload
 from bookbell.bench.publishing import Publish, run_publish
 from bookbell.bench.reporting import run_reports
 from bookbell.bench.starting import run_help, run_start
@@ -20,17 +22,18 @@ Run = Callable[[], Figures]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """target: in words, what the full one is to reach on one core."""
+    """target: in words, what the full one is to reach on one core. is_long: once is enough, and takes long enough."""
 
     title: str
     target: str
     short: Run
     full: Run
+    is_long: bool = False
 
 
 def scenarios() -> dict[str, Scenario]:
     """All of them by name, in order; the first is the reference."""
-    return {**_drains(), **_publishing(), **_conditions(), **_starts()}
+    return {**_drains(), **_publishing(), **_conditions(), **_sizes(), **_starts()}
 
 
 def _drain(count: int, **changes: Any) -> Run:
@@ -41,8 +44,8 @@ def _publish(count: int, **changes: Any) -> Run:
     return lambda: run_publish(Publish(count=count, **changes))
 
 
-def _of(title: str, target: str, short: Run, full: Run) -> Scenario:
-    return Scenario(title=title, target=target, short=short, full=full)
+def _of(title: str, target: str, short: Run, full: Run, *, is_long: bool = False) -> Scenario:
+    return Scenario(title=title, target=target, short=short, full=full, is_long=is_long)
 
 
 def _drains() -> dict[str, Scenario]:
@@ -123,6 +126,24 @@ def _conditions() -> dict[str, Scenario]:
             "memory ≤ 400 MB",
             _drain(8_000, endpoint_count=250, path="slow", delay_ms=2_000),
             _drain(40_000, endpoint_count=250, path="slow", delay_ms=2_000),
+        ),
+    }
+
+
+def _sizes() -> dict[str, Scenario]:
+    return {
+        "lists": _of(
+            "pages of deliveries and one delivery, among very many",
+            "≤ 20 ms",
+            lambda: run_lists(Lists(count=100_000)),
+            lambda: run_lists(Lists(count=10_000_000)),
+            is_long=True,
+        ),
+        "overload": _of(
+            "publish in batches as fast as answers come, faster than can be delivered",
+            "delivered ≥ 0.8 × half of a drain; bounded memory and answers",
+            lambda: run_overload(60_000),
+            lambda: run_overload(600_000),
         ),
     }
 

@@ -59,13 +59,20 @@ class Seeder:
             made += self._database.write_now(self._add_hooks, urls[start : start + 500])
         return made
 
-    def fill(self, hooks: Sequence[Hook], count: int, *, spread_ms: int = 0) -> None:
+    def fill(
+        self,
+        hooks: Sequence[Hook],
+        count: int,
+        *,
+        spread_ms: int = 0,
+        state: DeliveryState = DeliveryState.PENDING,
+    ) -> None:
         """That many deliveries, round robin over the hooks, due now or at random instants of the past spread_ms."""
         now = self._ambient.now_ms()
         for start in range(0, count, CHUNK_COUNT):
             chosen = [hooks[index % len(hooks)] for index in range(start, min(count, start + CHUNK_COUNT))]
             dues = [now - int(self._ambient.draw() * spread_ms) for _ in chosen]
-            self._database.write_now(self._add_deliveries, chosen, dues)
+            self._database.write_now(self._add_deliveries, chosen, dues, state)
 
     def _add_hooks(self, tx: Tx, urls: Sequence[str]) -> list[Hook]:
         made = []
@@ -84,16 +91,18 @@ class Seeder:
             made.append(Hook(account, endpoint.id, endpoint.lane_id))
         return made
 
-    def _add_deliveries(self, tx: Tx, hooks: Sequence[Hook], dues: Sequence[int]) -> None:
-        pairs = [self._pair(hook, due_at) for hook, due_at in zip(hooks, dues, strict=True)]
+    def _add_deliveries(self, tx: Tx, hooks: Sequence[Hook], dues: Sequence[int], state: DeliveryState) -> None:
+        pairs = [self._pair(hook, due_at, state) for hook, due_at in zip(hooks, dues, strict=True)]
         events.insert_events(tx, [event for event, _ in pairs])
         deliveries.insert_deliveries(tx, [delivery for _, delivery in pairs])
+        if state is not DeliveryState.PENDING:
+            return
         earliest: dict[LaneId, int] = {}
         for _, delivery in pairs:
             earliest[delivery.lane_id] = min(delivery.due_at, earliest.get(delivery.lane_id, delivery.due_at))
         lanes.wake(tx, earliest)
 
-    def _pair(self, hook: Hook, due_at: int) -> tuple[Event, Delivery]:
+    def _pair(self, hook: Hook, due_at: int, state: DeliveryState) -> tuple[Event, Delivery]:
         event = Event(
             id=EventId(self._ambient.new_id()),
             organization_id=self.organization_id,
@@ -111,10 +120,11 @@ class Seeder:
             endpoint_id=hook.endpoint_id,
             lane_id=hook.lane_id,
             event_id=event.id,
-            state=DeliveryState.PENDING,
-            attempt_count=0,
+            state=state,
+            attempt_count=0 if state is DeliveryState.PENDING else 1,
             due_at=due_at,
             created_at=due_at,
+            finished_at=None if state is DeliveryState.PENDING else due_at,
         )
         return event, delivery
 

@@ -55,7 +55,16 @@ class Seen:
             "first_us": self.first_us,
             "last_us": self.last_us,
             "latencies_ms": latencies,
+            "per_s": self._per_s(),
         }
+
+    def _per_s(self) -> list[int]:
+        """How many came first in each second since the first."""
+        seconds = [(at - self.first_us // 1000) // 1000 for at in self.at_ms.values()]
+        counts = [0] * (max(seconds, default=-1) + 1)
+        for second in seconds:
+            counts[second] += 1
+        return counts
 
 
 class Connection(asyncio.Protocol):

@@ -20,7 +20,7 @@ class ApiClient:
 
     def __init__(self, base_url: str, token: str | None = None) -> None:
         self.base_url = base_url
-        self._token = token
+        self.token = token
 
     def signed_in(self, client_id: str, client_secret: str) -> "ApiClient":
         """A client with a token of this account."""
@@ -61,8 +61,8 @@ class ApiClient:
         request = urllib.request.Request(self.base_url + path, data=body, method=method)  # noqa: S310 - our own service
         if content_type is not None:
             request.add_header("Content-Type", content_type)
-        if self._token is not None:
-            request.add_header("Authorization", f"Bearer {self._token}")
+        if self.token is not None:
+            request.add_header("Authorization", f"Bearer {self.token}")
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=TIMEOUT_S) as answer:

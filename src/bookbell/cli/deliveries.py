@@ -1,12 +1,18 @@
 """Commands for events and deliveries of one account."""
 
 import json
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from bookbell.cli.printing import JSON_OPTION, explained, show, show_table
 from bookbell.core.model import DeliveryState
+
+if TYPE_CHECKING:
+    from bookbell.core.model import Account
+    from bookbell.service import Opened
+    from bookbell.store.history import DeliveryQuery, DeliveryView
 
 deliveries = typer.Typer(help="Deliveries of an account's webhook.", no_args_is_help=True)
 ACCOUNT_OPTION = typer.Option(..., "--account", help="The account's client id or e-mail address.")
@@ -36,19 +42,30 @@ def list_deliveries(
 ) -> None:
     """List deliveries."""
     with explained():
-        from bookbell.actions import history
         from bookbell.cli.running import opened
         from bookbell.store.history import DeliveryQuery
 
         with opened() as parts:
             owner = owner_of(parts, account)
-            query = DeliveryQuery(state=state, count=limit)
-            if webhook is None:
-                found = parts.database.read_now(history.list_deliveries, owner, query)
-            else:
-                found = parts.database.read_now(history.list_org_deliveries, owner, webhook, query)
+            found = _newest(parts, owner, webhook, DeliveryQuery(state=state, count=limit))
         columns = ["id", "event_type", "book_pk", "state", "attempt_count", "due_at", "reason"]
         show_table([{name: getattr(each, name) for name in columns} for each in found], columns, as_json=as_json)
+
+
+def _newest(parts: "Opened", owner: "Account", webhook: str | None, query: "DeliveryQuery") -> "list[DeliveryView]":
+    """As many as asked for, over as many pages as that takes."""
+    from bookbell.actions import history
+
+    found: list[DeliveryView] = []
+    before: str | None = ""
+    while before is not None and len(found) < query.count:
+        part = replace(query, before=before or None, count=query.count - len(found))
+        if webhook is None:
+            page = parts.database.read_now(history.list_deliveries, owner, part)
+        else:
+            page = parts.database.read_now(history.list_org_deliveries, owner, webhook, part)
+        found, before = found + page.deliveries, page.next
+    return found
 
 
 @deliveries.command("show")

@@ -43,4 +43,4 @@ def opened(*, is_checked: bool = True) -> Iterator[Opened]:
 
 
 def _announce(address: str) -> None:
-    typer.echo(f"bookbell is ready {('at ' + address) if address else '(worker)'}")
+    typer.echo(f"bookbell is ready at {address}")

@@ -64,7 +64,7 @@ class Owning:
             return
         silent = [self._watched[lane_id][0] for lane_id in self._silent() if lane_id in wanted]
         lease_end = self._ambient.monotonic_ms() + self._sending_ms()
-        epochs = await self._database.write(
+        epochs = await self._database.write_promptly(
             _take,
             wanted,
             silent,
@@ -147,7 +147,7 @@ class Owning:
             hold_ms = {lane.id: lane.hold_ms for lane in given}
             now = self._ambient.monotonic_ms()
             spent = {lane.id for lane in given if lane.rested_at() > now}
-            due = await self._database.write(lanes.park, hold_ms, owner=self._parts.worker, spent=spent)
+            due = await self._database.write_promptly(lanes.park, hold_ms, owner=self._parts.worker, spent=spent)
             self._poll_by(min(due.values(), default=NEVER_AT))
         telemetry.LANES_OWNED.set(len(self._hold.lanes))
 
@@ -165,7 +165,7 @@ class Owning:
             self._hold.owning.clear()
             return
         lease_end = self._ambient.monotonic_ms() + self._sending_ms()
-        epochs = await self._database.write(
+        epochs = await self._database.write_promptly(
             lanes.renew,
             held,
             owner=self._parts.worker,

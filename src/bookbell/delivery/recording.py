@@ -69,7 +69,7 @@ class Recording:
         batch = self._batch(finished, touched)
         write = _write_again if self._is_unsure else _write
         try:
-            written = await self._hold.database.write(write, batch, at=self._ambient.now_ms())
+            written = await self._hold.database.write_promptly(write, batch, at=self._ambient.now_ms())
             self._is_unsure = bool(waiting) and self._is_unsure
         except BaseException:
             self._is_unsure = True

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, MetaData, String
+from sqlalchemy import BigInteger, Integer, MetaData, String, TextClause
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -33,3 +33,8 @@ def _on_postgresql(_element: OwnTransaction, _compiler: Any, **_options: Any) ->
 @compiles(OwnTransaction, "sqlite")
 def _on_sqlite(_element: OwnTransaction, _compiler: Any, **_options: Any) -> str:
     return "0"
+
+
+def only(condition: TextClause) -> dict[str, Any]:
+    """What an index is given to hold the rows of this condition only, on either database."""
+    return {"sqlite_where": condition, "postgresql_where": condition}

@@ -36,6 +36,7 @@ SQLITE_FREE_PAGES_MIN = 1_024
 SQLITE_WAL_BYTES_MAX = 64 * 1024 * 1024  # a longer write-ahead log is cut down once it is in the file
 READERS = 4
 POSTGRESQL_WRITERS = 8
+PROMPT_WRITERS = 2
 # Serialization failure, deadlock, and a name that another transaction took meanwhile: run again, fn finds it taken.
 _RETRIED_SQLSTATES = {"40001", "40P01", "23505"}
 _READ_ONLY_SQLSTATE = "25006"  # what was the primary is not any more
@@ -67,21 +68,29 @@ class Database:
             if self.is_sqlite:
                 self._writer, self._reader = _sqlite(url, is_reader=False), _sqlite(url, is_reader=True)
             else:
-                self._writer = _postgresql(url, POSTGRESQL_WRITERS, is_reader=False)
+                self._writer = _postgresql(url, POSTGRESQL_WRITERS + PROMPT_WRITERS, is_reader=False)
                 self._reader = _postgresql(url, READERS, is_reader=True)
         except (ArgumentError, ValueError) as error:
             raise DatabaseError("The database's address cannot be read.") from error
         self._write_threads = ThreadPoolExecutor(writer_count, thread_name_prefix="store-write")
+        self._prompt_threads = ThreadPoolExecutor(PROMPT_WRITERS, thread_name_prefix="store-prompt")
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
         self._group = GroupCommit(self._writer, self.write_now, self._write_threads) if self.is_sqlite else None
 
     async def write(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run fn in one transaction and give its result once it is committed."""
+        return await self._write(lambda tx: fn(tx, *args, **kwargs), is_prompt=False)
+
+    async def write_promptly(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`write`, but not behind others' waiting writes: for what a worker must get done to go on delivering."""
+        return await self._write(lambda tx: fn(tx, *args, **kwargs), is_prompt=True)
+
+    async def _write(self, write: Callable[[Tx], T], *, is_prompt: bool) -> T:
         if self._group is not None:
-            value: T = await self._group.run(lambda tx, _: [fn(tx, *args, **kwargs)])
+            value: T = await self._group.run(lambda tx, _: [write(tx)], is_prompt=is_prompt)
             return value
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._write_threads, lambda: self.write_now(fn, *args, **kwargs))
+        threads = self._prompt_threads if is_prompt else self._write_threads
+        return await asyncio.get_running_loop().run_in_executor(threads, lambda: self.write_now(write))
 
     async def write_each(self, fn: Callable[[Tx, Sequence[Item]], Sequence[T | BookbellError]], item: Item) -> T:
         """`write` of one item by a function that takes many: those that wait at the same time may be one call of it.
@@ -176,6 +185,7 @@ class Database:
     def close(self) -> None:
         """Wait for what runs and close every connection."""
         self._write_threads.shutdown()
+        self._prompt_threads.shutdown()
         self._read_threads.shutdown()
         self._writer.dispose()
         self._reader.dispose()

@@ -9,7 +9,7 @@ own, as if there were no groups.
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +20,7 @@ from bookbell.core.errors import BookbellError
 from bookbell.store.prepared import execute
 
 GROUP_COUNT_MAX = 64
+GROUP_ROWS_MAX = 500  # some 20 ms; who waits for a commit waits for the rest of its group
 
 Write = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 """What is to be done for each of these items. Gives, for each, its value or the error that it is refused for; nothing
@@ -45,41 +46,54 @@ class GroupCommit:
     engine: Engine
     alone: Callable[[Callable[[Connection], Any]], Any]
     thread: ThreadPoolExecutor
+    _prompt: deque[_Item] = field(default_factory=deque)
     _waiting: deque[_Item] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _is_working: bool = False
 
-    async def run(self, write: Write, item: Any = None) -> Any:
-        """Write this item; gives what that gives once it is committed."""
+    async def run(self, write: Write, item: Any = None, *, is_prompt: bool = False) -> Any:
+        """Write this item; gives what that gives once it is committed. A prompt one goes before all that are not."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         with self._lock:
-            self._waiting.append(_Item(write, item, future))
+            (self._prompt if is_prompt else self._waiting).append(_Item(write, item, future))
             is_idle, self._is_working = not self._is_working, True
         if is_idle:
             self.thread.submit(self._work)
         return await future
 
     def _work(self) -> None:
-        while True:
-            with self._lock:
-                group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_COUNT_MAX))]
-                if not group:
-                    self._is_working = False
-                    return
+        while group := self._take():
             if len(group) == 1 or not self._together(group):
                 for item in group:
                     self._alone(item)
             for loop in {item.future.get_loop() for item in group}:  # one, but for tests that open one after another
                 _tell_on(loop, [item for item in group if item.future.get_loop() is loop])
 
+    def _take(self) -> list[_Item]:
+        """Those whose turn it is; none when none waits, and then this thread's work is over."""
+        with self._lock:
+            count = min(len(self._prompt) + len(self._waiting), GROUP_COUNT_MAX)
+            self._is_working = count > 0
+            return [(self._prompt or self._waiting).popleft() for _ in range(count)]
+
     def _together(self, group: list[_Item]) -> bool:
-        """Run them in one transaction. Gives whether it was committed; if not, nothing of it was."""
+        """Run them in one transaction. Gives whether it was committed; if not, nothing of it was.
+
+        Those that are too much for one go back to the head of the queue, and are taken out of the group.
+        """
+        writes, done = _by_write(group), 0
         try:
             with self.engine.begin() as tx:
-                for same in _by_write(group):
-                    _try(tx, same)
+                most = _rows(tx) + GROUP_ROWS_MAX
+                while done < len(writes) and _rows(tx) < most:
+                    _try(tx, writes[done])
+                    done += 1
         except Exception:  # noqa: BLE001 - each is run again alone, and meets it there
             return False
+        left = [item for same in writes[done:] for item in same]
+        with self._lock:
+            self._waiting.extendleft(reversed(left))
+        group[:] = [item for same in writes[:done] for item in same]
         return True
 
     def _alone(self, item: _Item) -> None:
@@ -98,11 +112,17 @@ def only(write: Write, tx: Connection, item: Any) -> Any:
     return value
 
 
-def _by_write(group: list[_Item]) -> Iterable[list[_Item]]:
+def _rows(tx: Connection) -> int:
+    """Rows that its connection has changed so far."""
+    driver: Any = tx.connection.driver_connection
+    return int(driver.total_changes)
+
+
+def _by_write(group: list[_Item]) -> list[list[_Item]]:
     found: dict[Write, list[_Item]] = {}
     for item in group:
         found.setdefault(item.write, []).append(item)
-    return found.values()
+    return list(found.values())
 
 
 def _try(tx: Connection, same: list[_Item]) -> None:

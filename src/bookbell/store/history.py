@@ -1,10 +1,10 @@
 """Deliveries and attempts as people read them; everything here but `make_due` only reads."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, or_, select, update
 
 from bookbell.core.model import AccountId, DeliveryId, DeliveryState, EndpointId, EventId, Level, OrganizationId
 from bookbell.store.database import Tx
@@ -82,18 +82,15 @@ class AttemptView:
     response_body: bytes | None
 
 
-def list_deliveries(tx: Tx, scope: Scope, query: DeliveryQuery) -> list[DeliveryView]:
-    """Deliveries within the scope, newest first."""
-    wanted = _within(scope)
-    if query.state is not None:
-        wanted = wanted.where(deliveries.c.state == query.state)
-    if query.event_type is not None:
-        wanted = wanted.where(events.c.type == query.event_type)
-    if query.book_pk is not None:
-        wanted = wanted.where(events.c.book_pk == query.book_pk)
-    if query.before is not None:
-        wanted = wanted.where(deliveries.c.id < query.before)
-    return [_view(row) for row in tx.execute(wanted.order_by(deliveries.c.id.desc()).limit(query.count))]
+def endpoints_within(tx: Tx, scope: Scope) -> Sequence[EndpointId]:
+    """The endpoints whose deliveries are within the scope."""
+    return tx.execute(select(endpoints.c.id).where(_is_within(scope))).scalars().all()
+
+
+def views(tx: Tx, scope: Scope, delivery_ids: Collection[str]) -> list[DeliveryView]:
+    """Those of these deliveries that are within the scope, newest first."""
+    query = _within(scope).where(deliveries.c.id.in_(list(delivery_ids))).order_by(deliveries.c.id.desc())
+    return [_view(row) for row in tx.execute(query)] if delivery_ids else []
 
 
 def deliveries_of(tx: Tx, scope: Scope, event_ids: Collection[EventId]) -> dict[str, list[DeliveryView]]:
@@ -138,11 +135,18 @@ def make_due(tx: Tx, organization_id: OrganizationId, delivery_id: DeliveryId, *
     )
 
 
-def _within(scope: Scope) -> Select[Any]:
+def _is_within(scope: Scope) -> ColumnElement[bool]:
     is_org_level = and_(endpoints.c.level == Level.ORG.value, endpoints.c.replay_job_id.is_(None))
     if scope.endpoint_id is not None:
         is_org_level = and_(is_org_level, endpoints.c.id == scope.endpoint_id)
     seen = [endpoints.c.account_id == scope.account_id] if scope.account_id is not None else []
+    return and_(
+        endpoints.c.organization_id == scope.organization_id,
+        or_(*seen, *([is_org_level] if scope.has_org_level else [])),
+    )
+
+
+def _within(scope: Scope) -> Select[Any]:
     return (
         select(
             deliveries.c.id,
@@ -165,10 +169,7 @@ def _within(scope: Scope) -> Select[Any]:
         )
         .join(events, events.c.id == deliveries.c.event_id)
         .join(endpoints, endpoints.c.id == deliveries.c.endpoint_id)
-        .where(
-            endpoints.c.organization_id == scope.organization_id,
-            or_(*seen, *([is_org_level] if scope.has_org_level else [])),
-        )
+        .where(_is_within(scope))
     )
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from bookbell.store.columns import Id, OwnTransaction, Pk, metadata
+from bookbell.store.columns import Id, OwnTransaction, Pk, metadata, only
 from bookbell.store.schema_analytics import analytics_jobs, analytics_requests, book_analytics
 from bookbell.store.schema_keeping import chores, kept_bytes, ledger_totals
 from bookbell.store.schema_replays import replay_jobs
@@ -44,6 +44,7 @@ MIXED_WAITS = text("status IN ('QUEUED', 'PROCESSING', 'CLASSIFIED')")
 BOOK_WAITS = text("status = 'VERIFIED' AND analyzed_at IS NULL")
 GROUP_WAITS = text("status IN ('UPLOADING', 'QUEUED')")
 WAITING = text("state = 'pending'")
+UNSUCCESSFUL = text("state IN ('exhausted', 'cancelled')")
 QUEUES = text("state = 'pending' AND queue_pk IS NOT NULL")
 SUBJECTS = text("state = 'pending' AND subject_pk IS NOT NULL")
 IS_DELETING = text("status = 'DELETING'")
@@ -182,16 +183,9 @@ books = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Index("books_organization_pk", "organization_id", "pk"),
-    Index("books_waiting", "pk", sqlite_where=BOOK_WAITS, postgresql_where=BOOK_WAITS),
-    Index(
-        "books_name_unique",
-        "account_id",
-        "name",
-        unique=True,
-        sqlite_where=text("status <> 'DELETED'"),
-        postgresql_where=text("status <> 'DELETED'"),
-    ),
-    Index("books_deleted", "updated_at", sqlite_where=IS_DELETED, postgresql_where=IS_DELETED),
+    Index("books_waiting", "pk", **only(BOOK_WAITS)),
+    Index("books_name_unique", "account_id", "name", unique=True, **only(text("status <> 'DELETED'"))),
+    Index("books_deleted", "updated_at", **only(IS_DELETED)),
     sqlite_autoincrement=True,
 )
 
@@ -206,14 +200,8 @@ image_groups = Table(
     Column("status", String(24), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    Index(
-        "image_groups_open",
-        "book_pk",
-        unique=True,
-        sqlite_where=text("status = 'UPLOADING'"),
-        postgresql_where=text("status = 'UPLOADING'"),
-    ),
-    Index("image_groups_waiting", "pk", sqlite_where=GROUP_WAITS, postgresql_where=GROUP_WAITS),
+    Index("image_groups_open", "book_pk", unique=True, **only(text("status = 'UPLOADING'"))),
+    Index("image_groups_waiting", "pk", **only(GROUP_WAITS)),
     sqlite_autoincrement=True,
 )
 
@@ -253,8 +241,8 @@ mixed_documents = Table(
     Column("updated_at", BigInteger, nullable=False),
     Index("mixed_documents_book_status", "book_pk", "status"),
     Index("mixed_documents_book_md5", "book_pk", "md5"),
-    Index("mixed_documents_waiting", "pk", sqlite_where=MIXED_WAITS, postgresql_where=MIXED_WAITS),
-    Index("mixed_documents_deleting", "pk", sqlite_where=IS_DELETING, postgresql_where=IS_DELETING),
+    Index("mixed_documents_waiting", "pk", **only(MIXED_WAITS)),
+    Index("mixed_documents_deleting", "pk", **only(IS_DELETING)),
     Index("mixed_documents_image_group", "image_group_pk"),
     sqlite_autoincrement=True,
 )
@@ -284,8 +272,8 @@ documents = Table(
     Column("updated_at", BigInteger, nullable=False),
     Index("documents_book_status", "book_pk", "status"),
     Index("documents_book_md5", "book_pk", "md5"),
-    Index("documents_waiting", "pk", sqlite_where=DOCUMENT_WAITS, postgresql_where=DOCUMENT_WAITS),
-    Index("documents_deleting", "pk", sqlite_where=IS_DELETING, postgresql_where=IS_DELETING),
+    Index("documents_waiting", "pk", **only(DOCUMENT_WAITS)),
+    Index("documents_deleting", "pk", **only(IS_DELETING)),
     sqlite_autoincrement=True,
 )
 
@@ -354,14 +342,21 @@ deliveries = Table(
     Column("reason", Text),
     Column("replay_of", Id),
     Column("replay_job_id", Id),
-    Index("deliveries_replay", "replay_job_id", sqlite_where=IS_REPLAYED, postgresql_where=IS_REPLAYED),
+    Index("deliveries_replay", "replay_job_id", **only(IS_REPLAYED)),
     Column("queue_pk", BigInteger),
     Column("subject_pk", BigInteger),
     Column("probe_count", Integer, nullable=False, server_default="0"),
     Index("deliveries_endpoint", "endpoint_id", "id"),
-    Index("deliveries_queue", "lane_id", "queue_pk", "id", sqlite_where=QUEUES, postgresql_where=QUEUES),
-    Index("deliveries_subject", "lane_id", "subject_pk", "id", sqlite_where=SUBJECTS, postgresql_where=SUBJECTS),
-    Index("deliveries_due", "lane_id", "due_at", "id", sqlite_where=WAITING, postgresql_where=WAITING),
+    Index(
+        "deliveries_unsuccessful",
+        "endpoint_id",
+        "state",
+        "id",
+        **only(UNSUCCESSFUL),
+    ),
+    Index("deliveries_queue", "lane_id", "queue_pk", "id", **only(QUEUES)),
+    Index("deliveries_subject", "lane_id", "subject_pk", "id", **only(SUBJECTS)),
+    Index("deliveries_due", "lane_id", "due_at", "id", **only(WAITING)),
 )
 
 attempts = Table(

@@ -100,7 +100,7 @@ def _start(
         return api, [api]
     workers = []
     for number in range(wanted.workers):
-        workers.append(Process(f"worker {number + 1}", ["--role", "worker"], environment))
+        workers.append(Process(f"worker {number + 1}", ["--role", "worker", "--port", "0"], environment))
         stack.callback(workers[-1].kill)
     return api, workers
 

@@ -83,7 +83,7 @@ class Watch:
             return len({each.request_id for each in self.relay.of(step.key, step.event)})
         account = account_of(self.parts, BY_NAME[step.key])
         query = DeliveryQuery(state=step.state, event_type=step.event, count=limits.PAGE_COUNT_MAX)
-        return len(self.parts.database.read_now(history.list_deliveries, account, query))
+        return len(self.parts.database.read_now(history.list_deliveries, account, query).deliveries)
 
     def _taken(self, step: Expect) -> dict[str, Seen]:
         """The last good attempt of each delivery."""

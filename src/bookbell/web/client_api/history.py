@@ -38,7 +38,10 @@ from bookbell.web.shape import choice, listed, nullable, record, text, uuid
     ),
 )
 async def list_deliveries(request: wire.Wire) -> Response:
-    """Deliveries, newest first: of the account's webhook or, for managers, of the organization's webhooks."""
+    """Deliveries, newest first: of the account's webhook or, for managers, of the organization's webhooks.
+
+    A filter that little passes may give a short page; go on with `before` while `next` is not null.
+    """
     context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     state = params.text("state")
@@ -56,8 +59,7 @@ async def list_deliveries(request: wire.Wire) -> Response:
         found = await context.database.read(history.list_org_deliveries, account, webhook_uuid, query)
     else:
         found = await context.database.read(history.list_deliveries, account, query)
-    shown = [shown_delivery(each) for each in found]
-    return wire.ok({"deliveries": shown, "next": _next([each.id for each in found], params)})
+    return wire.ok({"deliveries": [shown_delivery(each) for each in found.deliveries], "next": found.next})
 
 
 @get(
@@ -89,11 +91,6 @@ def _level(params: wire.Params) -> Level:
     if level not in list(Level):
         raise ValidationFailed(f"level: one of {', '.join(Level)} is expected")
     return Level(level)
-
-
-def _next(ids: list[Any], params: wire.Params) -> str | None:
-    """What to give as `before` for the next page; None on the last."""
-    return str(ids[-1]) if len(ids) == wire.page_count(params) else None
 
 
 def shown_delivery(delivery: DeliveryView) -> dict[str, Any]:

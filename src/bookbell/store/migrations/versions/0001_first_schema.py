@@ -365,6 +365,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'pending'"),
         postgresql_where=sa.text("state = 'pending'"),
     )
+    op.create_index(
+        "deliveries_unsuccessful",
+        "deliveries",
+        ["endpoint_id", "state", "id"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('exhausted', 'cancelled')"),
+        postgresql_where=sa.text("state IN ('exhausted', 'cancelled')"),
+    )
     op.create_index("deliveries_endpoint", "deliveries", ["endpoint_id", "id"], unique=False)
     op.create_index("deliveries_event_id", "deliveries", ["event_id"], unique=False)
     op.create_index(
