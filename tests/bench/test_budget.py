@@ -55,8 +55,8 @@ def counting(database: Database) -> Iterator[Counter[str]]:
     def on_statement(_sql: str) -> None:
         counts["statements"] += 1
 
-    def on_checkout(connection: Any, *_: object) -> None:
-        connection.set_trace_callback(on_statement)  # the driver's own: nothing goes past it
+    def on_begin(connection: Any) -> None:
+        connection.connection.set_trace_callback(on_statement)  # the driver's own: nothing goes past it
 
     def on_commit(_: object) -> None:
         counts["commits"] += 1
@@ -66,7 +66,7 @@ def counting(database: Database) -> Iterator[Counter[str]]:
 
     engines = (database._writer, database._reader)
     for engine in engines:
-        event.listen(engine, "checkout", on_checkout)
+        event.listen(engine, "begin", on_begin)
     event.listen(database._writer, "commit", on_commit)
     sys.setprofile(on_call)
     try:
@@ -74,7 +74,7 @@ def counting(database: Database) -> Iterator[Counter[str]]:
     finally:
         sys.setprofile(None)
         for engine in engines:
-            event.remove(engine, "checkout", on_checkout)
+            event.remove(engine, "begin", on_begin)
         event.remove(database._writer, "commit", on_commit)
 
 
