@@ -78,6 +78,9 @@ class Link:
         found: T = await self._call(self._database.write, fn, *args, **kwargs)
         return found
 
+    async def write_promptly(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.write(fn, *args, **kwargs)
+
     async def read(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         found: T = await self._call(self._database.read, fn, *args, **kwargs)
         return found
