@@ -116,6 +116,7 @@ def main() -> None:
     """Measure, and write the pages."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="the sizes that the targets speak of; takes an hour")
+    parser.add_argument("--runs", type=int, help=f"of each scenario; {SHORT_RUNS}, or {FULL_RUNS} of the full size")
     parser.add_argument("--only", nargs="*", help="these scenarios only, and nothing is written")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bookbell-bench-pg-") as folder:
@@ -124,11 +125,11 @@ def main() -> None:
             chosen = everything(server)
             if options.only:
                 chosen = {name: chosen[name] for name in ("bare", *options.only)}
-            runs = FULL_RUNS if options.full else SHORT_RUNS
+            runs = options.runs or (FULL_RUNS if options.full else SHORT_RUNS)
             rows = measure(chosen, runs=runs, is_full=options.full, say=lambda line: print(line, flush=True))
         finally:
             server.close()
-    found = {"machine": describe(), "size": "full" if options.full else "short", "results": rows}
+    found = {"machine": describe(), "size": "full" if options.full else "short", "runs": runs, "results": rows}
     if options.only:
         print(json.dumps(found, indent=1, ensure_ascii=False))
     else:

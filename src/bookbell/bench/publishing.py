@@ -14,6 +14,8 @@ from bookbell.bench.figures import Figures, latency_fields, shapes
 from bookbell.bench.processes import OPERATOR, PIPELINE, Pinned, Service, Sink, cores
 from bookbell.bench.seeding import BODY, SECRET
 from bookbell.cli.api_client import ApiClient
+from bookbell.store.database import Database
+from bookbell.store.upgrade import upgrade
 
 LIMIT_S = 300.0
 EVENT_TYPE = "bench.happened"
@@ -81,10 +83,20 @@ def stage(database_url: str | None) -> Iterator[tuple[Service, Sink, str]]:
     """A service with one organization whose one account has its webhook at a sink."""
     measured, other = cores()
     settings = {"database_url": database_url} if database_url else {}
+    if database_url:
+        _migrate(database_url)
     with tempfile.TemporaryDirectory(prefix="bookbell-bench-") as name, Sink(other) as sink:
         folder = Path(name)
         with Service(folder, measured, rate_limit_per_s="0", **settings) as service:
             yield service, sink, _sign_up(f"http://127.0.0.1:{service.port}", sink.port)
+
+
+def _migrate(database_url: str) -> None:
+    database = Database(database_url)
+    try:
+        upgrade(database)
+    finally:
+        database.close()
 
 
 def _sign_up(base: str, port: int) -> str:
