@@ -34,7 +34,8 @@ def write_pages(folder: Path, found: dict[str, Any]) -> None:
 def _table(found: dict[str, Any]) -> str:
     machine = ", ".join(f"{name} {value}" for name, value in found["machine"].items())
     lines = [
-        f"\nMachine: {machine}.\nSize: {found['size']}; medians (minimum to maximum) of {found['runs']} interleaved runs.\n",
+        f"\nMachine: {machine}.",
+        f"Size: {found['size']}; medians (minimum to maximum) of {found['runs']} interleaved runs.\n",
         "| scenario | per s | µs CPU each | × bare | p50 ms | p99 ms | MB | lost | repeated | beside | target |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
