@@ -12,7 +12,7 @@ from bookbell.bench.figures import Figures, shapes
 from bookbell.bench.processes import BenchError, Pinned, Service, Sink, cores, cpu_s, family_cpu_s
 from bookbell.bench.seeding import Seeder
 from bookbell.bench.sink import addresses
-from bookbell.store.database import Database
+from bookbell.store.database import Database, Tx
 from bookbell.store.upgrade import upgrade
 
 LIMIT_S = 600.0
@@ -148,8 +148,8 @@ def await_recorded(url: str, workers: Sequence[Service]) -> None:
         database.close()
 
 
-def _pending(tx: object) -> int:
-    return int(tx.exec_driver_sql("SELECT count(*) FROM deliveries WHERE state = 'pending'").scalar_one())  # type: ignore[attr-defined]
+def _pending(tx: Tx) -> int:
+    return int(tx.exec_driver_sql("SELECT count(*) FROM deliveries WHERE state = 'pending'").scalar_one())
 
 
 def database_size(folder: Path) -> int:

@@ -35,6 +35,6 @@ def _on_sqlite(_element: OwnTransaction, _compiler: Any, **_options: Any) -> str
     return "0"
 
 
-def only(condition: TextClause) -> dict[str, Any]:
+def rows_where(condition: TextClause) -> dict[str, Any]:
     """What an index is given to hold the rows of this condition only, on either database."""
     return {"sqlite_where": condition, "postgresql_where": condition}

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from bookbell.store.columns import Id, OwnTransaction, Pk, metadata, only
+from bookbell.store.columns import Id, OwnTransaction, Pk, metadata, rows_where
 from bookbell.store.schema_analytics import analytics_jobs, analytics_requests, book_analytics
 from bookbell.store.schema_keeping import chores, kept_bytes, ledger_totals
 from bookbell.store.schema_replays import replay_jobs
@@ -183,9 +183,9 @@ books = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Index("books_organization_pk", "organization_id", "pk"),
-    Index("books_waiting", "pk", **only(BOOK_WAITS)),
-    Index("books_name_unique", "account_id", "name", unique=True, **only(text("status <> 'DELETED'"))),
-    Index("books_deleted", "updated_at", **only(IS_DELETED)),
+    Index("books_waiting", "pk", **rows_where(BOOK_WAITS)),
+    Index("books_name_unique", "account_id", "name", unique=True, **rows_where(text("status <> 'DELETED'"))),
+    Index("books_deleted", "updated_at", **rows_where(IS_DELETED)),
     sqlite_autoincrement=True,
 )
 
@@ -200,8 +200,8 @@ image_groups = Table(
     Column("status", String(24), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    Index("image_groups_open", "book_pk", unique=True, **only(text("status = 'UPLOADING'"))),
-    Index("image_groups_waiting", "pk", **only(GROUP_WAITS)),
+    Index("image_groups_open", "book_pk", unique=True, **rows_where(text("status = 'UPLOADING'"))),
+    Index("image_groups_waiting", "pk", **rows_where(GROUP_WAITS)),
     sqlite_autoincrement=True,
 )
 
@@ -241,8 +241,8 @@ mixed_documents = Table(
     Column("updated_at", BigInteger, nullable=False),
     Index("mixed_documents_book_status", "book_pk", "status"),
     Index("mixed_documents_book_md5", "book_pk", "md5"),
-    Index("mixed_documents_waiting", "pk", **only(MIXED_WAITS)),
-    Index("mixed_documents_deleting", "pk", **only(IS_DELETING)),
+    Index("mixed_documents_waiting", "pk", **rows_where(MIXED_WAITS)),
+    Index("mixed_documents_deleting", "pk", **rows_where(IS_DELETING)),
     Index("mixed_documents_image_group", "image_group_pk"),
     sqlite_autoincrement=True,
 )
@@ -272,8 +272,8 @@ documents = Table(
     Column("updated_at", BigInteger, nullable=False),
     Index("documents_book_status", "book_pk", "status"),
     Index("documents_book_md5", "book_pk", "md5"),
-    Index("documents_waiting", "pk", **only(DOCUMENT_WAITS)),
-    Index("documents_deleting", "pk", **only(IS_DELETING)),
+    Index("documents_waiting", "pk", **rows_where(DOCUMENT_WAITS)),
+    Index("documents_deleting", "pk", **rows_where(IS_DELETING)),
     sqlite_autoincrement=True,
 )
 
@@ -342,7 +342,7 @@ deliveries = Table(
     Column("reason", Text),
     Column("replay_of", Id),
     Column("replay_job_id", Id),
-    Index("deliveries_replay", "replay_job_id", **only(IS_REPLAYED)),
+    Index("deliveries_replay", "replay_job_id", **rows_where(IS_REPLAYED)),
     Column("queue_pk", BigInteger),
     Column("subject_pk", BigInteger),
     Column("probe_count", Integer, nullable=False, server_default="0"),
@@ -352,11 +352,11 @@ deliveries = Table(
         "endpoint_id",
         "state",
         "id",
-        **only(UNSUCCESSFUL),
+        **rows_where(UNSUCCESSFUL),
     ),
-    Index("deliveries_queue", "lane_id", "queue_pk", "id", **only(QUEUES)),
-    Index("deliveries_subject", "lane_id", "subject_pk", "id", **only(SUBJECTS)),
-    Index("deliveries_due", "lane_id", "due_at", "id", **only(WAITING)),
+    Index("deliveries_queue", "lane_id", "queue_pk", "id", **rows_where(QUEUES)),
+    Index("deliveries_subject", "lane_id", "subject_pk", "id", **rows_where(SUBJECTS)),
+    Index("deliveries_due", "lane_id", "due_at", "id", **rows_where(WAITING)),
 )
 
 attempts = Table(

@@ -14,7 +14,7 @@ from bookbell.core.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, delivery_h
 from bookbell.delivery.worker import USER_AGENT
 
 TIMEOUT_MS = 5_000
-WRONG_SECRET = "this-is-not-the-secret"  # noqa: S105
+WRONG_SECRET = "this-is-not-the-secret"  # noqa: S105 - what a forger would guess
 HARMLESS = {"none", "duplicate"}
 Headers = tuple[tuple[str, str], ...]
 

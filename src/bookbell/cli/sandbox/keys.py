@@ -14,7 +14,7 @@ MARKER = "sandbox.json"
 
 ORGANIZATION = "Sandbox Lending"
 OPERATOR_TOKEN = "sandbox-operator-token"  # noqa: S105 - known to everybody on purpose
-PIPELINE_TOKEN = "sandbox-pipeline-token"  # noqa: S105
+PIPELINE_TOKEN = "sandbox-pipeline-token"  # noqa: S105 - likewise
 
 
 @dataclass(frozen=True, slots=True)
