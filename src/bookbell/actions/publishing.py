@@ -21,7 +21,7 @@ from bookbell.store.database import Tx
 class Told:
     """The events that were made, with how many deliveries each, in order, and the lanes to ring."""
 
-    events: tuple[Event, ...] = ()
+    events: Sequence[Event] = ()
     lanes: frozenset[LaneId] = frozenset()
 
 
@@ -48,16 +48,26 @@ def fan_out(
     """
     first = happened[0]
     listening = events.listeners(tx, first.organization_id, first.account_id, {event.type for event in happened})
-    planned = [(event, plan(event, listening)) for event in happened]
-    stored = tuple(event.matched(len(told)) for event, told in planned)
+    plans: dict[_Shape, tuple[Listener, ...]] = {}
+    stored: list[Event] = []
+    due: list[Delivery] = []
+    for event in happened:
+        shape = event.type, event.body_account is None, event.body_org is None
+        if (told := plans.get(shape)) is None:
+            told = plans[shape] = plan(event, listening)
+        stored.append(event.matched(len(told)))
+        due += [_delivery(event, listener, subjects.get(event.id), stamp) for listener in told]
     events.insert_events(tx, stored)
-    due = [_delivery(event, listener, subjects.get(event.id), stamp) for event, told in planned for listener in told]
     if not due:
         return Told(stored)
     deliveries.insert_deliveries(tx, due)
     woken = frozenset(delivery.lane_id for delivery in due)
     lanes.wake(tx, dict.fromkeys(woken, first.created_at))
     return Told(stored, woken)
+
+
+_Shape = tuple[str, bool, bool]
+"""What decides which endpoints of one audience are told of an event: its type, and which bodies it lacks."""
 
 
 def _event(book: Book, draft: Draft, statuses: DocumentStatuses, stamp: Stamp) -> Event:
