@@ -4,7 +4,7 @@ A report about a book holds the book's row, as reports of outcomes do, so that `
 Source: docs/publishing-events.md.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple, ParamSpec, TypeVar
@@ -60,8 +60,7 @@ def report_event(tx: Tx, report: EventReport, stamp: Stamp) -> Published[Happene
     """Make the event of one report. Raises: ValidationFailed, EventTypeNotFound, NotFound of what it names."""
     kind = TYPES.get(report.type)
     if kind is None:
-        (told,) = _tell_bodies(tx, [_prepared(tx, report, _Known(), stamp)], stamp)
-        return _published(report, told, None)
+        return _published(report, fan_out(tx, [_prepared(tx, report, _Known(), stamp)], stamp), None)
     check_report(kind, report)
     organization_id = _demand_organization(tx, report.organization_id) if report.organization_id else None
     if kind.subject is Subject.ORGANIZATION:
@@ -81,36 +80,25 @@ def report_event(tx: Tx, report: EventReport, stamp: Stamp) -> Published[Happene
 
 
 def report_each(tx: Tx, asked: Sequence[tuple[EventReport, Stamp]]) -> list[Published[Happened] | BookbellError]:
-    """`report_event` for each of these, whoever asks for it. Gives what came of each, or the error it is refused for.
+    """`report_event` for each of these of defined types, whoever asks for it; their events are stored together.
 
-    Events of defined types are stored together; any other holds the row of its book, and is undone by itself.
+    Gives what came of each, or the error it is refused for.
     """
-    if len(asked) == 1:
-        return [report_event(tx, *asked[0])]
-    known, prepared, done = _Known(), dict[int, Event](), dict[int, Published[Happened] | BookbellError]()
-    for index, (report, stamp) in enumerate(asked):
-        is_own = report.type not in TYPES
-        found = _tried(_prepared, tx, report, known, stamp) if is_own else _tried(_apart, tx, report, stamp)
-        if isinstance(found, Event):
-            prepared[index] = found
-        else:
-            done[index] = found
-    order = sorted(prepared, key=lambda index: _audience_of(prepared[index]))
-    told = _tell_bodies(tx, [prepared[index] for index in order], asked[-1][1])
-    done.update(zip(order, (Published(each, one.lanes) for one in told for each in _happened(one)), strict=True))
-    return [done[index] for index in range(len(asked))]
+    known = _Known()
+    found = [_tried(tx, report, known, stamp) for report, stamp in asked]
+    prepared = [event for event in found if isinstance(event, Event)]
+    if not prepared:
+        return [error for error in found if isinstance(error, BookbellError)]
+    told = fan_out(tx, prepared, asked[-1][1])
+    happened = iter(_happened(told))
+    return [each if isinstance(each, BookbellError) else Published(next(happened), told.lanes) for each in found]
 
 
-def _tried(run: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | BookbellError:
+def _tried(tx: Tx, report: EventReport, known: "_Known", stamp: Stamp) -> Event | BookbellError:
     try:
-        return run(*args, **kwargs)
+        return _prepared(tx, report, known, stamp)
     except BookbellError as error:
         return error
-
-
-def _apart(tx: Tx, report: EventReport, stamp: Stamp) -> Published[Happened]:
-    with tx.begin_nested():
-        return report_event(tx, report, stamp)
 
 
 def report_events(tx: Tx, reports: Sequence[EventReport], stamp: Stamp) -> Published[list[Happened]]:
@@ -127,9 +115,9 @@ def report_events(tx: Tx, reports: Sequence[EventReport], stamp: Stamp) -> Publi
     for is_own, run in groupby(enumerate(reports), key=lambda pair: pair[1].type not in TYPES):
         if is_own:
             prepared = [named("events", index, _prepared, tx, report, known, stamp) for index, report in run]
-            for told in _tell_bodies(tx, prepared, stamp):
-                done += _happened(told)
-                rung |= told.lanes
+            told = fan_out(tx, prepared, stamp)
+            done += _happened(told)
+            rung |= told.lanes
             continue
         for index, report in run:
             published = named("events", index, report_event, tx, report, stamp)
@@ -145,16 +133,6 @@ def _published(report: EventReport, told: Told, book: Book | None) -> Published[
 
 def _happened(told: Told) -> list[Happened]:
     return [Happened(event.type, event, None) for event in told.events]
-
-
-def _tell_bodies(tx: Tx, prepared: Sequence[Event], stamp: Stamp) -> Iterable[Told]:
-    """Store events of defined types, neighbours of one audience at once."""
-    for _, run in groupby(prepared, key=_audience_of):
-        yield fan_out(tx, list(run), stamp)
-
-
-def _audience_of(event: Event) -> tuple[str, str]:
-    return event.organization_id, event.account_id or ""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,19 @@ from functools import lru_cache
 from bookbell.actions.stamp import Stamp
 from bookbell.core.events import DocumentStatuses, Draft, body, needs_documents, subject_pk
 from bookbell.core.fanout import lane_of, plan
-from bookbell.core.model import Book, Delivery, DeliveryId, DeliveryState, Event, EventId, LaneId, Level, Listener
+from bookbell.core.model import (
+    AccountId,
+    Book,
+    Delivery,
+    DeliveryId,
+    DeliveryState,
+    Event,
+    EventId,
+    LaneId,
+    Level,
+    Listener,
+    OrganizationId,
+)
 from bookbell.core.policy import Order, Policy, policy_from
 from bookbell.store import books, deliveries, events, lanes
 from bookbell.store.database import Tx
@@ -43,18 +55,20 @@ def fan_out(
 ) -> Told:
     """Store these events, in order, and a delivery for each endpoint that wants one.
 
-    At least one event; all are of the same organization and account, and were made by the time of the stamp. subjects:
-    the documents whose state they tell.
+    At least one event; all were made by the time of the stamp. subjects: the documents whose state they tell.
     """
-    first = happened[0]
-    listening = events.listeners(tx, first.organization_id, first.account_id, {event.type for event in happened})
+    wanted: dict[_Audience, set[str]] = {}
+    for event in happened:
+        wanted.setdefault((event.organization_id, event.account_id), set()).add(event.type)
+    listening = {audience: events.listeners(tx, *audience, types) for audience, types in wanted.items()}
     plans: dict[_Shape, tuple[Listener, ...]] = {}
     stored: list[Event] = []
     due: list[Delivery] = []
     for event in happened:
-        shape = event.type, event.body_account is None, event.body_org is None
+        audience = event.organization_id, event.account_id
+        shape = audience, event.type, event.body_account is None, event.body_org is None
         if (told := plans.get(shape)) is None:
-            told = plans[shape] = plan(event, listening)
+            told = plans[shape] = plan(event, listening[audience])
         stored.append(event.matched(len(told)))
         due += [_delivery(event, listener, subjects.get(event.id), stamp) for listener in told]
     events.insert_events(tx, stored)
@@ -62,12 +76,13 @@ def fan_out(
         return Told(stored)
     deliveries.insert_deliveries(tx, due)
     woken = frozenset(delivery.lane_id for delivery in due)
-    lanes.wake(tx, dict.fromkeys(woken, first.created_at))
+    lanes.wake(tx, dict.fromkeys(woken, happened[0].created_at))
     return Told(stored, woken)
 
 
-_Shape = tuple[str, bool, bool]
-"""What decides which endpoints of one audience are told of an event: its type, and which bodies it lacks."""
+_Audience = tuple[OrganizationId, AccountId | None]
+_Shape = tuple[_Audience, str, bool, bool]
+"""What decides which endpoints are told of an event: whose it is, its type, and which bodies it lacks."""
 
 
 def _event(book: Book, draft: Draft, statuses: DocumentStatuses, stamp: Stamp) -> Event:

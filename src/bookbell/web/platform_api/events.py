@@ -12,6 +12,7 @@ from bookbell.actions import event_reports
 from bookbell.actions.event_reports import Happened
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.core import limits
+from bookbell.core.catalogue import TYPES
 from bookbell.core.errors import (
     AccountNotFound,
     BookNotFound,
@@ -143,7 +144,14 @@ async def publish_events(request: wire.Wire) -> Response:
         return await carried_out(request, raw, carry_out_all)
     one: EventBody = _decoded(raw, _ONE)
     (report,) = _storable([one.report()], raw)
-    return await carried_out_each(request, raw, event_reports.report_each, report, _shown)
+    if report.type not in TYPES:
+        return await carried_out_each(request, raw, event_reports.report_each, report, _shown)
+
+    def carry_out(tx: Tx, stamp: Stamp) -> Published[Any]:
+        published = event_reports.report_event(tx, report, stamp)
+        return Published(_shown(published.value), published.lanes)
+
+    return await carried_out(request, raw, carry_out)
 
 
 def _storable(reports: list[EventReport], raw: bytes) -> list[EventReport]:
