@@ -4,9 +4,9 @@ A report about a book holds the book's row, as reports of outcomes do, so that `
 Source: docs/publishing-events.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from bookbell.actions.publishing import Told, fan_out
@@ -39,6 +39,7 @@ from bookbell.core.model import (
     ImageGroup,
     LaneId,
     Level,
+    Made,
     OrganizationId,
 )
 from bookbell.store import accounts, books, documents, event_types, images
@@ -90,8 +91,16 @@ def report_each(tx: Tx, asked: Sequence[tuple[EventReport, Stamp]]) -> list[Publ
     if not prepared:
         return [error for error in found if isinstance(error, BookbellError)]
     told = fan_out(tx, prepared, asked[-1][1])
-    happened = iter(_happened(told))
-    return [each if isinstance(each, BookbellError) else Published(next(happened), told.lanes) for each in found]
+    published = _each_published(told)
+    return [each if isinstance(each, BookbellError) else next(published) for each in found]
+
+
+def _each_published(told: Told) -> Iterator[Published[Happened]]:
+    """What came of each of these events by itself."""
+    made = iter(told.made)
+    for happened, event in zip(_happened(told), told.events, strict=True):
+        own = list(islice(made, event.matched_count))
+        yield Published(happened, frozenset(delivery.lane_id for delivery, _ in own), own)
 
 
 def _tried(tx: Tx, report: EventReport, known: "_Known", stamp: Stamp) -> Event | BookbellError:
@@ -111,19 +120,21 @@ def report_events(tx: Tx, reports: Sequence[EventReport], stamp: Stamp) -> Publi
     for pk, organization_id in sorted({(book.pk, book.organization_id) for book in found if book is not None}):
         books.lock_book(tx, organization_id, pk)
     done, rung = [], frozenset[LaneId]()
+    made: list[Made] = []
     known = _Known()
     for is_own, run in groupby(enumerate(reports), key=lambda pair: pair[1].type not in TYPES):
         if is_own:
             prepared = [named("events", index, _prepared, tx, report, known, stamp) for index, report in run]
             told = fan_out(tx, prepared, stamp)
             done += _happened(told)
+            made += told.made
             rung |= told.lanes
             continue
         for index, report in run:
             published = named("events", index, report_event, tx, report, stamp)
             done.append(published.value)
             rung |= published.lanes
-    return Published(done, rung)
+    return Published(done, rung, () if of_books else made)
 
 
 def _published(report: EventReport, told: Told, book: Book | None) -> Published[Happened]:

@@ -22,6 +22,7 @@ from bookbell.core.model import (
     LaneId,
     Level,
     Listener,
+    Made,
     OrganizationId,
 )
 from bookbell.core.policy import Order, Policy, policy_from
@@ -31,10 +32,13 @@ from bookbell.store.database import Tx
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The events that were made, with how many deliveries each, in order, and the lanes to ring."""
+    """The events that were made, with how many deliveries each, in order; the lanes to ring; the deliveries, in the
+    order of their events.
+    """
 
     events: Sequence[Event] = ()
     lanes: frozenset[LaneId] = frozenset()
+    made: Sequence[Made] = ()
 
 
 def publish(tx: Tx, book: Book, drafts: Sequence[Draft], stamp: Stamp) -> Told:
@@ -63,21 +67,21 @@ def fan_out(
     listening = {audience: events.listeners(tx, *audience, types) for audience, types in wanted.items()}
     plans: dict[_Shape, tuple[Listener, ...]] = {}
     stored: list[Event] = []
-    due: list[Delivery] = []
+    made: list[Made] = []
     for event in happened:
         audience = event.organization_id, event.account_id
         shape = audience, event.type, event.body_account is None, event.body_org is None
         if (told := plans.get(shape)) is None:
             told = plans[shape] = plan(event, listening[audience])
         stored.append(event.matched(len(told)))
-        due += [_delivery(event, listener, subjects.get(event.id), stamp) for listener in told]
+        made += [(_delivery(event, listener, subjects.get(event.id), stamp), event) for listener in told]
     events.insert_events(tx, stored)
-    if not due:
+    if not made:
         return Told(stored)
-    deliveries.insert_deliveries(tx, due)
-    woken = frozenset(delivery.lane_id for delivery in due)
+    deliveries.insert_deliveries(tx, [delivery for delivery, _ in made])
+    woken = frozenset(delivery.lane_id for delivery, _ in made)
     lanes.wake(tx, dict.fromkeys(woken, happened[0].created_at))
-    return Told(stored, woken)
+    return Told(stored, woken, made)
 
 
 _Audience = tuple[OrganizationId, AccountId | None]

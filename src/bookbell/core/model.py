@@ -313,3 +313,7 @@ class Delivery(NamedTuple):
     reason: str | None = None
     queue_pk: int | None = None
     subject_pk: int | None = None
+
+
+Made = tuple[Delivery, Event]
+"""A new delivery with its event, which has the bytes to send."""

@@ -139,7 +139,8 @@ async def publish_events(request: wire.Wire) -> Response:
 
         def carry_out_all(tx: Tx, stamp: Stamp) -> Published[Any]:
             published = event_reports.report_events(tx, wanted, stamp)
-            return Published({"events": [_shown(each) for each in published.value]}, published.lanes)
+            shown = {"events": [_shown(each) for each in published.value]}
+            return Published(shown, published.lanes, published.made)
 
         return await carried_out(request, raw, carry_out_all)
     one: EventBody = _decoded(raw, _ONE)
