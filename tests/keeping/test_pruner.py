@@ -149,7 +149,7 @@ def test_bodies_go_before_rows(scene: Scene) -> None:
 def test_what_waits_is_never_touched(scene: Scene) -> None:
     waiting = [bygone(scene.endpoints, at, DeliveryState.PENDING) for at in (GONE, EMPTIED)]
     mixed = bygone(scene.endpoints, GONE)
-    mixed.deliveries[0] = replace(mixed.deliveries[0], state=DeliveryState.PENDING, finished_at=None)
+    mixed.deliveries[0] = mixed.deliveries[0]._replace(state=DeliveryState.PENDING, finished_at=None)
     write(scene.db, *waiting, mixed)
     done = scene.prune(replace(KEEPING, bytes_max=1))
     assert (done.rows["events"], done.rows["event_bodies"]) == (0, 0)
