@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from bookbell.bench.backlog import Backlog, run_backlog
 from bookbell.bench.drains import Drain, run_bare, run_drain
 from bookbell.bench.figures import Figures
-from bookbell.bench.isolation import Isolation, run_isolation
-from bookbell.bench.lists import Lists, run_lists
+from bookbell.bench.isolation import run_isolation
+from bookbell.bench.lists import run_lists
 from bookbell.bench.overload import run_overload
 from bookbell.bench.publishing import Publish, run_publish
 from bookbell.bench.reporting import run_reports
@@ -22,7 +23,7 @@ Run = Callable[[], Figures]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """target: in words, what the full one is to reach on one core. is_long: once is enough, and takes long enough."""
+    """target: in words, what the full one is to reach on one core. is_long: it repeats itself; run once."""
 
     title: str
     target: str
@@ -64,10 +65,11 @@ def _drains() -> dict[str, Scenario]:
             _drain(200_000, endpoint_count=1_000),
         ),
         "backlog": _of(
-            "a backlog in many endpoints, due instants in random order",
+            "a part of a long backlog in many endpoints, due instants in random order, against short ones",
             "cost ≤ 1.25 × that of a small one; memory ≤ 300 MB",
-            _drain(20_000, endpoint_count=2_000, spread_ms=3_600_000),
-            _drain(1_000_000, endpoint_count=20_000, spread_ms=3_600_000),
+            lambda: run_backlog(Backlog(count=100_000, endpoint_count=1_000, drained_count=10_000)),
+            lambda: run_backlog(Backlog(count=10_000_000, endpoint_count=100_000, drained_count=200_000)),
+            is_long=True,
         ),
     }
 
@@ -106,8 +108,9 @@ def _conditions() -> dict[str, Scenario]:
         "isolation": _of(
             "100 endpoints, 10 of which hang: p99 of the others against the same without",
             "ratio ≤ 1.1",
-            lambda: run_isolation(Isolation(count=2_000)),
-            lambda: run_isolation(Isolation(count=20_000)),
+            lambda: run_isolation(rounds=3, stretch_s=4),
+            lambda: run_isolation(rounds=10, stretch_s=10),
+            is_long=True,
         ),
         "tls": _of(
             "HTTPS, connections kept",
@@ -135,12 +138,12 @@ def _sizes() -> dict[str, Scenario]:
         "lists": _of(
             "pages of deliveries and one delivery, among very many",
             "≤ 20 ms",
-            lambda: run_lists(Lists(count=100_000)),
-            lambda: run_lists(Lists(count=10_000_000)),
+            lambda: run_lists(100_000),
+            lambda: run_lists(10_000_000),
             is_long=True,
         ),
         "overload": _of(
-            "publish in batches as fast as answers come, faster than can be delivered",
+            "publish in batches at twice the rate of a drain",
             "delivered ≥ 0.8 × half of a drain; bounded memory and answers",
             lambda: run_overload(60_000),
             lambda: run_overload(600_000),
