@@ -3,7 +3,8 @@
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from bookbell.bench.figures import Figures, summarized
@@ -20,22 +21,23 @@ def measure(
     The runs are interleaved (each scenario once, then all again), so that a machine that changes changes all of them.
     A scenario that fails is told, not run again, and has `failed` set to why; the others go on.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # folders and processes are cleared away
     done: dict[str, list[Figures]] = {name: [] for name in chosen}
     failed: dict[str, str] = {}
     took_s = dict.fromkeys(chosen, 0.0)
-    for number in range(runs):
-        for name, scenario in chosen.items():
-            if name in failed or (scenario.is_long and number):
-                continue
-            began = time.monotonic()
-            try:
-                done[name].append(scenario.full() if is_full else scenario.short())
-                what = _progress(done[name][-1])
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the others are measured
-                failed[name] = what = f"failed: {error or type(error).__name__}"
-            took_s[name] += time.monotonic() - began
-            say(f"run {number + 1} of {runs}: {name}: {what} ({time.monotonic() - began:.0f} s)")
+    with _cleared_on_sigterm():
+        for number in range(runs):
+            for name, scenario in chosen.items():
+                if name in failed or (scenario.is_long and number):
+                    continue
+                began = time.monotonic()
+                try:
+                    done[name].append(scenario.full() if is_full else scenario.short())
+                    what = _progress(done[name][-1])
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the others are measured
+                    failed[name] = str(error) or type(error).__name__
+                    what = f"failed: {failed[name]}"
+                took_s[name] += time.monotonic() - began
+                say(f"run {number + 1} of {runs}: {name}: {what} ({time.monotonic() - began:.0f} s)")
     rows: list[dict[str, Any]] = [
         {"name": name, "title": chosen[name].title, "target": chosen[name].target, "figures": summarized(figures)}
         for name, figures in done.items()
@@ -48,6 +50,16 @@ def measure(
         row["seconds"] = round(took_s[name], 1)
         row["failed"] = failed.get(name)
     return rows
+
+
+@contextmanager
+def _cleared_on_sigterm() -> Iterator[None]:
+    """Who ends the benchmark leaves no folders and no processes behind."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _is_reference(row: Mapping[str, Any]) -> bool:

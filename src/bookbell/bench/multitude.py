@@ -41,7 +41,7 @@ FROM numbered JOIN receivers ON receivers.number = i % :receivers
 _ATTEMPTS = f"""
 INSERT INTO attempts (id, organization_id, delivery_id, number, worker, started_at, is_stale, outcome, status_code,
 detail, dns_us, connect_us, tls_us, first_byte_us, total_us, remote_address)
-{_ROWS} SELECT {_ID.format(kind="a00")}, organization, {_ID.format(kind="d00")}, 1, 'bench', at, 0, 'delivered', 200,
+{_ROWS} SELECT {_ID.format(kind="a00")}, organization, {_ID.format(kind="d00")}, 1, 'bench', at, 0, 'answered', 200,
 '', 0, 0, 0, 500, 600, '127.0.0.1'
 FROM numbered JOIN receivers ON receivers.number = i % :receivers
 """  # noqa: S608 - all text is ours

@@ -64,7 +64,7 @@ class Pinned:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            preexec_fn=partial(_prepare, core),  # noqa: PLW1509 - there is one thread here
+            preexec_fn=partial(prepare, core),  # noqa: PLW1509 - there is one thread here
         )
 
     def __enter__(self) -> Self:
@@ -117,7 +117,7 @@ class Pinned:
         return self.process.wait(STOP_S)
 
 
-def _prepare(core: int) -> None:
+def prepare(core: int) -> None:
     """In the child: whatever becomes of the benchmark, nothing of it is left over."""
     os.sched_setaffinity(0, {core})
     ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
