@@ -54,7 +54,7 @@ def _table(found: dict[str, Any]) -> str:
     lines = [
         f"\n## {found['size'].capitalize()} size\n",
         f"Machine: {machine}.",
-        f"Medians (minimum to maximum) of {found['runs']} interleaved runs; those that repeat themselves ran once.\n",
+        f"Medians (minimum to maximum) of {found['runs']} interleaved runs; what has no spread ran once.\n",
         f"| scenario | {' | '.join(_around_ratio(list(HEADS.values()), '× bare'))} | beside | target |",
         f"|{'---|' * (len(HEADS) + 4)}",
     ]

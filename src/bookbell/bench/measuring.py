@@ -24,20 +24,20 @@ def measure(
     done: dict[str, list[Figures]] = {name: [] for name in chosen}
     failed: dict[str, str] = {}
     took_s = dict.fromkeys(chosen, 0.0)
+    turns = [(number, name) for number in range(runs) for name in chosen if _is_due(chosen[name], number, is_full)]
     with _cleared_on_sigterm():
-        for number in range(runs):
-            for name, scenario in chosen.items():
-                if name in failed or (scenario.is_long and number):
-                    continue
-                began = time.monotonic()
-                try:
-                    done[name].append(scenario.full() if is_full else scenario.short())
-                    what = _progress(done[name][-1])
-                except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the others are measured
-                    failed[name] = str(error) or type(error).__name__
-                    what = f"failed: {failed[name]}"
-                took_s[name] += time.monotonic() - began
-                say(f"run {number + 1} of {runs}: {name}: {what} ({time.monotonic() - began:.0f} s)")
+        for number, name in turns:
+            if name in failed:
+                continue
+            began = time.monotonic()
+            try:
+                done[name].append(chosen[name].full() if is_full else chosen[name].short())
+                what = _progress(done[name][-1])
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the others are measured
+                failed[name] = str(error) or type(error).__name__
+                what = f"failed: {failed[name]}"
+            took_s[name] += time.monotonic() - began
+            say(f"run {number + 1} of {runs}: {name}: {what} ({time.monotonic() - began:.0f} s)")
     rows: list[dict[str, Any]] = [
         {"name": name, "title": chosen[name].title, "target": chosen[name].target, "figures": summarized(figures)}
         for name, figures in done.items()
@@ -50,6 +50,11 @@ def measure(
         row["seconds"] = round(took_s[name], 1)
         row["failed"] = failed.get(name)
     return rows
+
+
+def _is_due(scenario: Scenario, number: int, is_full: bool) -> bool:
+    """Whether the run of that number, from 0, includes it."""
+    return number == 0 or not (scenario.is_long or (scenario.is_once and not is_full))
 
 
 @contextmanager
