@@ -23,8 +23,8 @@ Run = Callable[[], Figures]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """target: in words, what the full one is to reach on one core. is_long: it repeats itself, so it runs once; is_once:
-    once is enough of the short one.
+    """target: in words, what the full one is to reach on one core. is_long: it repeats itself, so it runs once;
+    is_once: once is enough of the short one.
     """
 
     title: str
