@@ -50,7 +50,7 @@ def test_a_scenario_that_fails_is_told_and_the_others_go_on() -> None:
     chosen = {"a": scenario(of(1), BenchError("The disk is full.")), "b": scenario(of(1), of(2), of(3))}
     a, b = measure(chosen, runs=3, is_full=False, say=said.append)
     assert (a["failed"], b["failed"]) == ("The disk is full.", None)
-    assert any("a: failed: The disk is full." in line for line in said)
+    assert any("failed: The disk is full." in line for line in said)
     assert b["figures"]["cpu_us"]["median"] == 2
 
 

@@ -29,6 +29,7 @@ def measure(
         for number, name in turns:
             if name in failed:
                 continue
+            say(f"run {number + 1} of {runs}: {name} …")
             began = time.monotonic()
             try:
                 done[name].append(chosen[name].full() if is_full else chosen[name].short())
@@ -37,7 +38,7 @@ def measure(
                 failed[name] = str(error) or type(error).__name__
                 what = f"failed: {failed[name]}"
             took_s[name] += time.monotonic() - began
-            say(f"run {number + 1} of {runs}: {name}: {what} ({time.monotonic() - began:.0f} s)")
+            say(f"  {what} ({time.monotonic() - began:.0f} s)")
     rows: list[dict[str, Any]] = [
         {"name": name, "title": chosen[name].title, "target": chosen[name].target, "figures": summarized(figures)}
         for name, figures in done.items()

@@ -69,7 +69,9 @@ def _beside(measured: Mapping[str, Any]) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}" if value >= 0.1 or not value else f"{value:.4f}"
+    if value >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if value >= 0.1 else f"{value:.4f}"
 
 
 def add_to(app: typer.Typer) -> None:
