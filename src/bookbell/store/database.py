@@ -21,6 +21,7 @@ from sqlalchemy.pool import QueuePool
 
 from bookbell.core.errors import BookbellError
 from bookbell.store.address import parameters
+from bookbell.store.counted import COUNTED
 from bookbell.store.group_commit import GroupCommit
 
 P = ParamSpec("P")
@@ -72,6 +73,9 @@ class Database:
                 self._reader = _postgresql(url, READERS, is_reader=True)
         except (ArgumentError, ValueError) as error:
             raise DatabaseError("The database's address cannot be read.") from error
+        event.listen(self._writer, "commit", _count_commit)
+        for engine in (self._writer, self._reader):
+            event.listen(engine, "before_cursor_execute", _count_statement)
         self._write_threads = ThreadPoolExecutor(writer_count, thread_name_prefix="store-write")
         self._prompt_threads = ThreadPoolExecutor(PROMPT_WRITERS, thread_name_prefix="store-prompt")
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
@@ -199,6 +203,14 @@ def is_away(error: BaseException) -> bool:
     if not isinstance(original, _AWAY_ERRORS):
         return False
     return getattr(original, "sqlite_errorname", None) != "SQLITE_ERROR"  # what is wrong with a statement, there
+
+
+def _count_commit(_connection: Connection) -> None:
+    COUNTED.commits += 1
+
+
+def _count_statement(*_: object) -> None:
+    COUNTED.statements += 1
 
 
 def _sqlstate(error: BaseException) -> str | None:
