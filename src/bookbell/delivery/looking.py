@@ -45,7 +45,8 @@ class Looking:
 
     async def _look_at(self, wanted: list[Lane]) -> None:
         now = self._ambient.now_ms()
-        asked = {lane.id: lane.look_count(now) for lane in wanted if _is_short(lane)}
+        lane_count = len(self._hold.lanes)
+        asked = {lane.id: lane.look_count(now, lane_count) for lane in wanted if _is_short(lane)}
         for lane in wanted:
             lane.is_looking = True
             lane.next_due = NEVER_AT
