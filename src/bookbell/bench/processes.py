@@ -43,7 +43,7 @@ class Pinned:
         self._errors = log.open("wb") if log else None
         self.process = subprocess.Popen(
             list(command),
-            env={**os.environ, **environment},
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **environment},  # kept, as where it is installed
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
