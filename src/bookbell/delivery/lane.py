@@ -58,7 +58,8 @@ class Lane:
     busy_at:  when it last had something to do.
     next_due: the wall-clock instant at which a delivery that is not in hand comes due; alarm_at: when to turn to it.
     circuit:  as it is now; saved_circuit: as it stands in the lane's row.
-    body_bytes: the largest body the last look brought, to judge how many the next may bring.
+    body_bytes: the largest body the last look brought, to judge how many the next may bring; 0 before the first.
+    low_count: more is read when no more than so many are left in the buffer; an open circuit's probes want a choice.
     slow_until: the monotonic instant to which the receiver has asked to be sent less, 0 if it has not;
     paused_until: the wall-clock instant to which it has asked to be sent nothing.
     walk:     how far the walk over superseded events has come; None once it is done.
@@ -87,7 +88,8 @@ class Lane:
     circuit: Circuit = CLOSED
     saved_circuit: Circuit = CLOSED
     bucket: Bucket = FULL
-    body_bytes: int = limits.BODY_BYTES_GUESS
+    body_bytes: int = 0
+    low_count: int = limits.LANE_BUFFER_COUNT
     slow_until: int = 0
     paused_until: int = 0
     walk: Walked | None = (-1, "")
@@ -106,6 +108,11 @@ class Lane:
         return not self.held and not self.is_looking
 
     @property
+    def has_moved(self) -> bool:
+        """Whether its circuit is not as in its row; mostly both are CLOSED itself, which is seen without comparing."""
+        return self.circuit is not self.saved_circuit and self.circuit != self.saved_circuit
+
+    @property
     def hold_ms(self) -> int:
         """How long deliveries are held for an endpoint that is down."""
         return self.destination.policy.hold_ms_max if self.destination is not None else 0
@@ -113,7 +120,10 @@ class Lane:
     @property
     def is_short(self) -> bool:
         """Whether more is to be read, if there is more."""
-        return self.destination is None or len(self.buffer) <= self.destination.policy.in_flight_max
+        if self.destination is None:
+            return True
+        most = self.destination.policy.in_flight_max
+        return len(self.buffer) <= (min(most, self.low_count) if self.circuit is CLOSED else most)
 
     def may_send(self, now: int) -> bool:
         """Whether anything may be started at this wall-clock instant, in flight or not."""
@@ -159,13 +169,19 @@ class Lane:
         rate = self._rate(self.bucket.at)
         return 0 if rate is None else self.bucket.at + full_ms(self.bucket, rate)
 
-    def look_count(self, now: int) -> int:
-        """How many due deliveries a look should bring: as many as fit, but one where nothing may be sent."""
+    def look_count(self, now: int, lane_count: int) -> int:
+        """How many due deliveries a look should bring: as many as fit, but one where nothing may be sent.
+
+        lane_count: the worker's lanes; the more it has, the less is read ahead of each.
+        """
         if self.config is not None and not self.may_send(now):
             return 1
         if self.meter.bytes >= limits.BUFFERS_BYTES_MAX:
             return 1
-        return min(limits.LANE_BUFFER_COUNT, max(1, limits.LANE_BUFFER_BYTES // self.body_bytes))
+        if not self.body_bytes:
+            return limits.FIRST_LOOK_COUNT
+        share_bytes = min(limits.LANE_BUFFER_BYTES, limits.BUFFERS_BYTES_MAX // max(1, lane_count))
+        return min(limits.LANE_BUFFER_COUNT, max(1, share_bytes // self.body_bytes))
 
     def take_in(self, found: list[Due], in_flight: Container[DeliveryId]) -> None:
         """Buffer what a look brought, less what must wait for another, is in hand, or was settled during the look.
@@ -181,6 +197,8 @@ class Lane:
                 self.buffer.append(due)
                 self.meter.bytes += size
         if found:
+            if self.body_bytes:  # the first look brought little, for it did not know how large they are
+                self.low_count = max(1, len(found) // 4)
             self.body_bytes = max(sizes)
 
     def pick(self) -> Due:

@@ -69,12 +69,13 @@ class Looking:
             return False
         if lane.circuit is not CLOSED or lane.has_more or lane.read_to != START or self._is_old(lane):
             return False
-        has_room = len(lane.buffer) + len(new) <= lane.look_count(now)
+        has_room = len(lane.buffer) + len(new) <= lane.look_count(now, len(self._hold.lanes))
         return has_room and all(delivery.queue_pk is None for delivery, _ in new)
 
     async def _look_at(self, wanted: list[Lane]) -> None:
         now = self._ambient.now_ms()
-        asked = {lane.id: lane.look_count(now) for lane in wanted if _is_short(lane)}
+        lane_count = len(self._hold.lanes)
+        asked = {lane.id: lane.look_count(now, lane_count) for lane in wanted if _is_short(lane)}
         for lane in wanted:
             lane.is_looking = True
             lane.next_due = NEVER_AT

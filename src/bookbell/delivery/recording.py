@@ -79,7 +79,8 @@ class Recording:
         finally:
             dispatch.recording_count = 0
         self._settle(finished, batch, touched)
-        _start_anew(touched, written.succeeded_beside)
+        if written.succeeded_beside:
+            _start_anew(touched, written.succeeded_beside)
         self._hold.bell.set()
         self._hold.lose([lane for lane in touched if lane.id in written.lost])
         dispatch.start()
@@ -105,7 +106,7 @@ class Recording:
             self._hold.tend(lane)
 
     def _batch(self, finished: Sequence[Finished], touched: list[Lane]) -> Batch:
-        moved = [(each.id, each.epoch, each.circuit) for each in touched if each.circuit != each.saved_circuit]
+        moved = [(each.id, each.epoch, each.circuit) for each in touched if each.has_moved]
         batch = Batch([each.result for each in finished], moved, self._succeeded(finished))
         for each in finished:
             if each.is_gone:
