@@ -79,7 +79,7 @@ def fan_out(
     if not made:
         return Told(stored)
     deliveries.insert_deliveries(tx, [delivery for delivery, _ in made])
-    woken = frozenset(delivery.lane_id for delivery, _ in made)
+    woken = frozenset([delivery.lane_id for delivery, _ in made])
     lanes.wake(tx, dict.fromkeys(woken, happened[0].created_at))
     return Told(stored, woken, made)
 
