@@ -1,4 +1,8 @@
-"""Writes the results of a run as JSON, as a table in bench/README.md, and as plots."""
+"""Writes the results of a run as JSON, as a table in bench/README.md, and as plots.
+
+The page shows what is kept of each size, the short one and the full one, each with its machine; the plots are of the
+fullest there is.
+"""
 
 import json
 import math
@@ -8,11 +12,24 @@ from typing import Any
 from bookbell.bench.figures import LATENCIES_MS
 
 BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
-COLUMNS = ("per_s", "cpu_us", "p50_ms", "p99_ms", "memory_mb", "lost", "repeated")
+SIZES = ("full", "short")
+HEADS = {
+    "per_s": "per s",
+    "cpu_us": "µs CPU each",
+    "p50_ms": "p50 ms",
+    "p99_ms": "p99 ms",
+    "max_ms": "max ms",
+    "memory_mb": "MB",
+    "database_bytes": "bytes each",
+    "statements": "statements each",
+    "syncs": "syncs each",
+    "lost": "lost",
+    "repeated": "repeated",
+}
 REFERENCES = {"bare", "wrk", "celery", "procrastinate"}
 PACED = ("open-loop", "isolation")
 RATED = ("drain-1", "drain-1000", "publish", "overload")
-PLOTS = "\n\n" + "".join(f"![{name}](results/{name}.svg)\n\n" for name in ("cpu", "latency", "rate"))
+PLOTS = "\n" + "".join(f"![{name}](results/{name}.svg)\n\n" for name in ("cpu", "latency", "rate"))
 BAR_PX, ROW_PX, PANEL_PX, LEFT_PX, WIDTH_PX = 14, 24, 150, 190, 860
 
 
@@ -21,34 +38,46 @@ def write_pages(folder: Path, found: dict[str, Any]) -> None:
     results = folder / "results"
     results.mkdir(exist_ok=True)
     (results / f"{found['size']}.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    rows = found["results"]
+    kept = [json.loads(path.read_text()) for size in SIZES if (path := results / f"{size}.json").exists()]
+    rows = kept[0]["results"]
     (results / "cpu.svg").write_text(_bars(rows, "cpu_us", "processor time, µs for each, log scale"))
     (results / "latency.svg").write_text(_latencies(rows))
     (results / "rate.svg").write_text(_rates(rows))
     page = folder / "README.md"
     head, _, rest = page.read_text().partition(BEGIN)
     _, _, tail = rest.partition(END)
-    page.write_text(f"{head}{BEGIN}{_table(found)}{END}{tail}")
+    page.write_text(f"{head}{BEGIN}{''.join(map(_table, kept))}{PLOTS}{END}{tail}")
 
 
 def _table(found: dict[str, Any]) -> str:
     machine = ", ".join(f"{name} {value}" for name, value in found["machine"].items())
     lines = [
-        f"\nMachine: {machine}.",
-        f"Size: {found['size']}; medians (minimum to maximum) of {found['runs']} interleaved runs.\n",
-        "| scenario | per s | µs CPU each | × bare | p50 ms | p99 ms | MB | lost | repeated | beside | target |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        f"\n## {found['size'].capitalize()} size\n",
+        f"Machine: {machine}.",
+        f"Medians (minimum to maximum) of {found['runs']} interleaved runs; what has no spread ran once.\n",
+        f"| scenario | {' | '.join(_around_ratio(list(HEADS.values()), '× bare'))} | beside | target |",
+        f"|{'---|' * (len(HEADS) + 4)}",
     ]
     for row in found["results"]:
         figures = dict(row["figures"])
-        shown = [_spread(figures.pop(name, None)) for name in COLUMNS]
+        shown = [_spread(figures.pop(name, None)) for name in HEADS]
         ratio = "" if row["ratio_to_bare"] is None else f"{row['ratio_to_bare']:.1f}"
-        beside = ", ".join(
-            f"{name} {_spread(each)}" for name, each in figures.items() if name not in {"count", "max_ms"}
-        )
-        cells = [row["title"], *shown[:2], ratio, *shown[2:], beside, row["target"]]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + PLOTS
+        beside = ", ".join(f"{name} {_spread(each)}" for name, each in figures.items() if name != "count")
+        failed = row.get("failed")
+        cells = [
+            row["title"],
+            *_around_ratio(shown, ratio),
+            f"**failed**: {failed}" if failed else beside,
+            row["target"],
+        ]
+        lines.append("| " + " | ".join(each.replace("\n", " ").replace("|", "/") for each in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _around_ratio(cells: list[str], ratio: str) -> list[str]:
+    """With the ratio behind the processor time that it is of."""
+    at = list(HEADS).index("cpu_us") + 1
+    return [*cells[:at], ratio, *cells[at:]]
 
 
 def _spread(figure: dict[str, float] | None) -> str:
@@ -59,13 +88,15 @@ def _spread(figure: dict[str, float] | None) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
+    if value >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 0.1 else f"{value:.4f}"
 
 
 def _bars(rows: list[dict[str, Any]], figure: str, title: str) -> str:
     """A bar for each scenario that has this figure, on a logarithmic scale."""
     shown = [(row["name"], row["figures"][figure]["median"]) for row in rows if figure in row["figures"]]
-    most = max(math.log10(max(value, 1)) for _, value in shown)
+    most = max((math.log10(max(value, 1)) for _, value in shown), default=0) or 1
     parts = []
     for index, (name, value) in enumerate(shown):
         top = 34 + index * ROW_PX
@@ -79,7 +110,7 @@ def _bars(rows: list[dict[str, Any]], figure: str, title: str) -> str:
 
 def _latencies(rows: list[dict[str, Any]]) -> str:
     """Beside each other for each scenario with a pace of its own: the share of latencies in each class."""
-    shown = {row["name"]: row["series"]["latencies"] for row in rows if row["name"] in PACED}
+    shown = {row["name"]: row["series"]["latencies"] for row in rows if row["name"] in PACED and row["series"]}
     parts, classes = [], [*(f"≤ {bound:,}" for bound in LATENCIES_MS), "more"]
     for index, (name, counts) in enumerate(shown.items()):
         top = 40 + index * PANEL_PX
@@ -97,7 +128,7 @@ def _latencies(rows: list[dict[str, Any]]) -> str:
 
 def _rates(rows: list[dict[str, Any]]) -> str:
     """A line for each scenario that empties or floods: arrivals in each second."""
-    shown = {row["name"]: row["series"]["per_s"] for row in rows if row["name"] in RATED}
+    shown = {row["name"]: row["series"]["per_s"] for row in rows if row["name"] in RATED and row["series"]}
     parts = []
     for index, (name, counts) in enumerate(shown.items()):
         top, most = 40 + index * PANEL_PX, max(1, *counts)

@@ -2,12 +2,14 @@
 
 Beside the scenarios of `bookbell bench` it measures, in the same interleaved runs, PostgreSQL (the wheel's server),
 several workers, and what others would use: wrk (C), Celery on Redis, procrastinate on PostgreSQL, where their servers
-are installed. Writes bench/results/<name>.json, bench/README.md between its marks, and the plots.
+are installed. Writes bench/results/<size>.json, bench/README.md between its marks, and the plots. The status is 1
+when a scenario failed.
 """
 
 import argparse
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -29,7 +31,7 @@ from bookbell.bench.drains import Drain, run_drain
 from bookbell.bench.figures import Figures
 from bookbell.bench.machine import describe
 from bookbell.bench.measuring import measure
-from bookbell.bench.processes import cores
+from bookbell.bench.processes import cores, spread
 from bookbell.bench.publishing import Publish, run_publish
 from bookbell.bench.scenarios import Scenario, scenarios
 
@@ -71,24 +73,26 @@ def everything(server: Server) -> dict[str, Scenario]:
         return run_publish(replace(plan, database_url=server.fresh()))
 
     def more(title: str, target: str, short: Callable[[], Any], full: Callable[[], Any]) -> Scenario:
-        return Scenario(title=title, target=target, short=short, full=full)
+        return Scenario(title=title, target=target, short=short, full=full, is_once=True)
 
     found = scenarios()
-    found["drain-postgresql"] = more(
+    on_one = more(
         "drain on PostgreSQL, one endpoint (client side)",
         "≤ 60 µs each; server ≤ 40 µs",
         partial(on_postgresql, Drain(count=10_000)),
         partial(on_postgresql, Drain(count=100_000)),
     )
+    found["drain-postgresql"] = replace(on_one, is_once=False)
     found["publish-postgresql"] = more(
         "publish one event per request on PostgreSQL, delivered",
         "",
         partial(on_postgresql, Publish(count=2_000)),
         partial(on_postgresql, Publish(count=20_000)),
     )
-    for workers in (2, 4):
+    for workers in (1, 2, 4):
+        core_count = len(set(spread(workers)[0]))
         found[f"workers-{workers}"] = more(
-            f"drain on PostgreSQL, 64 endpoints, {workers} workers on one core",
+            f"drain on PostgreSQL, 64 endpoints, workers: {workers}, on so many cores: {core_count}",
             "grows with cores until the database's core is full",
             partial(on_postgresql, Drain(count=10_000, endpoint_count=64, worker_count=workers)),
             partial(on_postgresql, Drain(count=100_000, endpoint_count=64, worker_count=workers)),
@@ -119,21 +123,28 @@ def main() -> None:
     parser.add_argument("--runs", type=int, help=f"of each scenario; {SHORT_RUNS}, or {FULL_RUNS} of the full size")
     parser.add_argument("--only", nargs="*", help="these scenarios only, and nothing is written")
     options = parser.parse_args()
+    say = partial(print, file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="bookbell-bench-pg-") as folder:
         server = Server(Path(folder) / "pg")
         try:
             chosen = everything(server)
+            if unknown := set(options.only or ()) - chosen.keys():
+                parser.error(f"unknown: {', '.join(unknown)}; known are {', '.join(chosen)}")
             if options.only:
                 chosen = {name: chosen[name] for name in ("bare", *options.only)}
             runs = options.runs or (FULL_RUNS if options.full else SHORT_RUNS)
-            rows = measure(chosen, runs=runs, is_full=options.full, say=lambda line: print(line, flush=True))
+            rows = measure(chosen, runs=runs, is_full=options.full, say=say)
         finally:
             server.close()
+            if "bookbell-run-" in os.environ["XDG_RUNTIME_DIR"]:
+                shutil.rmtree(os.environ["XDG_RUNTIME_DIR"], ignore_errors=True)
     found = {"machine": describe(), "size": "full" if options.full else "short", "runs": runs, "results": rows}
     if options.only:
         print(json.dumps(found, indent=1, ensure_ascii=False))
     else:
         write_pages(HERE, found)
+    if failed := [row["name"] for row in rows if row["failed"]]:
+        sys.exit(f"failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

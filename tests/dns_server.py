@@ -87,7 +87,7 @@ class DnsServer:
 def address(name: str, value: str) -> RR:
     """An A or AAAA record."""
     if ":" in value:
-        return RR(name, QTYPE.AAAA, rdata=AAAA(ip_address(value).exploded), ttl=0)
+        return RR(name, QTYPE.AAAA, rdata=AAAA(tuple(ip_address(value).packed)), ttl=0)
     return RR(name, QTYPE.A, rdata=A(value), ttl=0)
 
 

@@ -140,7 +140,7 @@ async def opened(
             blob_dir=peopled.blob_dir,
             upload_bytes_max=upload_bytes_max,
             send=sending.send,
-            ring=rung.extend,
+            ring=lambda lanes, _made: rung.extend(lanes),
             is_stopping=lambda: is_stopping,
         )
         app = App(context, ROUTES)

@@ -63,10 +63,10 @@ class Receiver:
         with self._lock:
             return [headers.get("webhook-request-id") or headers["webhook-id"] for _, headers, _ in self.requests]
 
-    def bodies(self) -> list[dict[str, Any]]:
-        """The bodies of all requests, in order of arrival."""
+    def bodies(self, start: int = 0) -> list[dict[str, Any]]:
+        """The bodies of all requests from that one on, in order of arrival."""
         with self._lock:
-            return [json.loads(body) for _, _, body in self.requests]
+            return [json.loads(body) for _, _, body in self.requests[start:]]
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         receiver = self

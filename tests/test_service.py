@@ -1,6 +1,9 @@
 """What the commands and the service open: keys, folder and database, or one sentence that says why not."""
 
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,18 @@ def test_a_first_start_makes_folder_key_and_schema_and_the_next_one_keeps_them(t
     assert (second.operator_token, second.pipeline_token) == tokens
     assert tokens[0] != tokens[1]
     second.database.close()
+
+
+def test_a_start_with_nothing_to_migrate_loads_neither_alembic_nor_parsers_of_files(tmp_path: Path) -> None:
+    settings = read_settings({}, data_dir=tmp_path)
+    open_parts(settings).database.close()
+    script = (
+        "import sys; from bookbell.config import read_settings; from bookbell.service import open_parts;"
+        "open_parts(read_settings()).database.close(); print(*{'alembic', 'PIL', 'pypdf'} & set(sys.modules))"
+    )
+    environment = {**os.environ, "BOOKBELL_DATA_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 def test_tokens_that_are_set_take_the_place_of_derived_ones(tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 from bookbell.bench.figures import Figures
-from bookbell.bench.processes import Sink, cores, cpu_s
+from bookbell.bench.processes import BenchError, Sink, cores, cpu_s, prepare
 from bookbell.bench.seeding import BODY
 
 HERE = Path(__file__).parent
@@ -91,6 +92,8 @@ def _drained(sink: Sink, command: Sequence[str], count: int, core: int, environm
         sink.wait_for(1, LIMIT_S)
         before, seen_before = _family_cpu_s(worker.pid), sink.count()
         sink.wait_for(count, LIMIT_S)
+        if worker.poll() is not None:
+            raise BenchError(f"{command!r} has ended.")
         used = _family_cpu_s(worker.pid) - before
     finally:
         _end(worker)
@@ -112,7 +115,7 @@ def _start(command: Sequence[str], core: int, environment: dict[str, str]) -> su
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+        preexec_fn=partial(prepare, core),
     )
 
 

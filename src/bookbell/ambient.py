@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Protocol
 
-RANDOM_FORMAT = "64Q"  # asked of the system at once, for 64 ids
+_TAILS = "64Q"  # the randomness of so many ids is asked of the system at once, and put into text
 
 
 class Ambient(Protocol):
@@ -53,7 +53,7 @@ class RealAmbient:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last = 0
-        self._random: list[int] = []
+        self._tails: list[str] = []
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
@@ -77,12 +77,12 @@ class RealAmbient:
 
     def new_id(self) -> str:
         with self._lock:
-            self._last = max(time.time_ns() // 1_000_000 << 12, self._last + 1)
-            stamp = self._last
-            if not self._random:
-                self._random = list(struct.unpack(RANDOM_FORMAT, os.urandom(struct.calcsize(RANDOM_FORMAT))))
-            tail = self._random.pop()
-        return uuid7_text(stamp >> 12, stamp & 0xFFF, tail >> 2)
+            now, following = time.time_ns() // 1_000_000 << 12, self._last + 1
+            self._last = stamp = max(following, now)
+            if not self._tails:
+                self._tails = [_tail(each >> 2) for each in struct.unpack(_TAILS, os.urandom(struct.calcsize(_TAILS)))]
+            tail = self._tails.pop()
+        return _head(stamp) + tail
 
     def new_secret(self) -> str:
         return secrets.token_urlsafe(32)
@@ -90,5 +90,15 @@ class RealAmbient:
 
 def uuid7_text(unix_ms: int, counter: int, tail: int) -> str:
     """RFC 9562 version 7 as text, from 48 bits of milliseconds, 12 of a counter and 62 of randomness."""
-    at, rest = f"{unix_ms & (1 << 48) - 1:012x}", f"{0b10 << 62 | tail:016x}"
-    return f"{at[:8]}-{at[8:]}-7{counter:03x}-{rest[:4]}-{rest[4:]}"
+    return _head((unix_ms & (1 << 48) - 1) << 12 | counter) + _tail(tail)
+
+
+def _head(stamp: int) -> str:
+    """From 48 bits of milliseconds and 12 of a counter."""
+    at = f"{stamp:015x}"
+    return f"{at[:8]}-{at[8:12]}-7{at[12:]}-"
+
+
+def _tail(random_bits: int) -> str:
+    bits = 0b10 << 62 | random_bits
+    return f"{bits >> 48:04x}-{bits & (1 << 48) - 1:012x}"

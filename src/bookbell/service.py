@@ -11,7 +11,7 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -25,7 +25,7 @@ from bookbell.ambient import RealAmbient
 from bookbell.config import Settings, StartError
 from bookbell.core import limits
 from bookbell.core.guard import GuardRules, judge_address
-from bookbell.core.model import LaneId
+from bookbell.core.model import LaneId, Made
 from bookbell.delivery.engine import Engine
 from bookbell.delivery.exchange import Exchange
 from bookbell.delivery.far_bell import FarBell
@@ -295,9 +295,9 @@ class Service:
             org_webhooks_max=self._settings.org_webhooks_max,
         )
 
-    def _ring(self, lanes: Iterable[LaneId]) -> None:
+    def _ring(self, lanes: Iterable[LaneId], made: Sequence[Made] = ()) -> None:
         if self._engine:
-            self._engine.ring(lanes)
+            self._engine.ring(lanes, made)
         if self._bell:
             self._bell.ring(lanes)
 

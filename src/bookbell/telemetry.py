@@ -13,8 +13,10 @@ from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
+
+from bookbell.store.counted import COUNTED
 
 LOG_EVENTS = {
     "service_started": "The process is ready; says address, role, database and worker name.",
@@ -72,6 +74,19 @@ class _Latencies(Collector):
 
 LATENCY = _Latencies()
 REGISTRY.register(LATENCY)
+
+
+class _Asked(Collector):
+    """What the store has counted."""
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """As it is now."""
+        statements, commits = "Statements that the database was asked for.", "Transactions that were committed."
+        yield CounterMetricFamily("bookbell_database_statements", statements, value=COUNTED.statements)
+        yield CounterMetricFamily("bookbell_database_commits", commits, value=COUNTED.commits)
+
+
+REGISTRY.register(_Asked())
 REPLAYED = Counter(
     "bookbell_deliveries_replayed", "Deliveries made due by replays: recovered or new.", ["kind"], registry=REGISTRY
 )
@@ -115,6 +130,8 @@ METRICS = {
     "bookbell_pruned_rows_total",
     "bookbell_attempts_total",
     "bookbell_attempts_stale_total",
+    "bookbell_database_commits_total",
+    "bookbell_database_statements_total",
     "bookbell_deliveries_replayed_total",
     "bookbell_circuit_changes_total",
     "bookbell_deliveries_settled_total",

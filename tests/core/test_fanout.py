@@ -40,8 +40,8 @@ def test_own_account_and_organization_hear_in_order() -> None:
 
 
 def test_a_level_without_a_body_hears_nothing() -> None:
-    assert plan(replace(EVENT, body_account=None), [OWN, ORG]) == (ORG,)
-    assert plan(replace(EVENT, body_org=None), [OWN, ORG]) == (OWN,)
+    assert plan(EVENT._replace(body_account=None), [OWN, ORG]) == (ORG,)
+    assert plan(EVENT._replace(body_org=None), [OWN, ORG]) == (OWN,)
 
 
 def test_a_book_always_queues_in_the_same_of_the_lanes_that_the_policy_asks_for() -> None:
@@ -53,4 +53,4 @@ def test_a_book_always_queues_in_the_same_of_the_lanes_that_the_policy_asks_for(
 
 
 def test_a_matched_event_differs_by_its_count_alone() -> None:
-    assert EVENT.matched(3) == replace(EVENT, matched_count=3)
+    assert EVENT.matched(3) == EVENT._replace(matched_count=3)

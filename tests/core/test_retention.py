@@ -6,7 +6,14 @@ import pytest
 
 from bookbell.core import limits
 from bookbell.core.instants import DAY_MS, HOUR_MS
-from bookbell.core.retention import Keeping, bodies_before, fitting, history_before, next_batch_count
+from bookbell.core.retention import (
+    Keeping,
+    bodies_before,
+    fitting,
+    forgotten_before,
+    history_before,
+    next_batch_count,
+)
 
 KEEPING = Keeping(days_bodies=2, days_history=5)
 NOW = 20_000 * DAY_MS + 5 * HOUR_MS + 7
@@ -19,6 +26,13 @@ def hour(ago: int) -> int:
 def test_history_goes_by_whole_days() -> None:
     assert history_before(KEEPING, NOW) == NOW - 5 * HOUR_MS - 7 - 5 * DAY_MS
     assert history_before(KEEPING, 1) == 0
+
+
+def test_what_goes_by_its_own_age_goes_after_a_day_or_with_the_history() -> None:
+    ages = {kind: NOW - before for kind, before in forgotten_before(KEEPING, NOW).items()}
+    assert ages.pop("replays") == ages.pop("notices") == NOW - history_before(KEEPING, NOW)
+    assert set(ages) == {"idempotency_keys", "analytics_jobs", "workers"}
+    assert set(ages.values()) == {DAY_MS}
 
 
 def test_bodies_go_by_age() -> None:

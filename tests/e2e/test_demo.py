@@ -107,6 +107,17 @@ def test_the_demo_tells_its_story_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.glob("bookbell-demo-*")) == []
 
 
+def test_a_demo_that_is_told_to_end_leaves_nothing(tmp_path: Path) -> None:
+    with playing(tmp_path) as demo:
+        until("the first lines", lambda: "gets two API keys" in demo.output())
+        children = demo.children().values()
+        demo.process.terminate()
+        status, told = demo.end()
+        assert (status, "Traceback" in told) == (0, False), told
+        until("its processes have ended", lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
+    assert list(tmp_path.glob("bookbell-demo-*")) == []
+
+
 @pytest.mark.parametrize("victim", ["service", "receiver"])
 def test_the_demo_fails_with_the_reason_when_one_of_its_processes_dies(tmp_path: Path, victim: str) -> None:
     with playing(tmp_path) as demo:

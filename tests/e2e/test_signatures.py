@@ -338,3 +338,26 @@ func main() {{
         ["go", "run", str(tmp_path / "verify.go")], capture_output=True, text=True, check=False, cwd=tmp_path
     )
     assert done.stdout.split() == ["true", "false", "false", "false"], done.stderr
+
+
+@pytest.mark.skipif(shutil.which("php") is None, reason="there is no php")
+def test_the_pages_php_verifies_what_is_right_and_nothing_else(tmp_path: Path) -> None:
+    right = headers_of(signing_with(FIRST))
+    cases = [
+        (right, TEXT, AT_S, True),
+        (right, TEXT + " ", AT_S, False),
+        (right, TEXT, AT_S + 301, False),
+        ({**right, "webhook-request-id": "a.b"}, TEXT, AT_S, False),
+        ({**right, "webhook-timestamp": f"{AT_S}\n"}, TEXT, AT_S, False),
+        ({**right, "webhook-signature": ""}, TEXT, AT_S, False),
+        ({}, TEXT, AT_S, False),
+    ]
+    (tmp_path / "cases.json").write_text(json.dumps(cases))
+    (tmp_path / "verify.php").write_text(f"""<?php declare(strict_types=1);
+{blocks("php")[0]}
+foreach (json_decode(file_get_contents('cases.json'), true) as [$headers, $body, $at]) {{
+    echo json_encode(verify($headers, $body, '{FIRST}', $at)), "\\n";
+}}
+""")
+    done = subprocess.run(["php", "verify.php"], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert [json.loads(line) for line in done.stdout.split()] == [case[3] for case in cases], done.stdout + done.stderr

@@ -1,6 +1,7 @@
 """Several processes on one database: nothing is sent twice while all live, and a dead worker's lanes move on."""
 
 import signal
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,6 +59,23 @@ def workers_of(client: Client) -> set[str]:
     }
 
 
+def is_stopped_between_writes(service: Service) -> bool:
+    """Stop this process, unless it has an SQLite file locked: stopped, it would keep all others from writing."""
+    service.process.send_signal(signal.SIGSTOP)
+    if "BOOKBELL_DATABASE_URL" in service.environment:
+        return True
+    file = sqlite3.connect(Path(service.environment["BOOKBELL_DATA_DIR"]) / "bookbell.db", timeout=1)
+    try:
+        with file:
+            file.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        service.process.send_signal(signal.SIGCONT)
+        return False
+    finally:
+        file.close()
+    return True
+
+
 def test_two_workers_share_the_lanes_and_send_nothing_twice(unhurried_fleet: list[Service]) -> None:
     fleet = unhurried_fleet
     with Receiver() as receiver:
@@ -91,7 +109,7 @@ def test_a_worker_that_was_stopped_past_its_lease_overwrites_nothing(fleet: list
             client.register(receiver.url, "DOC_VERIFIED", schedule_ms=[500] * 10)
         sent = publish(fleet, clients, "before")
         until("work in progress", lambda: len(receiver.ids()) > 0)
-        fleet[1].process.send_signal(signal.SIGSTOP)
+        until("a moment in which it writes nothing", lambda: is_stopped_between_writes(fleet[1]))
         until("everything done by the other", lambda: len(set(receiver.ids())) == sent)
         until("every delivery recorded", lambda: not any(client.deliveries(state="pending") for client in clients))
         before = {each["id"]: each for client in clients for each in client.deliveries(limit=500)}

@@ -7,12 +7,14 @@ from sqlalchemy import Table, insert
 from bookbell.ambient import uuid7_text
 from bookbell.core import limits
 from bookbell.core.instants import DAY_MS
-from bookbell.core.retention import Keeping
+from bookbell.core.retention import Keeping, forgotten_before
 from bookbell.keeping.batches import Chores
+from bookbell.keeping.preview import preview
 from bookbell.keeping.pruner import Pruned, prune
 from bookbell.store.database import Tx
 from bookbell.store.endpoints import Endpoint
-from bookbell.store.schema import notices, replay_jobs, workers
+from bookbell.store.schema import idempotency_keys, notices, replay_jobs, workers
+from bookbell.store.schema_analytics import analytics_jobs
 from bygone import NOW, Later
 from world import World
 
@@ -66,6 +68,29 @@ def left(world: World, table: Table) -> list[str]:
         return sorted(row.id for row in tx.execute(table.select()))
 
     return world.db.read_now(read)
+
+
+def test_what_would_go_is_counted_by_the_rules_it_goes_by(world: World) -> None:
+    account = world.account()
+    endpoint, book = world.webhook(account, "BOOK_VERIFIED"), world.book(account)
+    answer = {"scope": "POST /x", "request_hash": "h", "status": 200, "response": b"{}"}
+    analytics = {"organization_id": endpoint.organization_id, "book_pk": book.pk, "view": "v", "status": "DONE"}
+    ages = [(OLD, 1), (OLD, 2), (NOW, 3)]
+    add(world, idempotency_keys, *({**answer, "key": str(n), "created_at": at} for at, n in ages))
+    add(
+        world,
+        analytics_jobs,
+        *({**analytics, "id": an_id(at, n), "created_at": at, "updated_at": at} for at, n in ages),
+    )
+    add(world, replay_jobs, *(job(endpoint, at, at + n) for at, n in ages))
+    add(world, notices, *(notice(endpoint, at, n) for at, n in ages))
+    add(world, workers, *({"id": str(n), "lane_count": 1, "seen_at": at} for at, n in ages))
+    would = preview(world.db, Keeping(), NOW).rows
+    assert {kind: would[kind] for kind in forgotten_before(Keeping(), NOW)} == dict.fromkeys(
+        ("idempotency_keys", "analytics_jobs", "replays", "notices", "workers"), 2
+    )
+    done = pruned(world).rows
+    assert done == {**dict.fromkeys(done, 0), **would}
 
 
 def test_replays_go_once_they_have_ended_long_ago(world: World) -> None:

@@ -149,7 +149,7 @@ def test_bodies_go_before_rows(scene: Scene) -> None:
 def test_what_waits_is_never_touched(scene: Scene) -> None:
     waiting = [bygone(scene.endpoints, at, DeliveryState.PENDING) for at in (GONE, EMPTIED)]
     mixed = bygone(scene.endpoints, GONE)
-    mixed.deliveries[0] = replace(mixed.deliveries[0], state=DeliveryState.PENDING, finished_at=None)
+    mixed.deliveries[0] = mixed.deliveries[0]._replace(state=DeliveryState.PENDING, finished_at=None)
     write(scene.db, *waiting, mixed)
     done = scene.prune(replace(KEEPING, bytes_max=1))
     assert (done.rows["events"], done.rows["event_bodies"]) == (0, 0)
@@ -245,7 +245,8 @@ def test_what_would_go_is_counted_without_removing_it(scene: Scene) -> None:
         bygone(scene.endpoints, GONE, DeliveryState.PENDING),
     )
     would = preview(scene.db, KEEPING, NOW)
-    assert would.rows == {"events": 3, "deliveries": 6, "attempts": 6, "event_bodies": 3, "attempt_bodies": 6}
+    counted = {kind: count for kind, count in would.rows.items() if count}
+    assert counted == {"events": 3, "deliveries": 6, "attempts": 6, "event_bodies": 3, "attempt_bodies": 6}
     assert len(scene.kept("events")) == 10
     done = scene.prune()
     assert {kind: done.rows[kind] for kind in ("events", "deliveries", "attempts")} == {
@@ -261,6 +262,7 @@ def test_deleted_books_go_with_all_that_was_in_them(scene: Scene) -> None:
     scene.db.write_now(
         lambda tx: tx.execute(books.update().where(books.c.pk == gone.pk).values(status="DELETED", updated_at=1))
     )
+    assert preview(scene.db, KEEPING, NOW).rows["books"] == 1
     assert scene.prune().rows["books"] == 1
     found = scene.db.read_now(lambda tx: [row.pk for row in tx.execute(books.select())])
     assert found == [kept_book.pk]

@@ -1,6 +1,7 @@
 """The shipped scenarios: what they cover, and that they tell a careful receiver from a sloppy one."""
 
 import json
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -25,6 +26,15 @@ def play(work: Work, *names: str) -> tuple[int, dict[str, dict[str, Any]]]:
     return done.returncode, {each["scenario"]: each for each in told}
 
 
+def impatient(name: str, folder: Path) -> str:
+    """The file of a shipped scenario that waits a second, not half a minute, for retries that are to fail."""
+    (text,) = (each.file.read_text() for each in shipped() if each.file.stem == name)
+    assert "attempts: 3}" in text
+    path = folder / f"{name}.yaml"
+    path.write_text(text.replace("attempts: 3}", "attempts: 3, within_s: 1}"))
+    return str(path)
+
+
 def failures(told: dict[str, Any]) -> list[str]:
     return [f"{step['step']}: {step['message']}" for step in told["steps"] if not step["ok"]]
 
@@ -36,8 +46,8 @@ def test_a_careful_receiver_passes_every_shipped_scenario() -> None:
     assert set(told) == {each.file.stem for each in shipped()}
 
 
-def test_a_sloppy_receiver_fails_just_where_it_is_sloppy() -> None:
-    status, told = play(SloppyWork(), "forgeries", "duplicates", "newer-service")
+def test_a_sloppy_receiver_fails_just_where_it_is_sloppy(tmp_path: Path) -> None:
+    status, told = play(SloppyWork(), "forgeries", impatient("duplicates", tmp_path), "newer-service")
     assert status == 1
     forged = ["wrong secret", "altered body", "unsigned", "no timestamp", "late", "early", "wrong credentials"]
     expected = [f"send: DOC_VERIFIED, {mistake}: The receiver answered 200" for mistake in forged]

@@ -47,11 +47,12 @@ def together(database: Database, *writes: Callable[[], Awaitable[object]]) -> tu
     async def story() -> list[object]:
         held, go = threading.Event(), threading.Event()
 
-        def hold(_tx: Tx) -> None:
+        def hold(_tx: Tx, items: Sequence[None]) -> Sequence[None]:
             held.set()
             go.wait()
+            return items
 
-        holding = asyncio.ensure_future(database.write(hold))
+        holding = asyncio.ensure_future(database.write_each(hold, None))
         await asyncio.to_thread(held.wait)
         waiting = [asyncio.ensure_future(write()) for write in writes]
         await asyncio.sleep(0)
@@ -159,7 +160,12 @@ def add_each(tx: Tx, wanted: Sequence[str]) -> list[str | BookbellError]:
     return [InvalidRequest(name) if name.startswith("no") else f"{add(tx, name)} of {len(wanted)}" for name in wanted]
 
 
-def test_items_of_one_write_are_one_call_of_it(database: Database) -> None:
+def test_items_of_one_write_are_one_call_of_it(db: Database) -> None:
+    done, commits = together(db, *(lambda name=name: db.write_each(add_each, name) for name in "abc"))
+    assert (done, commits) == (["a of 3", "b of 3", "c of 3"], 1)
+
+
+def test_items_share_a_commit_with_other_writes(database: Database) -> None:
     done, commits = together(
         database,
         lambda: database.write_each(add_each, "a"),
@@ -169,24 +175,22 @@ def test_items_of_one_write_are_one_call_of_it(database: Database) -> None:
     assert (done, commits) == (["a of 2", "b", "c of 2"], 1)
 
 
-def test_an_item_that_is_refused_leaves_the_others_of_its_call(database: Database) -> None:
+def test_an_item_that_is_refused_leaves_the_others_of_its_call(db: Database) -> None:
     (first, refused), commits = together(
-        database, lambda: database.write_each(add_each, "a"), lambda: database.write_each(add_each, "no")
+        db, lambda: db.write_each(add_each, "a"), lambda: db.write_each(add_each, "no")
     )
     assert (first, commits) == ("a of 2", 1)
     assert isinstance(refused, InvalidRequest)
 
 
-def test_a_bug_in_one_item_is_told_to_it_alone(database: Database) -> None:
-    (first, broken), _ = together(
-        database, lambda: database.write_each(add_each, "a"), lambda: database.write_each(add_each, "bug")
-    )
+def test_a_bug_in_one_item_is_told_to_it_alone(db: Database) -> None:
+    (first, broken), _ = together(db, lambda: db.write_each(add_each, "a"), lambda: db.write_each(add_each, "bug"))
     assert first == "a of 1"
     assert isinstance(broken, RuntimeError)
-    assert names(database) == ["a"]
+    assert names(db) == ["a"]
 
 
-def test_an_item_alone_is_refused_by_an_error(database: Database) -> None:
+def test_an_item_alone_is_refused_by_an_error(db: Database) -> None:
     with pytest.raises(InvalidRequest):
-        asyncio.run(database.write_each(add_each, "no"))
-    assert names(database) == []
+        asyncio.run(db.write_each(add_each, "no"))
+    assert names(db) == []

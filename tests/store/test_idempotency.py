@@ -3,7 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from bookbell.store import idempotency
+from bookbell.store import forgetting, idempotency
 from bookbell.store.database import Database, Tx
 from bookbell.store.idempotency import Kept
 from world import START
@@ -64,8 +64,8 @@ def test_a_key_that_was_taken_is_filled_and_a_failed_transaction_frees_it(db: Da
 def test_old_answers_are_forgotten_oldest_first_and_a_bounded_number_at_a_time(db: Database) -> None:
     for number in range(5):
         db.write_now(idempotency.keep, "s", str(number), ANSWER, at=START + number)
-    assert db.write_now(idempotency.prune, before=START + 3) == 3
-    assert db.write_now(idempotency.prune, before=START + 3) == 0
+    assert db.write_now(forgetting.forget, "idempotency_keys", before=START + 3, count=9) == 3
+    assert db.write_now(forgetting.forget, "idempotency_keys", before=START + 3, count=9) == 0
     assert [db.read_now(idempotency.find, "s", str(number)) is not None for number in range(5)] == [False] * 3 + [
         True,
         True,

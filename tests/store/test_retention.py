@@ -12,7 +12,7 @@ from bookbell.actions import retention as acting
 from bookbell.actions.ledger import Range, audit_slice
 from bookbell.actions.retention import Hold
 from bookbell.core.instants import DAY_MS, id_floor
-from bookbell.store import chores, endpoints, ledger, retention_preview
+from bookbell.store import chores, endpoints, forgetting, ledger, retention, retention_preview
 from bookbell.store.database import Database, Tx
 from bookbell.store.schema import events
 from bygone import bygone, write
@@ -20,7 +20,8 @@ from world import START, World, world_in
 
 BEFORE = START + 10 * DAY_MS
 HOLD = Hold(owner="a", lease_until=2**52)
-BIG = {"events", "deliveries", "attempts"}
+AGED = ("idempotency_keys", "analytics_jobs", "notices")  # of replays and workers there are few
+BIG = {"events", "deliveries", "attempts", *AGED}
 
 
 @contextmanager
@@ -94,6 +95,9 @@ def everything(world: World) -> list[Callable[[], object]]:
         *(lambda kind=kind: db.write_now(acting.empty, HOLD, kind, **bounds) for kind in acting.KINDS),
         lambda: db.write_now(acting.remove, HOLD, after="", **bounds),
         lambda: db.write_now(acting.remove_books, HOLD, before=BEFORE),
+        lambda: db.read_now(retention.count_books, before=BEFORE),
+        *(lambda kind=kind: db.write_now(acting.forget, HOLD, kind, **bounds) for kind in AGED),
+        *(lambda kind=kind: db.read_now(forgetting.count_old, kind, before=BEFORE) for kind in AGED),
     ]
 
 

@@ -2,7 +2,6 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 
@@ -74,7 +73,7 @@ def test_a_smaller_id_that_is_committed_later_comes_later(world: World) -> None:
 def test_filters_restrict_a_stretch(world: World) -> None:
     account, other = world.account(), world.account("other")
     old, new = event(account), event(account, START + 10_000_000, "BOOK_VERIFIED")
-    org_only = replace(event(account), body_account=None, book_pk=8)
+    org_only = event(account)._replace(body_account=None, book_pk=8)
     world.db.write_now(events.insert_events, [old])
     world.db.write_now(events.insert_events, [new, org_only, event(other)])
     assert ids(world, account, Stretch(event_types=["BOOK_VERIFIED"], count=9)) == [new.id]

@@ -1,16 +1,20 @@
 """The migrations build the declared schema, on both databases."""
 
+from pathlib import Path
+
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import update
 
 from bookbell.core.model import Level
 from bookbell.store import events
+from bookbell.store import upgrade as upgrading
 from bookbell.store.database import Database, Tx
 from bookbell.store.schema import events as table
 from bookbell.store.schema import metadata
 from bookbell.store.stream import Stream, Stretch
-from bookbell.store.upgrade import missing, upgrade
+from bookbell.store.upgrade import missing, newest, upgrade
 from world import world_in
 
 
@@ -18,6 +22,11 @@ def test_migrated_and_declared_schema_are_the_same(db: Database) -> None:
     with db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_the_newest_revision_is_alembics_head() -> None:
+    migrations = Path(upgrading.__file__).parent / "migrations"
+    assert newest() == ScriptDirectory(str(migrations)).get_current_head()
 
 
 def test_upgrading_twice_changes_nothing(db: Database) -> None:

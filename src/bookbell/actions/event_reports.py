@@ -4,10 +4,10 @@ A report about a book holds the book's row, as reports of outcomes do, so that `
 Source: docs/publishing-events.md.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import groupby
-from typing import ParamSpec, TypeVar
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from bookbell.actions.publishing import Told, fan_out
 from bookbell.actions.reports import named
@@ -26,7 +26,7 @@ from bookbell.core.errors import (
     OrganizationNotFound,
     ValidationFailed,
 )
-from bookbell.core.event_report import EventReport, check_report, draft_of, parsed_body
+from bookbell.core.event_report import EventReport, Words, check_report, draft_of, parsed_body
 from bookbell.core.events import body, needs_documents
 from bookbell.core.lifecycle import group_refused
 from bookbell.core.model import (
@@ -39,6 +39,7 @@ from bookbell.core.model import (
     ImageGroup,
     LaneId,
     Level,
+    Made,
     OrganizationId,
 )
 from bookbell.store import accounts, books, documents, event_types, images
@@ -48,8 +49,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(NamedTuple):
     """What a report did. event None: the same was reported before, so nothing fired. book None: it has none."""
 
     type: str
@@ -61,8 +61,7 @@ def report_event(tx: Tx, report: EventReport, stamp: Stamp) -> Published[Happene
     """Make the event of one report. Raises: ValidationFailed, EventTypeNotFound, NotFound of what it names."""
     kind = TYPES.get(report.type)
     if kind is None:
-        (published,) = _tell_bodies(tx, [_prepared(tx, report, _Known(), stamp)], stamp)
-        return published
+        return _published(report, fan_out(tx, [_prepared(tx, report, _Known(), stamp)], stamp), None)
     check_report(kind, report)
     organization_id = _demand_organization(tx, report.organization_id) if report.organization_id else None
     if kind.subject is Subject.ORGANIZATION:
@@ -82,36 +81,33 @@ def report_event(tx: Tx, report: EventReport, stamp: Stamp) -> Published[Happene
 
 
 def report_each(tx: Tx, asked: Sequence[tuple[EventReport, Stamp]]) -> list[Published[Happened] | BookbellError]:
-    """`report_event` for each of these, whoever asks for it. Gives what came of each, or the error it is refused for.
+    """`report_event` for each of these of defined types, whoever asks for it; their events are stored together.
 
-    Events of defined types are stored together; any other holds the row of its book, and is undone by itself.
+    Gives what came of each, or the error it is refused for.
     """
-    if len(asked) == 1:
-        return [report_event(tx, *asked[0])]
-    known, prepared, done = _Known(), dict[int, Event](), dict[int, Published[Happened] | BookbellError]()
-    for index, (report, stamp) in enumerate(asked):
-        is_own = report.type not in TYPES
-        found = _tried(_prepared, tx, report, known, stamp) if is_own else _tried(_apart, tx, report, stamp)
-        if isinstance(found, Event):
-            prepared[index] = found
-        else:
-            done[index] = found
-    order = sorted(prepared, key=lambda index: _audience_of(prepared[index]))
-    told = _tell_bodies(tx, [prepared[index] for index in order], asked[-1][1])
-    done.update(zip(order, told, strict=True))
-    return [done[index] for index in range(len(asked))]
+    known = _Known()
+    found = [_tried(tx, report, known, stamp) for report, stamp in asked]
+    prepared = [event for event in found if isinstance(event, Event)]
+    if not prepared:
+        return [error for error in found if isinstance(error, BookbellError)]
+    told = fan_out(tx, prepared, asked[-1][1])
+    published = _each_published(told)
+    return [each if isinstance(each, BookbellError) else next(published) for each in found]
 
 
-def _tried(run: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | BookbellError:
+def _each_published(told: Told) -> Iterator[Published[Happened]]:
+    """What came of each of these events by itself."""
+    made = iter(told.made)
+    for happened, event in zip(_happened(told), told.events, strict=True):
+        own = list(islice(made, event.matched_count))
+        yield Published(happened, frozenset(delivery.lane_id for delivery, _ in own), own)
+
+
+def _tried(tx: Tx, report: EventReport, known: "_Known", stamp: Stamp) -> Event | BookbellError:
     try:
-        return run(*args, **kwargs)
+        return _prepared(tx, report, known, stamp)
     except BookbellError as error:
         return error
-
-
-def _apart(tx: Tx, report: EventReport, stamp: Stamp) -> Published[Happened]:
-    with tx.begin_nested():
-        return report_event(tx, report, stamp)
 
 
 def report_events(tx: Tx, reports: Sequence[EventReport], stamp: Stamp) -> Published[list[Happened]]:
@@ -119,23 +115,26 @@ def report_events(tx: Tx, reports: Sequence[EventReport], stamp: Stamp) -> Publi
 
     The books are locked in ascending order first, so that two batches cannot wait for each other.
     """
-    found = [named("events", index, _book_of, tx, report) for index, report in enumerate(reports)]
+    of_books = [(index, report) for index, report in enumerate(reports) if report.type in TYPES]
+    found = [named("events", index, _book_of, tx, report) for index, report in of_books]
     for pk, organization_id in sorted({(book.pk, book.organization_id) for book in found if book is not None}):
         books.lock_book(tx, organization_id, pk)
     done, rung = [], frozenset[LaneId]()
+    made: list[Made] = []
     known = _Known()
     for is_own, run in groupby(enumerate(reports), key=lambda pair: pair[1].type not in TYPES):
         if is_own:
             prepared = [named("events", index, _prepared, tx, report, known, stamp) for index, report in run]
-            for published in _tell_bodies(tx, prepared, stamp):
-                done.append(published.value)
-                rung |= published.lanes
+            told = fan_out(tx, prepared, stamp)
+            done += _happened(told)
+            made += told.made
+            rung |= told.lanes
             continue
         for index, report in run:
             published = named("events", index, report_event, tx, report, stamp)
             done.append(published.value)
             rung |= published.lanes
-    return Published(done, rung)
+    return Published(done, rung, () if of_books else made)
 
 
 def _published(report: EventReport, told: Told, book: Book | None) -> Published[Happened]:
@@ -143,29 +142,56 @@ def _published(report: EventReport, told: Told, book: Book | None) -> Published[
     return Published(Happened(report.type, event, book), told.lanes)
 
 
-def _tell_bodies(tx: Tx, prepared: Sequence[Event], stamp: Stamp) -> Iterable[Published[Happened]]:
-    """Store events of defined types, neighbours of one audience at once. Gives what came of each, in order."""
-    for _, run in groupby(prepared, key=_audience_of):
-        told = fan_out(tx, list(run), stamp)
-        yield from (Published(Happened(event.type, event, None), told.lanes) for event in told.events)
-
-
-def _audience_of(event: Event) -> tuple[str, str]:
-    return event.organization_id, event.account_id or ""
+def _happened(told: Told) -> list[Happened]:
+    return [Happened(event.type, event, None) for event in told.events]
 
 
 @dataclass(slots=True)
 class _Known:
-    """What was looked up for earlier reports of a batch: types by name and organization, audiences by their ids."""
+    """What was looked up for earlier reports of a batch: types by name and organization, audiences by their ids; heads
+    by all words of a report, which mostly are those of the report before.
+    """
 
     types: dict[tuple[str, str | None], tuple[DefinedType, EventType]] = field(default_factory=dict)
     audiences: dict[tuple[str | None, str | None], tuple[OrganizationId, AccountId | None]] = field(
         default_factory=dict
     )
+    heads: "dict[Words, _Head]" = field(default_factory=dict)
+
+
+class _Head(NamedTuple):
+    """What a report of a defined type is without its body."""
+
+    defined: DefinedType
+    organization_id: OrganizationId
+    account_id: AccountId | None
+    is_for_account: bool
+    is_for_org: bool
 
 
 def _prepared(tx: Tx, report: EventReport, known: _Known, stamp: Stamp) -> Event:
     """The event of a defined type, with the publisher's own bytes."""
+    words, own = report.words, report.body
+    head = known.heads.get(words)
+    if head is None or own is None:
+        head = known.heads[words] = _head(tx, report, known)
+    assert own is not None
+    if problem := head.defined.problem_of(parsed_body(own)):
+        raise ValidationFailed(problem)
+    return Event(
+        id=EventId(stamp.new_id()),
+        organization_id=head.organization_id,
+        account_id=head.account_id,
+        book_pk=None,
+        type=report.type,
+        body_account=own if head.is_for_account else None,
+        body_org=own if head.is_for_org else None,
+        matched_count=0,
+        created_at=stamp.at,
+    )
+
+
+def _head(tx: Tx, report: EventReport, known: _Known) -> _Head:
     name = report.type, report.organization_id
     if name not in known.types:
         found = _demand_type(tx, report)
@@ -178,20 +204,8 @@ def _prepared(tx: Tx, report: EventReport, known: _Known, stamp: Stamp) -> Event
     organization_id, account_id = known.audiences[audience]
     if account_id is None and Level.ORG not in defined.levels:
         raise ValidationFailed(f"account_id: {defined.name} is told at account level only, so it needs an account")
-    assert report.body is not None
-    if problem := defined.problem_of(parsed_body(report.body)):
-        raise ValidationFailed(problem)
-    return Event(
-        id=EventId(stamp.new_id()),
-        organization_id=organization_id,
-        account_id=account_id,
-        book_pk=None,
-        type=report.type,
-        body_account=report.body if Level.ACCOUNT in defined.levels and account_id is not None else None,
-        body_org=report.body if Level.ORG in defined.levels else None,
-        matched_count=0,
-        created_at=stamp.at,
-    )
+    is_for_account = Level.ACCOUNT in defined.levels and account_id is not None
+    return _Head(defined, organization_id, account_id, is_for_account, Level.ORG in defined.levels)
 
 
 def _demand_type(tx: Tx, report: EventReport) -> DefinedType:
@@ -215,7 +229,7 @@ def _tell_organization(
     tx: Tx, kind: EventType, report: EventReport, organization_id: OrganizationId, stamp: Stamp
 ) -> Told:
     told = body(draft_of(kind, report, None, None), Level.ORG, None, ())
-    return fan_out(tx, [replace(_event(kind.name, organization_id, None, stamp), body_org=told)], stamp)
+    return fan_out(tx, [_event(kind.name, organization_id, None, stamp)._replace(body_org=told)], stamp)
 
 
 def _tell_other(tx: Tx, kind: EventType, report: EventReport, to: tuple[OrganizationId, Book], stamp: Stamp) -> Told:
@@ -225,7 +239,7 @@ def _tell_other(tx: Tx, kind: EventType, report: EventReport, to: tuple[Organiza
     statuses = books.document_statuses(tx, book) if needs_documents(draft) else ()
     account_id = book.account_id if organization_id == book.organization_id else None
     event = _event(kind.name, organization_id, account_id, stamp, book_pk=book.pk)
-    return fan_out(tx, [replace(event, body_org=body(draft, Level.ORG, book, statuses))], stamp)
+    return fan_out(tx, [event._replace(body_org=body(draft, Level.ORG, book, statuses))], stamp)
 
 
 def _event(

@@ -11,7 +11,20 @@ from functools import lru_cache
 from bookbell.actions.stamp import Stamp
 from bookbell.core.events import DocumentStatuses, Draft, body, needs_documents, subject_pk
 from bookbell.core.fanout import lane_of, plan
-from bookbell.core.model import Book, Delivery, DeliveryId, DeliveryState, Event, EventId, LaneId, Level, Listener
+from bookbell.core.model import (
+    AccountId,
+    Book,
+    Delivery,
+    DeliveryId,
+    DeliveryState,
+    Event,
+    EventId,
+    LaneId,
+    Level,
+    Listener,
+    Made,
+    OrganizationId,
+)
 from bookbell.core.policy import Order, Policy, policy_from
 from bookbell.store import books, deliveries, events, lanes
 from bookbell.store.database import Tx
@@ -19,10 +32,13 @@ from bookbell.store.database import Tx
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The events that were made, with how many deliveries each, in order, and the lanes to ring."""
+    """The events that were made, with how many deliveries each, in order; the lanes to ring; the deliveries, in the
+    order of their events.
+    """
 
-    events: tuple[Event, ...] = ()
+    events: Sequence[Event] = ()
     lanes: frozenset[LaneId] = frozenset()
+    made: Sequence[Made] = ()
 
 
 def publish(tx: Tx, book: Book, drafts: Sequence[Draft], stamp: Stamp) -> Told:
@@ -43,21 +59,34 @@ def fan_out(
 ) -> Told:
     """Store these events, in order, and a delivery for each endpoint that wants one.
 
-    At least one event; all are of the same organization and account, and were made by the time of the stamp. subjects:
-    the documents whose state they tell.
+    At least one event; all were made by the time of the stamp. subjects: the documents whose state they tell.
     """
-    first = happened[0]
-    listening = events.listeners(tx, first.organization_id, first.account_id, {event.type for event in happened})
-    planned = [(event, plan(event, listening)) for event in happened]
-    stored = tuple(event.matched(len(told)) for event, told in planned)
+    wanted: dict[_Audience, set[str]] = {}
+    for event in happened:
+        wanted.setdefault((event.organization_id, event.account_id), set()).add(event.type)
+    listening = {audience: events.listeners(tx, *audience, types) for audience, types in wanted.items()}
+    plans: dict[_Shape, tuple[Listener, ...]] = {}
+    stored: list[Event] = []
+    made: list[Made] = []
+    for event in happened:
+        audience = event.organization_id, event.account_id
+        shape = audience, event.type, event.body_account is None, event.body_org is None
+        if (told := plans.get(shape)) is None:
+            told = plans[shape] = plan(event, listening[audience])
+        stored.append(event.matched(len(told)))
+        made += [(_delivery(event, listener, subjects.get(event.id), stamp), event) for listener in told]
     events.insert_events(tx, stored)
-    due = [_delivery(event, listener, subjects.get(event.id), stamp) for event, told in planned for listener in told]
-    if not due:
+    if not made:
         return Told(stored)
-    deliveries.insert_deliveries(tx, due)
-    woken = frozenset(delivery.lane_id for delivery in due)
-    lanes.wake(tx, dict.fromkeys(woken, first.created_at))
-    return Told(stored, woken)
+    deliveries.insert_deliveries(tx, [delivery for delivery, _ in made])
+    woken = frozenset(delivery.lane_id for delivery, _ in made)
+    lanes.wake(tx, dict.fromkeys(woken, happened[0].created_at))
+    return Told(stored, woken, made)
+
+
+_Audience = tuple[OrganizationId, AccountId | None]
+_Shape = tuple[_Audience, str, bool, bool]
+"""What decides which endpoints are told of an event: whose it is, its type, and which bodies it lacks."""
 
 
 def _event(book: Book, draft: Draft, statuses: DocumentStatuses, stamp: Stamp) -> Event:

@@ -5,7 +5,7 @@ are written in the same transaction, so the ledger balances before and after.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from bookbell.core import limits
 from bookbell.core.instants import day_of, id_floor
 from bookbell.core.ledger import Finding, Ledger, gathered
 from bookbell.core.retention import fitting
-from bookbell.store import analytics, chores, forgetting, idempotency, kept, ledger, retention
+from bookbell.store import chores, forgetting, kept, ledger, retention
 from bookbell.store.database import Tx
 from bookbell.store.retention import OldDelivery, OldEvent, Removed
 
@@ -135,30 +135,10 @@ def remove_books(tx: Tx, hold: Hold, *, before: int) -> int:
     return retention.remove_books(tx, before=before)
 
 
-def forget_answers(tx: Tx, hold: Hold, *, before: int) -> int:
-    """Forget answers kept for idempotency before that instant, a bounded number. Gives how many."""
-    _renew(tx, hold)
-    return idempotency.prune(tx, before=before)
-
-
-def forget_jobs(tx: Tx, hold: Hold, *, before: int, count: int) -> int:
-    """Forget analytics jobs made before that instant, at most count of them. Gives how many."""
-    _renew(tx, hold)
-    return analytics.prune_jobs(tx, before=before, count=count)
-
-
-FORGOTTEN: dict[str, Callable[..., int]] = {
-    "replays": forgetting.replays,
-    "notices": forgetting.old_notices,
-    "workers": forgetting.gone_workers,
-}
-"""What goes by its own age, and by which function."""
-
-
 def forget(tx: Tx, hold: Hold, kind: str, *, before: int, count: int) -> int:
-    """Forget at most count rows of this kind of FORGOTTEN from before that instant. Gives how many."""
+    """Forget at most count rows of a kind of core.retention.forgotten_before. Gives how many."""
     _renew(tx, hold)
-    return FORGOTTEN[kind](tx, before=before, count=count)
+    return forgetting.forget(tx, kind, before=before, count=count)
 
 
 def _renew(tx: Tx, hold: Hold) -> None:

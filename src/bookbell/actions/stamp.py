@@ -1,10 +1,10 @@
 """When an action happens and where its new ids come from: the two things SQL must not ask for itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from bookbell.core.model import LaneId
+from bookbell.core.model import LaneId, Made
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -19,7 +19,11 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Published(Generic[T_co]):
-    """What an action gives when it may have made deliveries: its value, and the lanes to ring after the commit."""
+    """What an action gives when it may have made deliveries: its value, and the lanes to ring after the commit.
+
+    made: all that has come due in them, so that who owns them need not read it; empty where it is not all known.
+    """
 
     value: T_co
     lanes: frozenset[LaneId] = frozenset()
+    made: Sequence[Made] = ()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bookbell.bench.certificate import make_certificate
 from bookbell.bench.figures import Figures, shapes
-from bookbell.bench.processes import BenchError, Pinned, Service, Sink, cores, cpu_s, family_cpu_s
+from bookbell.bench.processes import BenchError, Pinned, Service, Sink, cores, cpu_s, family_cpu_s, spread
 from bookbell.bench.seeding import Seeder
 from bookbell.bench.sink import addresses
 from bookbell.store.database import Database, Tx
@@ -25,7 +25,7 @@ class Drain:
 
     database_url: None is SQLite; path: what the URLs' paths begin with (slow, h); connection: plain, tls (kept) or
     tls_new (one request each); delay_ms: of the answers on slow paths; spread_ms: how far back due instants are
-    spread; server_pid: of the database server, whose processor time is told too.
+    spread; server_pid: of the database server, whose processor time and syncs are told too.
     """
 
     count: int
@@ -41,35 +41,69 @@ class Drain:
 
 def run_drain(scenario: Drain) -> Figures:
     """Fill a database, start the workers, and wait until the sink has seen every delivery and the rows say so."""
-    measured, other = cores()
-    with tempfile.TemporaryDirectory(prefix="bookbell-bench-") as name, _sink(scenario, Path(name), other) as sink:
+    own, others = spread(scenario.worker_count)
+    prefix = "bookbell-bench-"  # the sink gets the first of the others, a database server the last
+    with tempfile.TemporaryDirectory(prefix=prefix) as name, _sink(scenario, Path(name), others[0]) as sink:
         folder = Path(name)
         (folder / "data").mkdir()
         url = scenario.database_url or f"sqlite:///{folder / 'data' / 'bookbell.db'}"
         _fill(url, scenario, _urls(scenario, sink.port))
         settings = {"database_url": scenario.database_url} if scenario.database_url else {}
-        server = scenario.server_pid
-        server_s = family_cpu_s(server) if server else 0
-        with _workers(folder, measured, scenario.worker_count, settings) as workers:
-            sink.wait_for(scenario.count, LIMIT_S)
+        server = _Server(scenario.server_pid, url) if scenario.server_pid else None
+        with _workers(folder, own, settings) as workers:
+            sink.wait_for(scenario.count, LIMIT_S, *workers)
             await_recorded(url, workers)
             used = sum(worker.counted_s() for worker in workers)
-            server_us = {"server_us": (family_cpu_s(server) - server_s) / scenario.count * 1e6} if server else {}
+            extra = server.used(scenario.count) if server else {}
+            asked = [worker.asked() for worker in workers]
             memory = max(worker.memory_mb() for worker in workers)
             for worker in workers:
                 worker.stop()
         seen = sink.mark()
+        commits = sum(each for _, each in asked)
         return Figures(
             count=scenario.count,
             per_s=seen["count"] / ((seen["last_us"] - seen["first_us"]) / 1e6),
             cpu_us=used / scenario.count * 1e6,
             memory_mb=memory,
             database_bytes=database_size(folder) / scenario.count if not scenario.database_url else None,
+            statements=sum(each for each, _ in asked) / scenario.count,
+            syncs=(server.syncs() if server else commits) / scenario.count,
             lost=scenario.count - seen["count"],
             repeated=seen["repeated"],
-            extra={"connections": seen["connections"], **server_us},
+            extra={"connections": seen["connections"], **extra},
             series=shapes(seen),
         )
+
+
+class _Server:
+    """What a PostgreSQL server does from now on."""
+
+    def __init__(self, pid: int, url: str) -> None:
+        self._pid, self._url = pid, url
+        self._began_s, self._began_syncs = family_cpu_s(pid), self._synced()
+
+    def used(self, count: int) -> dict[str, float]:
+        """Its processor time for each of so many deliveries, and at how many a second its one core is full."""
+        each_us = (family_cpu_s(self._pid) - self._began_s) / count * 1e6
+        return {"server_us": each_us, "database_full_per_s": 1e6 / max(each_us, 1e-3)}
+
+    def syncs(self) -> float:
+        """Syncs of its log. Its processes tell of them when they end."""
+        return self._synced() - self._began_syncs
+
+    def _synced(self) -> int:
+        database = Database(self._url)
+        try:
+            return database.read_now(_log_syncs)
+        finally:
+            database.close()
+
+
+def _log_syncs(tx: Tx) -> int:
+    version = int(tx.exec_driver_sql("SHOW server_version_num").scalar_one())
+    newer = "SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal'"
+    return int(tx.exec_driver_sql(newer if version >= 180_000 else "SELECT wal_sync FROM pg_stat_wal").scalar_one())
 
 
 def run_bare(count: int) -> Figures:
@@ -96,14 +130,14 @@ def run_bare(count: int) -> Figures:
 
 
 @contextmanager
-def _workers(folder: Path, core: int, count: int, settings: dict[str, str]) -> Iterator[list[Service]]:
+def _workers(folder: Path, own: Sequence[int], settings: dict[str, str]) -> Iterator[list[Service]]:
     workers: list[Service] = []
     try:
-        for number in range(count):
-            own = folder / f"worker-{number}"
-            own.mkdir()
+        for number, core in enumerate(own):
+            place = folder / f"worker-{number}"
+            place.mkdir()
             data = {"data_dir": str(folder / "data"), **settings}
-            workers.append(Service(own, core, "--role", "worker", **data))
+            workers.append(Service(place, core, "--role", "worker", **data))
         yield workers
     finally:
         for worker in workers:
@@ -142,7 +176,9 @@ def await_recorded(url: str, workers: Sequence[Service]) -> None:
     deadline = clock.monotonic_ms() + RECORDED_S * 1000
     try:
         while waiting := database.read_now(_pending):
-            if clock.monotonic_ms() > deadline or any(each.process.poll() is not None for each in workers):
+            for worker in workers:
+                worker.check()
+            if clock.monotonic_ms() > deadline:
                 raise BenchError(f"{waiting} deliveries were sent and not recorded.")
     finally:
         database.close()

@@ -14,8 +14,9 @@ class Figures:
     """One run of one scenario. None where a figure has no meaning there.
 
     per_s: deliveries (or answers) a second; cpu_us: processor time of the measured processes for each; latencies in
-    milliseconds from publishing to the first byte at the receiver; lost, repeated: deliveries, must be 0; series: what
-    is to be plotted (see `shapes`).
+    milliseconds from publishing to the first byte at the receiver; statements, syncs: for each, see `Service.asked`
+    and `store.counted` (on PostgreSQL the server's own count of syncs of its log); lost, repeated:
+    deliveries, must be 0; series: what is to be plotted (see `shapes`).
     """
 
     count: int
@@ -26,6 +27,8 @@ class Figures:
     max_ms: float | None = None
     memory_mb: float | None = None
     database_bytes: float | None = None
+    statements: float | None = None
+    syncs: float | None = None
     lost: int = 0
     repeated: int = 0
     extra: dict[str, float] = field(default_factory=dict)
@@ -65,11 +68,16 @@ def shapes(seen: Mapping[str, Any]) -> dict[str, list[int]]:
 
 
 def summarized(runs: Sequence[Figures]) -> dict[str, dict[str, float]]:
-    """Median, minimum and maximum of each figure over the runs; lost and repeated are added up."""
+    """Median, minimum and maximum of each figure over the runs, none if there was none; lost and repeated added up."""
     rows = [each.fields() for each in runs]
     shown: dict[str, dict[str, float]] = {}
-    for name in rows[0]:
+    for name in dict.fromkeys(name for row in rows for name in row):
         values = [float(row[name]) for row in rows if name in row]
         middle = sum(values) if name in {"lost", "repeated"} else statistics.median(values)
-        shown[name] = {"median": round(middle, 2), "min": round(min(values), 2), "max": round(max(values), 2)}
+        shown[name] = {"median": _rounded(middle), "min": _rounded(min(values)), "max": _rounded(max(values))}
     return shown
+
+
+def _rounded(value: float) -> float:
+    """Two decimals, four where there is little."""
+    return round(value, 2 if abs(value) >= 1 else 4)

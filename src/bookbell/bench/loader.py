@@ -3,7 +3,8 @@
 Usage: python -m bookbell.bench.loader PORT < PLAN, where PLAN is one JSON line: `requests` (path and body of each;
 fewer are used round and round), `token`, `count`, `connections`, and `rate_per_s` (0: each connection sends as soon as
 it has its answer; else requests start at that rate, whatever has been answered: an open loop, and the time counts from
-when a request should have started). Prints one JSON line: seconds, answered, refused, latencies_ms (sorted).
+when a request should have started). Prints one JSON line: seconds, answered, refused, latencies_ms (sorted), and
+answers_ms (sorted): the same from when a request was sent, without its wait for a connection that is free.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ class Load:
         self.connection_count = int(plan["connections"])
         self.rate_per_s = float(plan["rate_per_s"])
         self.latencies_us: list[int] = []
+        self.answers_us: list[int] = []
         self.refused: dict[str, int] = {}
         self.done = asyncio.Event()
         self.waiting: deque[int] = deque()
@@ -38,9 +40,10 @@ class Load:
         self._started += 1
         return self._requests[(self._started - 1) % len(self._requests)]
 
-    def answered(self, status: str, taken_us: int) -> None:
-        """Note an answer."""
+    def answered(self, status: str, taken_us: int, answer_us: int) -> None:
+        """Note an answer: how long it took since it was due, and since it was sent."""
         self.latencies_us.append(taken_us)
+        self.answers_us.append(answer_us)
         if not status.startswith("2"):
             self.refused[status] = self.refused.get(status, 0) + 1
         if len(self.latencies_us) >= self._count:
@@ -53,7 +56,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, load: Load) -> None:
         self._load = load
         self._buffer = b""
-        self._began_us = 0
+        self._began_us = self._sent_us = 0
 
     def connection_made(self, transport: Any) -> None:
         """Begin, unless requests come at a rate."""
@@ -67,8 +70,14 @@ class Connection(asyncio.Protocol):
         """Send the next request; its time counts from began_us."""
         request = self._load.next()
         if request is not None:
-            self._began_us = began_us
+            self._began_us, self._sent_us = began_us, _now_us()
             self._transport.write(request)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """A service that closes what is under way is not measured any further."""
+        if not self._load.done.is_set():
+            self._load.refused["connection closed"] = self._load.refused.get("connection closed", 0) + 1
+            self._load.done.set()
 
     def data_received(self, data: bytes) -> None:
         """Take the answer, and go on."""
@@ -83,7 +92,8 @@ class Connection(asyncio.Protocol):
             return
         status = head[9:12].decode("latin-1")
         self._buffer = b""
-        self._load.answered(status, _now_us() - self._began_us)
+        now_us = _now_us()
+        self._load.answered(status, now_us - self._began_us, now_us - self._sent_us)
         if not self._load.rate_per_s:
             self.send(_now_us())
         elif self._load.waiting:
@@ -107,6 +117,7 @@ async def run(port: int, plan: dict[str, Any]) -> dict[str, Any]:
         "answered": len(load.latencies_us),
         "refused": load.refused,
         "latencies_ms": sorted(each / 1000 for each in load.latencies_us),
+        "answers_ms": sorted(each / 1000 for each in load.answers_us),
     }
 
 

@@ -4,13 +4,17 @@ Processor time is the operating system's own account of a finished stretch (user
 figure that can be compared between runs, because a busy machine changes it least. Linux only.
 """
 
+import ctypes
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +22,8 @@ from typing import Any, Self
 from bookbell.bench.certificate import CERTIFICATE_NAME
 
 STOP_S = 60
+LINE_S = 900.0
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 MASTER_KEY = "A" * 43
 OPERATOR, PIPELINE = "bench-operator", "bench-pipeline"
@@ -33,8 +39,18 @@ def cores() -> tuple[int, int]:
     return available[0], available[-1]
 
 
+def spread(count: int) -> tuple[list[int], list[int]]:
+    """A core for each of so many processes to measure, and those left for what serves them: at least one.
+
+    Where there are too few, the measured ones share.
+    """
+    available = sorted(os.sched_getaffinity(0))
+    own = available[: max(1, min(count, len(available) - 1))]
+    return [own[number % len(own)] for number in range(count)], available[len(own) :] or available
+
+
 class Pinned:
-    """A process bound to one core. Its output is read line by line."""
+    """A process bound to one core, which does not outlive its parent. Its output is read line by line."""
 
     def __init__(
         self, command: Sequence[str], core: int, *, environment: dict[str, str], log: Path | None = None
@@ -43,13 +59,13 @@ class Pinned:
         self._errors = log.open("wb") if log else None
         self.process = subprocess.Popen(
             list(command),
-            env={**os.environ, **environment},
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **environment},  # kept, as where it is installed
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
+            preexec_fn=partial(prepare, core),  # noqa: PLW1509 - there is one thread here
         )
-        os.sched_setaffinity(self.process.pid, {core})
 
     def __enter__(self) -> Self:
         return self
@@ -64,13 +80,30 @@ class Pinned:
             self._errors.close()
 
     def line(self) -> str:
-        """The next line it prints. Raises: BenchError when it ends instead."""
+        """The next line it prints. Raises: BenchError when it ends instead, or is silent for too long."""
         assert self.process.stdout is not None
+        if not select.select([self.process.stdout], [], [], LINE_S)[0]:
+            raise BenchError(f"{self.name} has said nothing for {LINE_S:.0f} s.")
         line = self.process.stdout.readline()
         if not line:
-            said = self.log.read_text()[-2_000:] if self.log else ""
-            raise BenchError(f"{self.process.args!r} ended before it was ready. {said}")
+            self.process.wait(STOP_S)
+            raise BenchError(self.ending())
         return line
+
+    @property
+    def name(self) -> str:
+        """What it is, for messages."""
+        return " ".join(map(str, self.process.args[1:4])) if isinstance(self.process.args, list) else "A process"
+
+    def ending(self) -> str:
+        """A sentence about how it ended, with the end of its log."""
+        said = self.log.read_text()[-2_000:] if self.log else ""
+        return f"{self.name} ended with status {self.process.returncode}. {said}".rstrip()
+
+    def check(self) -> None:
+        """Raises: BenchError when it has ended."""
+        if self.process.poll() is not None:
+            raise BenchError(self.ending())
 
     def tell(self, text: str) -> None:
         """Give it a line."""
@@ -82,6 +115,12 @@ class Pinned:
         """SIGTERM. Gives the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_S)
+
+
+def prepare(core: int) -> None:
+    """In the child: whatever becomes of the benchmark, nothing of it is left over."""
+    os.sched_setaffinity(0, {core})
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
 
 
 def cpu_s(pid: int) -> float:
@@ -130,10 +169,12 @@ class Sink(Pinned):
         found: dict[str, Any] = json.loads(self.line())
         return found
 
-    def wait_for(self, count: int, limit_s: float) -> None:
-        """Until that many different requests have come. Raises: BenchError at the limit."""
+    def wait_for(self, count: int, limit_s: float, *senders: Pinned) -> None:
+        """Until that many different requests have come. Raises: BenchError at the limit, or when a sender ends."""
         deadline = time.monotonic() + limit_s
         while (seen := self.count()) < count:
+            for sender in senders:
+                sender.check()
             if time.monotonic() > deadline:
                 raise BenchError(f"Only {seen} of {count} requests had arrived after {limit_s:.0f} s.")
             time.sleep(0.05)
@@ -161,19 +202,35 @@ class Service(Pinned):
         ready = self.line()
         self.start_s = time.perf_counter() - began
         self.port = int(ready.rsplit(":", 1)[1])
-        self._counted_from = self.cpu_s()
+        self.restart_count()
 
     def cpu_s(self) -> float:
         """Processor seconds used so far."""
         return cpu_s(self.process.pid)
 
     def restart_count(self) -> None:
-        """Count processor time from here."""
+        """Count processor time, statements and commits from here."""
+        self._asked_from = self._asked()
         self._counted_from = self.cpu_s()
 
     def counted_s(self) -> float:
         """Processor seconds since the count was started."""
         return self.cpu_s() - self._counted_from
+
+    def asked(self) -> tuple[float, float]:
+        """Statements and commits since the count was started."""
+        statements, commits = self._asked()
+        return statements - self._asked_from[0], commits - self._asked_from[1]
+
+    def _asked(self) -> tuple[float, float]:
+        told = self.metrics()
+        return told["bookbell_database_statements_total"], told["bookbell_database_commits_total"]
+
+    def metrics(self) -> dict[str, float]:
+        """Its metrics; the labels are part of a name."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=STOP_S) as answer:
+            lines = [line for line in answer.read().decode().splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
     def memory_mb(self) -> int:
         """The most memory held so far."""

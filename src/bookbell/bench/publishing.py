@@ -11,7 +11,7 @@ from typing import Any
 
 from bookbell.bench.drains import await_recorded, database_size
 from bookbell.bench.figures import Figures, latency_fields, shapes
-from bookbell.bench.processes import OPERATOR, PIPELINE, Pinned, Service, Sink, cores
+from bookbell.bench.processes import OPERATOR, PIPELINE, BenchError, Pinned, Service, Sink, cores
 from bookbell.bench.seeding import BODY, SECRET
 from bookbell.cli.api_client import ApiClient
 from bookbell.store.database import Database
@@ -42,9 +42,9 @@ def run_publish(scenario: Publish) -> Figures:
     with stage(scenario.database_url) as (service, sink, organization):
         service.restart_count()
         told = load(service, requests_of(organization, scenario), scenario)
-        sink.wait_for(scenario.count, LIMIT_S)
+        sink.wait_for(scenario.count, LIMIT_S, service)
         await_recorded(url_of(service, scenario), [service])
-        used = service.counted_s()
+        used, asked = service.counted_s(), service.asked()
         seen = sink.mark()
         return Figures(
             count=scenario.count,
@@ -52,6 +52,8 @@ def run_publish(scenario: Publish) -> Figures:
             cpu_us=used / scenario.count * 1e6,
             memory_mb=service.memory_mb(),
             database_bytes=None if scenario.database_url else database_size(service.folder) / scenario.count,
+            statements=asked[0] / scenario.count,
+            syncs=None if scenario.database_url else asked[1] / scenario.count,
             lost=scenario.count - seen["count"],
             repeated=seen["repeated"],
             extra={"accept_p99_ms": latency_fields(told["latencies_ms"])["p99_ms"] or 0},
@@ -74,7 +76,7 @@ def load(service: Service, requests: Sequence[tuple[str, str]], scenario: Publis
         loader.tell(json.dumps(plan))
         told: dict[str, Any] = json.loads(loader.line())
     if told["refused"]:
-        raise AssertionError(f"requests were refused: {told['refused']}")
+        raise BenchError(f"requests were refused: {told['refused']}")
     return told
 
 

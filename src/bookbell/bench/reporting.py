@@ -34,14 +34,17 @@ def run_reports(document_count: int) -> Figures:
                 requests = [(f"/platform/v1/documents/{uuid}/status", body) for uuid in uuids]
                 told = load(service, requests, Publish(count=len(requests), connections=16))
                 answered += told["latencies_ms"]
-            sink.wait_for(expected, LIMIT_S)
+            sink.wait_for(expected, LIMIT_S, service)
             await_recorded(f"sqlite:///{folder / 'data' / 'bookbell.db'}", [service])
+            used, asked = service.counted_s(), service.asked()
             report_count = len(uuids) * len(STEPS)
             seen = sink.mark()
             return Figures(
                 count=report_count,
-                cpu_us=service.counted_s() / report_count * 1e6,
+                cpu_us=used / report_count * 1e6,
                 memory_mb=service.memory_mb(),
+                statements=asked[0] / report_count,
+                syncs=asked[1] / report_count,
                 lost=expected - seen["count"],
                 repeated=seen["repeated"],
                 extra={"answer_p99_ms": latency_fields(sorted(answered))["p99_ms"] or 0},

@@ -4,8 +4,8 @@ Usage: python -m bookbell.bench.sink OPTIONS, a JSON object: `address_count` (lo
 (files of certificate and key), `is_closing` (one request per connection), `delay_ms` (of an answer on a path that
 begins with /slow; one that begins with /hang gets none). Prints `ready PORT`; to `count` on standard input it answers
 how many different requests it has seen since the last mark, to `mark` one JSON line about them. The latency of a
-request is taken from its id, a UUID of version 7 that was made inside the publishing transaction: commit included, in
-milliseconds. Requests that hang are not counted.
+request is taken from its id, a UUID of version 7 that was made inside the publishing transaction: commit included,
+each half a millisecond more or less. Requests that hang are not counted.
 """
 
 import asyncio
@@ -19,16 +19,17 @@ import uvloop
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 LAST_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+ID_LAG_MS = 0.5  # an id says its millisecond only, so on average it is that much older than it says
 _ID = b"webhook-request-id: "
 _LENGTH = b"content-length: "
 _ID_CHARS = 36
 
 
 class Seen:
-    """What arrived since the last mark. at_ms: the wall clock of each request's first byte, by request id."""
+    """What arrived since the last mark. at_us: the wall clock of each request's first byte, by request id."""
 
     def __init__(self) -> None:
-        self.at_ms: dict[bytes, int] = {}
+        self.at_us: dict[bytes, int] = {}
         self.request_count = 0
         self.connection_count = 0
         self.first_us = 0
@@ -38,7 +39,7 @@ class Seen:
         """Take in one request."""
         at = head.find(_ID)
         key = head[at + len(_ID) : at + len(_ID) + _ID_CHARS] if at >= 0 else str(self.request_count).encode()
-        self.at_ms.setdefault(key, now_us // 1000)
+        self.at_us.setdefault(key, now_us)
         self.request_count += 1
         self.first_us = self.first_us or now_us
         self.last_us = now_us
@@ -46,11 +47,13 @@ class Seen:
     def told(self) -> dict[str, Any]:
         """All of it as JSON-ready fields; latencies only of requests that have an id."""
         latencies = sorted(
-            at - int(key.replace(b"-", b"")[:12], 16) for key, at in self.at_ms.items() if len(key) == _ID_CHARS
+            max(0.0, round(at / 1000 - int(key.replace(b"-", b"")[:12], 16) - ID_LAG_MS, 3))
+            for key, at in self.at_us.items()
+            if len(key) == _ID_CHARS
         )
         return {
-            "count": len(self.at_ms),
-            "repeated": self.request_count - len(self.at_ms),
+            "count": len(self.at_us),
+            "repeated": self.request_count - len(self.at_us),
             "connections": self.connection_count,
             "first_us": self.first_us,
             "last_us": self.last_us,
@@ -60,7 +63,7 @@ class Seen:
 
     def _per_s(self) -> list[int]:
         """How many came first in each second since the first."""
-        seconds = [(at - self.first_us // 1000) // 1000 for at in self.at_ms.values()]
+        seconds = [(at - self.first_us) // 1_000_000 for at in self.at_us.values()]
         counts = [0] * (max(seconds, default=-1) + 1)
         for second in seconds:
             counts[second] += 1
@@ -140,7 +143,7 @@ async def serve(options: dict[str, Any]) -> None:
     print(f"ready {port}", flush=True)
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         if line.strip() == "count":
-            print(len(seen[0].at_ms), flush=True)
+            print(len(seen[0].at_us), flush=True)
         else:
             done, seen[0] = seen[0], Seen()
             print(json.dumps(done.told()), flush=True)

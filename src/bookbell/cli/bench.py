@@ -8,6 +8,11 @@ import typer
 
 from bookbell.cli.printing import JSON_OPTION, explained, show_table
 
+COLUMNS = (
+    *("scenario", "per_s", "cpu_us", "ratio", "p50_ms", "p99_ms", "max_ms", "memory_mb", "database_bytes"),
+    *("statements", "syncs", "lost", "repeated"),
+)
+
 
 def bench(
     names: list[str] = typer.Argument(None, help="Scenarios; all of them if none is named.", metavar="[SCENARIO]..."),
@@ -35,35 +40,38 @@ def bench(
         machine = describe()
     if as_json:
         typer.echo(json.dumps({"machine": machine, "results": rows}, ensure_ascii=False))
-        return
-    typer.echo(", ".join(f"{name} {value}" for name, value in machine.items()))
-    columns = ["scenario", "per_s", "cpu_us", "ratio", "p50_ms", "p99_ms", "memory_mb", "lost", "repeated", "beside"]
-    show_table([_row(each) for each in rows], columns, as_json=False)
+    else:
+        typer.echo(", ".join(f"{name} {value}" for name, value in machine.items()))
+        show_table([_row(each) for each in rows], COLUMNS, as_json=False)
+        for each in rows:
+            typer.echo(_beside(each))
+    if any(each["failed"] for each in rows):
+        raise typer.Exit(1)
 
 
 def _row(measured: Mapping[str, Any]) -> dict[str, Any]:
-    figures = measured["figures"]
-    shown = {name: f"{each['median']:,.{0 if each['median'] >= 100 else 1}f}" for name, each in figures.items()}
-    known = {
-        "count",
-        "per_s",
-        "cpu_us",
-        "p50_ms",
-        "p99_ms",
-        "memory_mb",
-        "lost",
-        "repeated",
-        "max_ms",
-        "database_bytes",
-    }
-    beside = ", ".join(f"{name} {value}" for name, value in shown.items() if name not in known)
+    shown = {name: _number(each["median"]) for name, each in measured["figures"].items()}
     ratio = measured["ratio_to_bare"]
-    return {
-        **shown,
-        "scenario": measured["name"],
-        "ratio": None if ratio is None else f"{ratio:.1f}",
-        "beside": beside,
-    }
+    return {**shown, "scenario": measured["name"], "ratio": None if ratio is None else f"{ratio:.1f}"}
+
+
+def _beside(measured: Mapping[str, Any]) -> str:
+    """A line of what does not fit into the table."""
+    if measured["failed"]:
+        return f"{measured['name']} failed: {measured['failed']}"
+    own = [
+        f"{name} {_number(each['median'])}"
+        for name, each in measured["figures"].items()
+        if name not in {"count", *COLUMNS}
+    ]
+    target = [f"target: {measured['target']}"] if measured["target"] else []
+    return f"{measured['name']}: {measured['title']}; {', '.join(own + target)}".rstrip("; ")
+
+
+def _number(value: float) -> str:
+    if value >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if value >= 0.1 else f"{value:.4f}"
 
 
 def add_to(app: typer.Typer) -> None:

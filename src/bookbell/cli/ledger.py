@@ -1,20 +1,21 @@
 """Commands about what is kept: audit (does the ledger balance?) and prune (remove what need not be kept)."""
 
-import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from bookbell.actions.ledger import Range, audit_slice
 from bookbell.cli.printing import JSON_OPTION, explained, show, show_table
 from bookbell.core.errors import OrganizationNotFound, ValidationFailed
 from bookbell.core.instants import id_floor, instant_from, made_at
 from bookbell.core.ledger import COUNTS, Ledger, Ledgers, gathered
-from bookbell.store.database import Database
+
+if TYPE_CHECKING:
+    from bookbell.actions.ledger import Range
+    from bookbell.store.database import Database
 
 Progress = Callable[[float, str], None]
 """Told how much is done, from 0 to 1, and what has been found."""
@@ -28,6 +29,7 @@ def audit(
 ) -> None:
     """Recompute the ledger from the rows, and name each row that does not balance; exit 1 if there is one."""
     with explained():
+        from bookbell.actions.ledger import Range
         from bookbell.cli.running import opened
         from bookbell.store.accounts import find_organization
 
@@ -53,8 +55,9 @@ def _instant(option: str, text: str, now: int) -> int:
     return found
 
 
-def _audited(database: Database, wanted: Range, tell: Progress) -> Ledgers:
+def _audited(database: "Database", wanted: "Range", tell: Progress) -> Ledgers:
     """All slices together; memory for as many ledgers as there are endpoints, and a bounded number of findings."""
+    from bookbell.actions.ledger import audit_slice
     from bookbell.store.retention import oldest_event
 
     oldest = made_at(database.read_now(oldest_event) or id_floor(wanted.before))
@@ -104,6 +107,8 @@ def prune(
 ) -> None:
     """Remove what the BOOKBELL_KEEP_ settings do not want kept; the service does so by itself."""
     with explained():
+        import asyncio
+
         from bookbell.cli.running import opened
         from bookbell.config import StartError
         from bookbell.keeping import preview, pruner

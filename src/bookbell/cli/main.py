@@ -1,5 +1,6 @@
 """The command `bookbell`: parses, runs one action, prints."""
 
+import signal
 import sys
 
 import typer
@@ -54,7 +55,8 @@ for _module in MODULES:
 
 
 def run() -> None:
-    """The entry point of the program."""
+    """The entry point of the program. SIGTERM ends a command as Ctrl-C does: what it has started ends with it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except BrokenPipeError:

@@ -10,7 +10,6 @@ import typer
 
 from bookbell.config import SettingsError, StartError
 from bookbell.core.errors import BookbellError
-from bookbell.vault import VaultError
 
 JSON_OPTION = typer.Option(False, "--json", help="Print JSON for machines.")
 
@@ -18,6 +17,8 @@ JSON_OPTION = typer.Option(False, "--json", help="Print JSON for machines.")
 @contextmanager
 def explained() -> Iterator[None]:
     """One border: an error a user can cause becomes one line on standard error and exit status 2."""
+    from bookbell.vault import VaultError
+
     try:
         yield
     except (SettingsError, StartError, VaultError, BookbellError) as error:

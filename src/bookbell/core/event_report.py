@@ -3,7 +3,6 @@
 Source: docs/publishing-events.md.
 """
 
-from dataclasses import dataclass, fields
 from typing import Any, NoReturn
 
 import msgspec
@@ -15,9 +14,10 @@ from bookbell.core.events import Draft
 from bookbell.core.lifecycle import aggregator_refused, document_refused
 from bookbell.core.model import Book, Document, OrganizationId
 
+Words = tuple[str | None, ...]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventReport:
+
+class EventReport(msgspec.Struct, frozen=True):
     """None stands for a key that was not given. name: of the file that was not taken in; body: exact JSON bytes."""
 
     type: str
@@ -30,9 +30,14 @@ class EventReport:
     name: str | None = None
     body: bytes | None = None
 
+    @property
+    def words(self) -> Words:
+        """All but the body."""
+        return msgspec.structs.astuple(self)[:-1]
+
 
 Keys = frozenset[str]
-_KEYS = tuple(field.name for field in fields(EventReport) if field.name != "type")
+_KEYS = EventReport.__struct_fields__[1:]
 _DECODER = msgspec.json.Decoder()
 _REFUSALS = {"document.upload_failed": document_refused, "plaid.upload_failed": aggregator_refused}
 _SENT_TO_ONE = "book.copy."

@@ -85,6 +85,8 @@ SCHEMA_STEPS_MAX = 50_000  # keywords evaluated for one body; about half a secon
 
 # Uploads (contract 10.11).
 UPLOAD_BYTES_MAX = 200 * 1024 * 1024
+INSPECT_S_MAX = 20  # of processor and of the clock, to parse one file
+INSPECT_MEMORY_BYTES_MAX = 1024**3
 UPLOAD_SILENCE_MS_MAX = 3_600_000  # an unfinished file that nobody has written to for so long is swept at a start
 DOCUMENTS_PER_BOOK_MAX = 2_000
 PAGES_PER_DOCUMENT_MAX = 3_000

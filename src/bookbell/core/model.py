@@ -7,7 +7,7 @@ and every id is lower-case UUID text. Source: docs/contract.md (contract section
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 OrganizationId = NewType("OrganizationId", str)
 AccountId = NewType("AccountId", str)
@@ -254,9 +254,9 @@ class AnalyticsJob:
     updated_at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Something that happened, mostly to a book of an account, with the exact bytes each level is sent.
+class Event(NamedTuple):
+    """Something that happened, mostly to a book of an account, with the exact bytes each level is sent; in the order
+    of its columns.
 
     account_id None: it concerns the organization, no account. A body is None where the level does not know the event
     type. matched_count: the deliveries made of it.
@@ -274,17 +274,7 @@ class Event:
 
     def matched(self, count: int) -> "Event":
         """The same with so many deliveries; spelled out, because it is done for every event."""
-        return Event(
-            id=self.id,
-            organization_id=self.organization_id,
-            account_id=self.account_id,
-            book_pk=self.book_pk,
-            type=self.type,
-            body_account=self.body_account,
-            body_org=self.body_org,
-            matched_count=count,
-            created_at=self.created_at,
-        )
+        return Event(*self[:-2], count, self.created_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,11 +293,11 @@ class Listener:
     policy: str = "{}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One event for one endpoint. `id` is the Webhook-Request-Id; `reason` says why it was not sent.
+class Delivery(NamedTuple):
+    """One event for one endpoint, in the order of its columns. `id` is the Webhook-Request-Id.
 
-    queue_pk: the book whose order is kept; subject_pk: the document whose later status event supersedes this one.
+    reason: why it was not sent; queue_pk: the book whose order is kept; subject_pk: the document whose later status
+    event supersedes this one.
     """
 
     id: DeliveryId
@@ -323,3 +313,7 @@ class Delivery:
     reason: str | None = None
     queue_pk: int | None = None
     subject_pk: int | None = None
+
+
+Made = tuple[Delivery, Event]
+"""A new delivery with its event, which has the bytes to send."""

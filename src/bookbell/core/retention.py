@@ -25,6 +25,18 @@ def history_before(keeping: Keeping, now: int) -> int:
     return day_of(max(0, now - keeping.days_history * DAY_MS))
 
 
+def forgotten_before(keeping: Keeping, now: int) -> dict[str, int]:
+    """Before which instant rows that go by their own age need not be kept; by kind, in the order in which they go."""
+    history = history_before(keeping, now)
+    return {
+        "idempotency_keys": now - limits.IDEMPOTENCY_KEPT_MS,
+        "analytics_jobs": now - limits.ANALYTICS_JOB_KEPT_MS,
+        "replays": history,
+        "notices": history,
+        "workers": now - limits.WORKER_KEPT_MS,
+    }
+
+
 def bodies_before(keeping: Keeping, now: int, bytes_by_hour: Mapping[int, int]) -> int:
     """Bodies from before that instant need not be kept, for their age or their size.
 

@@ -7,11 +7,11 @@ All of it runs on one event loop, so there are no locks.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from bookbell import telemetry
 from bookbell.core import limits
-from bookbell.core.model import LaneId
+from bookbell.core.model import LaneId, Made
 from bookbell.delivery.alarms import NEVER
 from bookbell.delivery.looking import Looking
 from bookbell.delivery.owning import Owning
@@ -39,9 +39,12 @@ class Engine:
         self.dispatch = self._hold.dispatch
         self.on_reports = self.dispatch.on_reports
 
-    def ring(self, lane_ids: Iterable[LaneId]) -> None:
-        """Say that these lanes have due work. From the engine's loop only."""
-        self._rung.update(lane_ids)
+    def ring(self, lane_ids: Iterable[LaneId], made: Sequence[Made] = ()) -> None:
+        """Say that these lanes have due work. made: what it is, if all of it is known; it has been committed. From the
+        engine's loop only.
+        """
+        known = self._looking.hand_over([each for each in made if each[0].lane_id not in self._rung])
+        self._rung.update(lane_id for lane_id in lane_ids if lane_id not in known)
         self._hold.bell.set()
 
     def hint(self, lane_ids: Iterable[LaneId]) -> None:

@@ -4,8 +4,10 @@ What waits for an earlier event of its book is taken out of what is due; what wa
 superseded is cancelled; what nobody wants any more is cancelled too.
 """
 
-from bookbell.core.circuit import after_change
-from bookbell.core.model import LaneId
+from collections.abc import Sequence
+
+from bookbell.core.circuit import CLOSED, after_change
+from bookbell.core.model import Delivery, Event, LaneId, Level, Made
 from bookbell.core.rate import Bucket
 from bookbell.delivery.lane import Lane
 from bookbell.delivery.parts import Hold
@@ -43,6 +45,33 @@ class Looking:
         for start in range(0, len(wanted), LOOK_LANES_MAX):
             await self._look_at(wanted[start : start + LOOK_LANES_MAX])
 
+    def hand_over(self, made: Sequence[Made]) -> set[LaneId]:
+        """Take new deliveries that have just been committed, as a look would. Gives the lanes that need none for them.
+
+        Only where all that is due is in hand, and the endpoint was read as recently as for any lane that is rung for.
+        """
+        by_lane: dict[LaneId, list[Made]] = {}
+        for each in made:
+            by_lane.setdefault(each[0].lane_id, []).append(each)
+        known = set()
+        for lane_id, new in by_lane.items():
+            lane = self._hold.lanes.get(lane_id)
+            if lane is not None and lane_id not in self._hold.hungry and self._may_hand_over(lane, new):
+                lane.take_in([_due(lane, *each) for each in new], self._hold.dispatch.in_flight)
+                lane.busy_at = self._ambient.monotonic_ms()
+                self._hold.dispatch.offer(lane)
+                known.add(lane_id)
+        return known
+
+    def _may_hand_over(self, lane: Lane, new: Sequence[Made]) -> bool:
+        now, config = self._ambient.now_ms(), lane.config
+        if config is None or config.is_unwanted or not lane.may_send(now) or self._hold.is_draining:
+            return False
+        if lane.circuit is not CLOSED or lane.has_more or lane.read_to != START or self._is_old(lane):
+            return False
+        has_room = len(lane.buffer) + len(new) <= lane.look_count(now)
+        return has_room and all(delivery.queue_pk is None for delivery, _ in new)
+
     async def _look_at(self, wanted: list[Lane]) -> None:
         now = self._ambient.now_ms()
         asked = {lane.id: lane.look_count(now) for lane in wanted if _is_short(lane)}
@@ -68,7 +97,10 @@ class Looking:
 
     def _is_outdated(self, lane: Lane) -> bool:
         """Whether the endpoint's row is to be read although there is enough to send: it may be closed or paused."""
-        return not lane.is_looking and self._ambient.monotonic_ms() >= lane.known_at + KNOWN_MS
+        return not lane.is_looking and self._is_old(lane)
+
+    def _is_old(self, lane: Lane) -> bool:
+        return self._ambient.monotonic_ms() >= lane.known_at + KNOWN_MS
 
     def _knows(self, lane: Lane, config: LaneConfig) -> bool:
         """Learn how the endpoint stands now. Gives whether the lane is still this worker's."""
@@ -152,6 +184,14 @@ class Looking:
             holding.supersede, lane.id, lane.epoch, since=lane.walk, spared=frozenset(lane.held), at=now
         )
         self._hold.starve(lane)
+
+
+def _due(lane: Lane, delivery: Delivery, event: Event) -> Due:
+    assert lane.config is not None
+    body = event.body_org if lane.config.level is Level.ORG else event.body_account
+    assert body is not None
+    at = delivery.due_at, delivery.created_at
+    return Due(delivery.id, lane.id, event.id, event.type, delivery.attempt_count, *at, body)
 
 
 def _is_short(lane: Lane) -> bool:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from bookbell.actions.retention import KINDS, emptied
 from bookbell.core.instants import id_floor
-from bookbell.core.retention import Keeping, bodies_before, history_before
+from bookbell.core.retention import Keeping, bodies_before, forgotten_before, history_before
 from bookbell.keeping.pruner import Pruned
-from bookbell.store import chores, kept, retention_preview
+from bookbell.store import chores, forgetting, kept, retention, retention_preview
 from bookbell.store.database import Database, Tx
 
 COUNTED_AT_ONCE = 2_000
@@ -32,6 +32,9 @@ def preview(database: Database, keeping: Keeping, now: int) -> Pruned:
             count, byte_count = database.read_now(retention_preview.bodies, kind, after=after, until=until)
             found.rows[name] = found.rows.get(name, 0) + count
             found.byte_count += byte_count
+    found.rows["books"] = database.read_now(retention.count_books, before=history_before(keeping, now))
+    for kind, before in forgotten_before(keeping, now).items():
+        found.rows[kind] = database.read_now(forgetting.count_old, kind, before=before)
     return found
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from bookbell import telemetry
 from bookbell.actions import retention
-from bookbell.actions.retention import CHORE, FORGOTTEN, KINDS, Hold, Step
+from bookbell.actions.retention import CHORE, KINDS, Hold, Step
 from bookbell.core import limits
 from bookbell.core.instants import made_at
-from bookbell.core.retention import Keeping, bodies_before, history_before
+from bookbell.core.retention import Keeping, bodies_before, forgotten_before, history_before
 from bookbell.keeping.auditor import tell
 from bookbell.keeping.batches import Chores, taken, walk
 from bookbell.store import kept
@@ -69,10 +69,7 @@ class _Run:
             await self._walk(self._empty(kind, bodies))
         await self._walk(self._remove(history))
         await self._walk(self._remove_books(history))
-        await self._walk(self._forget_answers)
-        await self._walk(self._forget_jobs)
-        for kind in FORGOTTEN:
-            before = self._now - limits.WORKER_KEPT_MS if kind == "workers" else history
+        for kind, before in forgotten_before(self._keeping, self._now).items():
             await self._walk(self._forget(kind, before))
         await self._walk(self._give_back_space)
         await self._show_what_is_kept()
@@ -133,18 +130,6 @@ class _Run:
             return count == 0
 
         return step
-
-    async def _forget_answers(self, _count: int) -> bool:
-        before = self._now - limits.IDEMPOTENCY_KEPT_MS
-        count = await self._database.write(retention.forget_answers, self._hold(), before=before)
-        self.done.add("idempotency_keys", count)
-        return count < limits.PRUNE_BATCH_COUNT_MAX
-
-    async def _forget_jobs(self, count: int) -> bool:
-        before = self._now - limits.ANALYTICS_JOB_KEPT_MS
-        done = await self._database.write(retention.forget_jobs, self._hold(), before=before, count=count)
-        self.done.add("analytics_jobs", done)
-        return done < count
 
     def _forget(self, kind: str, before: int) -> Callable[[int], Awaitable[bool]]:
         async def step(count: int) -> bool:

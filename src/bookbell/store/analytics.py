@@ -98,14 +98,5 @@ def end_jobs(tx: Tx, book: Book, results: Mapping[str, str], *, at: int) -> None
     tx.execute(update(analytics_jobs).where(*waiting).values(status=JobStatus.FAILED.value, updated_at=at))
 
 
-def prune_jobs(tx: Tx, *, before: int, count: int) -> int:
-    """Forget jobs made before this instant, at most count of them. Gives how many."""
-    old = select(analytics_jobs.c.id).where(analytics_jobs.c.created_at < before).limit(count)
-    found = [row.id for row in tx.execute(old)]
-    if found:
-        tx.execute(delete(analytics_jobs).where(analytics_jobs.c.id.in_(found)))
-    return len(found)
-
-
 def _request(row: Row[Any]) -> AnalyticsRequest:
     return AnalyticsRequest(**{**row._mapping, "status": AnalyticsStatus(row.status)})

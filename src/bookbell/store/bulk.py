@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
+from bookbell.store.counted import COUNTED
 from bookbell.store.database import Tx
 from bookbell.store.prepared import as_toolkit_error, execute
 
@@ -44,6 +45,7 @@ def update_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[R
 
 def execute_many(tx: Tx, sql: str, rows: Sequence[Row]) -> None:
     """Carry out a statement of the driver's kind once for each row."""
+    COUNTED.statements += len(rows)
     try:
         tx.connection.cursor().executemany(sql, rows)
     except tx.dialect.loaded_dbapi.Error as error:
@@ -51,6 +53,7 @@ def execute_many(tx: Tx, sql: str, rows: Sequence[Row]) -> None:
 
 
 def _copy(tx: Tx, statement: str, rows: Sequence[Row]) -> None:
+    COUNTED.statements += 1
     try:
         with tx.connection.cursor().copy(statement) as copy:
             for row in rows:

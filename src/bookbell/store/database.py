@@ -3,7 +3,7 @@
 `write` runs `fn(tx, ...)` in a transaction on a thread and commits; it may run `fn` again after a deadlock, or when
 another transaction took a unique name first, so `fn` has no effect but SQL. `read` runs it on a connection that
 cannot write. SQLite has one writer thread, so writers queue in memory rather than at the file lock, and those that
-wait are committed together; other processes are waited for with busy_timeout.
+wait are committed together; other processes are waited for with busy_timeout. `write_each` does so on PostgreSQL too.
 """
 
 import asyncio
@@ -21,7 +21,8 @@ from sqlalchemy.pool import QueuePool
 
 from bookbell.core.errors import BookbellError
 from bookbell.store.address import parameters
-from bookbell.store.group_commit import GroupCommit, only
+from bookbell.store.counted import COUNTED
+from bookbell.store.group_commit import GroupCommit
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,14 +69,18 @@ class Database:
             if self.is_sqlite:
                 self._writer, self._reader = _sqlite(url, is_reader=False), _sqlite(url, is_reader=True)
             else:
-                self._writer = _postgresql(url, POSTGRESQL_WRITERS + PROMPT_WRITERS, is_reader=False)
+                self._writer = _postgresql(url, POSTGRESQL_WRITERS + PROMPT_WRITERS + 1, is_reader=False)
                 self._reader = _postgresql(url, READERS, is_reader=True)
         except (ArgumentError, ValueError) as error:
             raise DatabaseError("The database's address cannot be read.") from error
+        event.listen(self._writer, "commit", _count_commit)
+        for engine in (self._writer, self._reader):
+            event.listen(engine, "before_cursor_execute", _count_statement)
         self._write_threads = ThreadPoolExecutor(writer_count, thread_name_prefix="store-write")
         self._prompt_threads = ThreadPoolExecutor(PROMPT_WRITERS, thread_name_prefix="store-prompt")
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
-        self._group = GroupCommit(self._writer, self.write_now, self._write_threads) if self.is_sqlite else None
+        self._group_thread = self._write_threads if self.is_sqlite else ThreadPoolExecutor(1, "store-group")
+        self._group = GroupCommit(self._writer, self.write_now, self._group_thread)
 
     async def write(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run fn in one transaction and give its result once it is committed."""
@@ -86,7 +91,7 @@ class Database:
         return await self._write(lambda tx: fn(tx, *args, **kwargs), is_prompt=True)
 
     async def _write(self, write: Callable[[Tx], T], *, is_prompt: bool) -> T:
-        if self._group is not None:
+        if self.is_sqlite:
             value: T = await self._group.run(lambda tx, _: [write(tx)], is_prompt=is_prompt)
             return value
         threads = self._prompt_threads if is_prompt else self._write_threads
@@ -97,10 +102,8 @@ class Database:
 
         fn gives for each item its value, or the error that it is refused for and has written nothing for.
         """
-        if self._group is not None:
-            value: T = await self._group.run(fn, item)
-            return value
-        return await self.write(lambda tx: only(fn, tx, item))
+        value: T = await self._group.run(fn, item)
+        return value
 
     async def read(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run fn on a connection that cannot write."""
@@ -186,6 +189,7 @@ class Database:
         """Wait for what runs and close every connection."""
         self._write_threads.shutdown()
         self._prompt_threads.shutdown()
+        self._group_thread.shutdown()
         self._read_threads.shutdown()
         self._writer.dispose()
         self._reader.dispose()
@@ -199,6 +203,14 @@ def is_away(error: BaseException) -> bool:
     if not isinstance(original, _AWAY_ERRORS):
         return False
     return getattr(original, "sqlite_errorname", None) != "SQLITE_ERROR"  # what is wrong with a statement, there
+
+
+def _count_commit(_connection: Connection) -> None:
+    COUNTED.commits += 1
+
+
+def _count_statement(*_: object) -> None:
+    COUNTED.statements += 1
 
 
 def _sqlstate(error: BaseException) -> str | None:

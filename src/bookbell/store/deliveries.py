@@ -5,7 +5,6 @@ delivery: its lane has one owner, and recording demands the lane's epoch.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -93,18 +92,9 @@ class Result(NamedTuple):
     queue_pk: int | None = None
 
 
-_COLUMNS = tuple(each.name for each in fields(Delivery))
-
-
 def insert_deliveries(tx: Tx, new: Sequence[Delivery]) -> None:
     """Add these deliveries. Wake their lanes after it, in the same transaction."""
-    insert_rows(tx, deliveries, _COLUMNS, [_values(each) for each in new])
-
-
-def _values(new: Delivery) -> Row:
-    head = new.id, new.organization_id, new.endpoint_id, new.lane_id, new.event_id, new.state.value
-    ended = new.finished_at, new.reason
-    return *head, new.attempt_count, new.due_at, new.created_at, *ended, new.queue_pk, new.subject_pk
+    insert_rows(tx, deliveries, Delivery._fields, new)
 
 
 Position = tuple[int, str]

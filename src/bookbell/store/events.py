@@ -1,12 +1,11 @@
 """Events and who listens for them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import fields
 from itertools import zip_longest
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import bindparam, literal, or_, select, tuple_
+from sqlalchemy import Row, bindparam, literal, or_, select, tuple_
 
 from bookbell.core.model import AccountId, EndpointId, Event, EventId, LaneId, Level, Listener, OrganizationId
 from bookbell.store.database import Tx
@@ -14,14 +13,12 @@ from bookbell.store.prepared import Prepared
 from bookbell.store.schema import endpoints, events, lanes, subscriptions
 from bookbell.store.stream import Stream, Stretch, chosen, insert_placed
 
-_COLUMNS = tuple(each.name for each in fields(Event))
-_SELECTED = tuple(events.c[name] for name in _COLUMNS)
-_values_of = attrgetter(*_COLUMNS)
+_SELECTED = tuple(events.c[name] for name in Event._fields)
 
 
 def insert_events(tx: Tx, new: Sequence[Event]) -> None:
     """Add these events, in order; their place in the stream is that of this transaction."""
-    insert_placed(tx, _COLUMNS, [_values_of(event) for event in new])
+    insert_placed(tx, Event._fields, new)
 
 
 _LISTENERS = (
@@ -130,6 +127,5 @@ def hold_event(tx: Tx, organization_id: OrganizationId, event_id: EventId) -> bo
     return row is not None and any(body is not None for body in row)
 
 
-def _event(row: object) -> Event:
-    values = row._mapping  # type: ignore[attr-defined] # a row's columns, by name
-    return Event(**values)
+def _event(row: Row[Any]) -> Event:
+    return Event._make(row)

@@ -1,4 +1,6 @@
-"""One commit for all writes that wait: on a database with a single writer, waiting for the disk is shared.
+"""One commit for all writes that wait: waiting for the disk is shared, and so are the statements of equal writes.
+
+On SQLite, which has a single writer, all writes go this way; on PostgreSQL those of which many may be one call.
 
 Each write runs under a savepoint of its own, so what one of them is refused for undoes that one alone; items of one
 write are one call of it. Should anything else go wrong, the whole group is undone and its writes are run again one by
@@ -86,7 +88,7 @@ class GroupCommit:
             with self.engine.begin() as tx:
                 most = _rows(tx) + GROUP_ROWS_MAX
                 while done < len(writes) and _rows(tx) < most:
-                    _try(tx, writes[done])
+                    _try(tx, writes[done], is_only=len(writes) == 1)
                     done += 1
         except Exception:  # noqa: BLE001 - each is run again alone, and meets it there
             return False
@@ -113,9 +115,8 @@ def only(write: Write, tx: Connection, item: Any) -> Any:
 
 
 def _rows(tx: Connection) -> int:
-    """Rows that its connection has changed so far."""
-    driver: Any = tx.connection.driver_connection
-    return int(driver.total_changes)
+    """Rows that its connection has changed so far; 0 on PostgreSQL, whose driver does not count them."""
+    return int(getattr(tx.connection.driver_connection, "total_changes", 0))
 
 
 def _by_write(group: list[_Item]) -> list[list[_Item]]:
@@ -125,19 +126,23 @@ def _by_write(group: list[_Item]) -> list[list[_Item]]:
     return list(found.values())
 
 
-def _try(tx: Connection, same: list[_Item]) -> None:
-    """Run one write under a savepoint: what it is refused for undoes it, and nothing else."""
-    execute(tx, "SAVEPOINT one")
+def _try(tx: Connection, same: list[_Item], *, is_only: bool) -> None:
+    """Run one write under a savepoint: what it is refused for undoes it, and nothing else. is_only: nothing else is
+    there, and several wait for it; whose an error is comes out when each is run alone.
+    """
+    if not is_only:
+        execute(tx, "SAVEPOINT one")
     try:
         values = same[0].write(tx, [item.item for item in same])
     except BookbellError as error:
         if len(same) > 1:
-            raise  # whose it is comes out when each is run alone
+            raise
         values = [error]
         execute(tx, "ROLLBACK TO one")
     for item, value in zip(same, values, strict=True):
         item.value, item.error = (None, value) if isinstance(value, BookbellError) else (value, None)
-    execute(tx, "RELEASE one")
+    if not is_only:
+        execute(tx, "RELEASE one")
 
 
 def _tell_on(loop: asyncio.AbstractEventLoop, group: list[_Item]) -> None:

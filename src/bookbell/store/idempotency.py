@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from bookbell.core import limits
 from bookbell.store.database import Tx
 from bookbell.store.schema import idempotency_keys
 
@@ -53,19 +52,3 @@ def fill(tx: Tx, scope: str, key: str, response: bytes) -> None:
         .where(idempotency_keys.c.scope == scope, idempotency_keys.c.key == key)
         .values(response=response)
     )
-
-
-def prune(tx: Tx, *, before: int) -> int:
-    """Forget answers older than that, a bounded number at a time. Gives how many."""
-    old = (
-        select(idempotency_keys.c.scope, idempotency_keys.c.key)
-        .where(idempotency_keys.c.created_at < before)
-        .order_by(idempotency_keys.c.created_at)
-        .limit(limits.PRUNE_BATCH_COUNT_MAX)
-    )
-    rows = tx.execute(old).all()
-    for row in rows:
-        tx.execute(
-            delete(idempotency_keys).where(idempotency_keys.c.scope == row.scope, idempotency_keys.c.key == row.key)
-        )
-    return len(rows)

@@ -10,10 +10,13 @@ from typing import Any
 from sqlalchemy import Boolean, ClauseElement, Connection, SelectBase
 from sqlalchemy.exc import DBAPIError
 
+from bookbell.store.counted import COUNTED
+
 
 def execute(tx: Connection, sql: str, values: Any = (), **form: bool) -> Any:
     """Carry out a statement of the driver's kind. form: how the driver is to make its cursor, which this gives."""
     cursor = tx.connection.cursor(**form)
+    COUNTED.statements += 1
     try:
         cursor.execute(sql, values)
     except tx.dialect.loaded_dbapi.Error as error:

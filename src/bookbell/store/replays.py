@@ -7,7 +7,6 @@ one batch twice, and after a crash a job goes on where it was.
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, exists, func, insert, or_, select, update
@@ -242,7 +241,7 @@ def revive(tx: Tx, job: ReplayJob, due_at: Sequence[tuple[DeliveryId, int]]) -> 
         tx.execute(_REVIVE, [{"delivery": delivery_id, "at": at, **same} for delivery_id, at in due_at])
 
 
-_COLUMNS = (*(each.name for each in fields(Delivery)), "replay_of", "replay_job_id")
+_COLUMNS = (*Delivery._fields, "replay_of", "replay_job_id")
 _COUNT = (
     update(events)
     .where(events.c.id == bindparam("event"), events.c.organization_id == bindparam("organization"))
@@ -254,8 +253,7 @@ def insert_replays(tx: Tx, job: ReplayJob, new: Sequence[tuple[Delivery, Deliver
     """Add these deliveries, each with the one it repeats, and count them with their events."""
     if not new:
         return
-    rows = [(*(getattr(each, field.name) for field in fields(Delivery)), old, job.id) for each, old in new]
-    insert_rows(tx, deliveries, _COLUMNS, rows)
+    insert_rows(tx, deliveries, _COLUMNS, [(*each, old, job.id) for each, old in new])
     counts = Counter(each.event_id for each, _ in new)
     same = {"organization": job.organization_id}
     tx.execute(_COUNT, [{"event": event_id, "more": counts[event_id], **same} for event_id in sorted(counts)])

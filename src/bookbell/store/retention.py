@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, String, bindparam, case, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, String, and_, bindparam, case, delete, func, select, update
 
 from bookbell.core import limits
 from bookbell.core.model import DeliveryState
@@ -165,7 +165,7 @@ def remove(tx: Tx, gone: Sequence[OldEvent], their: Sequence[OldDelivery]) -> Re
 
 def remove_books(tx: Tx, *, before: int, count: int = limits.PRUNE_BATCH_BOOKS_MAX) -> int:
     """Remove the rows of books that were deleted before that instant, with all that was in them. Gives how many."""
-    old = select(books.c.pk).where(IS_DELETED, books.c.updated_at < before).order_by(books.c.updated_at).limit(count)
+    old = select(books.c.pk).where(_is_old_book(before)).order_by(books.c.updated_at).limit(count)
     pks = [row.pk for row in tx.execute(old)]
     if pks:
         for table in (
@@ -180,6 +180,15 @@ def remove_books(tx: Tx, *, before: int, count: int = limits.PRUNE_BATCH_BOOKS_M
             tx.execute(delete(table).where(table.c.book_pk.in_(pks)))
         tx.execute(delete(books).where(books.c.pk.in_(pks)))
     return len(pks)
+
+
+def count_books(tx: Tx, *, before: int) -> int:
+    """How many books were deleted before that instant."""
+    return tx.execute(select(func.count()).select_from(books).where(_is_old_book(before))).scalar_one()
+
+
+def _is_old_book(before: int) -> ColumnElement[bool]:
+    return and_(IS_DELETED, books.c.updated_at < before)
 
 
 def oldest_event(tx: Tx) -> str | None:

@@ -11,7 +11,7 @@ from bookbell.core import limits
 from bookbell.core.attempt import Report, Request
 from bookbell.core.errors import BookbellError
 from bookbell.core.guard import GuardRules
-from bookbell.core.model import LaneId
+from bookbell.core.model import LaneId, Made
 from bookbell.store.database import Database, Tx
 from bookbell.vault import Vault
 from bookbell.web.throttle import Throttle
@@ -39,7 +39,9 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """send: one request to a receiver, now, outside the lanes; ring: a hint that these lanes have due work."""
+    """send: one request to a receiver, now, outside the lanes; ring: a hint that these lanes have due work,
+    and what it is where all of it is known.
+    """
 
     database: Database
     ambient: Ambient
@@ -51,7 +53,7 @@ class Context:
     blob_dir: Path
     upload_bytes_max: int
     send: Callable[[Request], Awaitable[Report]]
-    ring: Callable[[Iterable[LaneId]], None]
+    ring: Callable[[Iterable[LaneId], Sequence[Made]], None]
     are_books_public: bool = False
     are_books_paginated: bool = False
     throttle: Throttle = field(default_factory=lambda: Throttle(0))
@@ -77,5 +79,5 @@ class Context:
 
     def _rung(self, published: Published[T]) -> T:
         if published.lanes:
-            self.ring(published.lanes)
+            self.ring(published.lanes, published.made)
         return published.value

@@ -48,7 +48,7 @@ async def carried_out(request: wire.Wire, raw: bytes, carry_out: Callable[[Tx, S
         published = carry_out(tx, stamp)
         body = _envelope(published.value)
         idempotency.fill(tx, scope, key, body)
-        return Published(_Answer(body), published.lanes)
+        return Published(_Answer(body), published.lanes, published.made)
 
     answer = await context.perform(run, context.stamp())
     headers = {"Idempotent-Replayed": "true"} if answer.is_replay else {}
@@ -68,7 +68,7 @@ async def carried_out_each(
 
     def carry_out(tx: Tx, stamp: Stamp) -> Published[Any]:
         published = only(action, tx, (item, stamp))
-        return Published(shown(published.value), published.lanes)
+        return Published(shown(published.value), published.lanes, published.made)
 
     return await carried_out(request, raw, carry_out)
 

@@ -3,7 +3,7 @@
 Files come from strangers, and a file made for it can keep a parser busy for ever or eat all memory. So each file is
 parsed in a child with limits on time, memory and processor, and whatever happens there the answer is a value. The
 children are forked by a helper that has loaded the parsers before: starting an interpreter for each file took 0.2 s.
-Here is the side that asks; web/inspector.py is the helper.
+Here is the side that asks, which never loads the parsers; web/inspector.py is the helper.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import sys
 import threading
 from pathlib import Path
 
-from bookbell.web.inspector import INSPECT_S_MAX
+from bookbell.core.limits import INSPECT_S_MAX
 
 AT_ONCE_MAX = 2
 ANSWER_BYTES_MAX = 64

@@ -16,8 +16,8 @@ import warnings
 from PIL import Image, ImageFile
 from pypdf import PdfReader
 
-INSPECT_S_MAX = 20
-MEMORY_BYTES_MAX = 1024**3
+from bookbell.core.limits import INSPECT_MEMORY_BYTES_MAX, INSPECT_S_MAX
+
 IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
 
 
@@ -52,7 +52,7 @@ def _answer(kind: str, path: str, writing: int) -> None:
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
         os.dup2(null, 1)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+        resource.setrlimit(resource.RLIMIT_AS, (INSPECT_MEMORY_BYTES_MAX, INSPECT_MEMORY_BYTES_MAX))
         resource.setrlimit(resource.RLIMIT_CPU, (INSPECT_S_MAX, INSPECT_S_MAX))
         signal.alarm(INSPECT_S_MAX)  # of the clock, whatever it waits for
         count = _count_pages(path) if kind == "pdf" else _check_image(path)

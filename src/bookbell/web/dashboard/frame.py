@@ -46,7 +46,8 @@ code { font: .88em ui-monospace, monospace; overflow-wrap: anywhere; }
   line-height: 1.2; font-variant-numeric: tabular-nums; }
 ol { columns: 12rem; margin: .25rem 0 0; padding-left: 1.5rem; font-variant-numeric: tabular-nums; }
 p { margin: .4rem 0; } .more { text-align: right; }
-@media (max-width: 40rem) { main { padding: .5rem .75rem 2rem; } dl div { display: block; } }
+@media (max-width: 40rem) { main { padding: .5rem .75rem 2rem; } dl div { display: block; }
+  .list table { min-width: 42rem; } }
 """
 _HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

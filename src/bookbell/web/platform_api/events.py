@@ -12,6 +12,7 @@ from bookbell.actions import event_reports
 from bookbell.actions.event_reports import Happened
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.core import limits
+from bookbell.core.catalogue import TYPES
 from bookbell.core.errors import (
     AccountNotFound,
     BookNotFound,
@@ -38,7 +39,7 @@ Text = Annotated[str, msgspec.Meta(min_length=1, max_length=limits.NAME_CHARS_MA
 
 
 class EventBody(msgspec.Struct, forbid_unknown_fields=True):
-    """One event. body: the bytes of a JSON object, kept as they are; empty when not given."""
+    """One event, by the fields of EventReport. body: a JSON object, its bytes kept; empty when not given."""
 
     type: Text
     book_uuid: Text | None = None
@@ -52,13 +53,9 @@ class EventBody(msgspec.Struct, forbid_unknown_fields=True):
 
     def report(self) -> EventReport:
         """The report that this is on the wire."""
-        words = {name: word for name in _WORDS if (word := getattr(self, name)) is not None}
-        for word in words.values():
-            wire.checked_text(word)
-        return EventReport(**words, body=bytes(self.body) or None)
-
-
-_WORDS = tuple(name for name in EventBody.__struct_fields__ if name != "body")
+        *same, body = msgspec.structs.astuple(self)
+        same.append(bytes(body) or None)
+        return EventReport(*same)
 
 
 class EventsBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -138,15 +135,33 @@ async def publish_events(request: wire.Wire) -> Response:
     raw = await wire.read_body(request)
     if bytes(_decoded(raw, _HEAD).events):
         batch: EventsBody = _decoded(raw, _BATCH)
-        wanted = [item.report() for item in batch.events]
+        wanted = _storable([item.report() for item in batch.events], raw)
 
         def carry_out_all(tx: Tx, stamp: Stamp) -> Published[Any]:
             published = event_reports.report_events(tx, wanted, stamp)
-            return Published({"events": [_shown(each) for each in published.value]}, published.lanes)
+            shown = {"events": [_shown(each) for each in published.value]}
+            return Published(shown, published.lanes, published.made)
 
         return await carried_out(request, raw, carry_out_all)
     one: EventBody = _decoded(raw, _ONE)
-    return await carried_out_each(request, raw, event_reports.report_each, one.report(), _shown)
+    (report,) = _storable([one.report()], raw)
+    if report.type not in TYPES:
+        return await carried_out_each(request, raw, event_reports.report_each, report, _shown)
+
+    def carry_out(tx: Tx, stamp: Stamp) -> Published[Any]:
+        published = event_reports.report_event(tx, report, stamp)
+        return Published(_shown(published.value), published.lanes)
+
+    return await carried_out(request, raw, carry_out)
+
+
+def _storable(reports: list[EventReport], raw: bytes) -> list[EventReport]:
+    """The same, if their words can be stored. Raises: ValidationFailed."""
+    if b"\\u" in raw:  # JSON has no other way to write what cannot be
+        for report in reports:
+            for word in filter(None, report.words):
+                wire.checked_text(word)
+    return reports
 
 
 def _decoded(raw: bytes, decoder: "msgspec.json.Decoder[Any]") -> Any:

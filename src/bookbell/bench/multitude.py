@@ -1,0 +1,112 @@
+"""Fills a SQLite file with millions of events and deliveries, written by the database itself.
+
+What ten million publishers would leave behind, in minutes instead of hours: rows in the order of their ids, their
+receivers in turn, due instants at random. The indexes are taken down for it and made again afterwards, and nothing is
+safe from a crash meanwhile.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bookbell.bench.seeding import BODY, EVENT_TYPE, Hook
+from bookbell.core.model import DeliveryState
+
+PACE = """
+PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA foreign_keys = OFF;
+PRAGMA cache_size = -262144;
+"""
+_ID = "printf('%08x-%04x-7{kind}-8000-%012x', at >> 16, at & 65535, i)"
+_ROWS = """
+WITH RECURSIVE numbered(i, at) AS (
+    SELECT 0, :from_at UNION ALL
+    SELECT i + 1, :from_at + (i + 1) * :spread / :count FROM numbered WHERE i + 1 < :count
+)
+"""
+_EVENTS = f"""
+INSERT INTO events (id, position, organization_id, account_id, type, body_account, matched_count, created_at)
+{_ROWS} SELECT {_ID.format(kind="e00")}, at, organization, account, :type, :body, 1, at
+FROM numbered JOIN receivers ON receivers.number = i % :receivers
+"""  # noqa: S608 - all text is ours
+_DELIVERIES = f"""
+INSERT INTO deliveries
+(id, organization_id, endpoint_id, lane_id, event_id, state, attempt_count, due_at, created_at, finished_at)
+{_ROWS} SELECT {_ID.format(kind="d00")}, organization, endpoint, lane, {_ID.format(kind="e00")}, :state, :attempts,
+:from_at + abs(random()) % :spread, at, CASE :attempts WHEN 0 THEN NULL ELSE at END
+FROM numbered JOIN receivers ON receivers.number = i % :receivers
+"""  # noqa: S608 - all text is ours
+_ATTEMPTS = f"""
+INSERT INTO attempts (id, organization_id, delivery_id, number, worker, started_at, is_stale, outcome, status_code,
+detail, dns_us, connect_us, tls_us, first_byte_us, total_us, remote_address)
+{_ROWS} SELECT {_ID.format(kind="a00")}, organization, {_ID.format(kind="d00")}, 1, 'bench', at, 0, 'answered', 200,
+'', 0, 0, 0, 500, 600, '127.0.0.1'
+FROM numbered JOIN receivers ON receivers.number = i % :receivers
+"""  # noqa: S608 - all text is ours
+_WAKE = """
+UPDATE lanes SET due_at = coalesce(
+    (SELECT min(due_at) FROM deliveries WHERE lane_id = lanes.id AND state = 'pending'), lanes.due_at)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Multitude:
+    """count deliveries, made evenly from from_at for spread_ms. Those that are not pending have had one attempt."""
+
+    count: int
+    from_at: int
+    spread_ms: int
+    state: DeliveryState = DeliveryState.PENDING
+
+
+def fill(path: Path, hooks: Sequence[Hook], wanted: Multitude) -> None:
+    """Add that many deliveries to a file that no other process has open, with their events."""
+    has_ended = wanted.state is not DeliveryState.PENDING
+    values = {
+        "count": wanted.count,
+        "from_at": wanted.from_at,
+        "spread": wanted.spread_ms,
+        "state": wanted.state.value,
+        "attempts": int(has_ended),
+        "receivers": len(hooks),
+        "type": EVENT_TYPE,
+        "body": BODY,
+    }
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(PACE)
+        _name_receivers(connection, hooks)
+        with _without_indexes(connection):
+            for statement in (_EVENTS, _DELIVERIES, *((_ATTEMPTS,) if has_ended else ())):
+                connection.execute(statement, values)
+        connection.execute(_WAKE)
+    with path.open("rb") as file:  # what is not on the disk yet would be written while something is measured
+        os.fsync(file.fileno())
+
+
+def _name_receivers(connection: sqlite3.Connection, hooks: Sequence[Hook]) -> None:
+    connection.execute(
+        "CREATE TEMP TABLE receivers (number INTEGER PRIMARY KEY, organization, account, endpoint, lane)"
+    )
+    rows = (
+        (number, hook.account.organization_id, hook.account.id, hook.endpoint_id, hook.lane_id)
+        for number, hook in enumerate(hooks)
+    )
+    connection.execute("BEGIN")
+    connection.executemany("INSERT INTO receivers VALUES (?, ?, ?, ?, ?)", rows)
+    connection.execute("COMMIT")
+
+
+@contextmanager
+def _without_indexes(connection: sqlite3.Connection) -> Iterator[None]:
+    """Made again from sorted rows they cost a tenth of what adding to them in random order does."""
+    tables = "('events', 'deliveries', 'attempts')"
+    found = connection.execute(
+        f"SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN {tables}"  # noqa: S608 - ours
+    ).fetchall()
+    for name, _ in found:
+        connection.execute(f"DROP INDEX {name}")
+    yield
+    for _, sql in found:
+        connection.execute(sql)
