@@ -23,6 +23,12 @@ class Certified:
     port: int
     certificate: str
     receiver: Receiver
+    context: ssl.SSLContext
+
+    @property
+    def resumed_count(self) -> int:
+        """Handshakes that went on with an earlier session."""
+        return self.context.session_stats()["hits"]
 
 
 @contextmanager
@@ -54,4 +60,4 @@ def certified(folder: Path) -> Iterator[Certified]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, private)
     with Receiver(context=context) as receiver:
-        yield Certified(receiver.port, str(certificate), receiver)
+        yield Certified(receiver.port, str(certificate), receiver, context)

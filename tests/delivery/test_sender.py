@@ -365,6 +365,16 @@ def test_a_trusted_certificate_is_accepted_for_its_own_names_only(certified: Cer
     assert kind_of(other.outcome) == "unreachable:tls"
 
 
+def test_connections_made_at_once_resume_sessions(certified: Certified) -> None:
+    post = Post(ca_file=certified.certificate)
+    certified.receiver.headers = {"Connection": "close"}
+    for turn in range(2):
+        post.sender.submit([to(f"https://127.0.0.1:{certified.port}/hook", key=f"{turn}-{n}") for n in range(8)])
+        assert {report.outcome for report in post.collect(8).values()} == {Answered(200)}
+    assert certified.resumed_count == 8
+    post.sender.stop(WAIT_S)
+
+
 def test_the_file_in_ssl_cert_file_is_trusted(certified: Certified, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", certified.certificate)
     post = Post()

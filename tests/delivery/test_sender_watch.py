@@ -28,6 +28,16 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 Pair = tuple[socket.socket, socket.socket]
 
 
+class Counting(SelectorPoller):
+    """Counts how often it is told to watch something."""
+
+    registered_count = 0
+
+    def register(self, fd: int, eventmask: int) -> None:
+        self.registered_count += 1
+        super().register(fd, eventmask)
+
+
 def test_a_wanted_descriptor_is_told_when_it_is_ready(watch: Watch, pair: Pair) -> None:
     one, other = pair
     watch.want(one.fileno(), IN)
@@ -87,6 +97,7 @@ def test_what_could_be_written_to_first_and_speaks_up_later_is_ended_too(watch: 
 
 def test_the_number_of_a_closed_socket_serves_the_next(watch: Watch) -> None:
     for _ in range(3):
+        watch.doubt()
         one, other = socket.socketpair()
         watch.want(one.fileno(), IN)
         other.send(b"x")
@@ -95,6 +106,23 @@ def test_the_number_of_a_closed_socket_serves_the_next(watch: Watch) -> None:
         one.close()
         other.close()
         assert watch.ready(COUNT) == []
+
+
+def test_one_that_is_wanted_again_is_registered_once(pair: Pair) -> None:
+    one, other = pair
+    poller = Counting()
+    watch = Watch(poller)
+    for _ in range(3):
+        watch.want(one.fileno(), IN)
+        other.send(b"x")
+        assert watch.ready(COUNT) == [(one.fileno(), IN)]
+        one.recv(1)
+        watch.unwant(one.fileno())
+    assert poller.registered_count == 1
+    watch.doubt()
+    watch.want(one.fileno(), IN)
+    assert poller.registered_count == 2
+    watch.close()
 
 
 def test_only_so_many_are_told_at_once(watch: Watch) -> None:

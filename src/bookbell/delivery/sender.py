@@ -128,7 +128,7 @@ class _Bundle:
 
     def begin(self, request: Request, done: Reports) -> None:
         """Start this request; one that cannot be sent as it is, is done at once."""
-        transfer = self._idle.pop() if self._idle else Transfer(self._setup)
+        transfer = self._idle.pop() if self._idle else Transfer(self._setup, self._watch.doubt)
         now = self._loop.time()
         is_forgetting = now >= self._forget_at
         if is_forgetting:
@@ -162,7 +162,10 @@ class _Bundle:
             timer.cancel()
         for curl in list(self._active):
             self._multi.remove_handle(curl)
-        for transfer in [*self._active.values(), *self._nameless, *self._idle]:
+        for transfer in [*self._active.values(), *self._nameless]:
+            transfer.unload()
+            transfer.curl.close()
+        for transfer in self._idle:
             transfer.curl.close()
         self._active.clear()
         self._nameless.clear()
@@ -234,6 +237,7 @@ class _Bundle:
 
     def _finish(self, transfer: Transfer, report: Report, done: Reports) -> None:
         done.append((transfer.key, report))
+        transfer.unload()
         if len(self._idle) < IDLE_HANDLES_MAX:
             self._idle.append(transfer)
         else:

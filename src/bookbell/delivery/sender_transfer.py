@@ -26,6 +26,7 @@ from bookbell.core.attempt import (
     Unreachable,
 )
 from bookbell.delivery.sender_names import needs_lookup
+from bookbell.delivery.sender_sessions import Sessions, groups
 
 CONNECTION_AGE_S_MAX = 110  # below the idle limits common among servers and balancers
 DNS_CACHE_S = 30
@@ -63,13 +64,17 @@ class Setup:
         self.judge_address = judge_address
         self.proxy = proxy
         self.ca_file = ca_file
+        self.groups = groups()
+        self.sessions = Sessions()
 
 
 class Transfer:
     """An easy handle and what its present request has brought so far."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, opening: Callable[[], None]) -> None:
+        """opening: called before a descriptor is made that libcurl may ask to have watched."""
         self._setup = setup
+        self._opening = opening
         self.key = ""
         self._url = ""
         self._timeouts_ms = (0, 0)
@@ -77,6 +82,7 @@ class Transfer:
         self._refused: Refused | None = None
         self._reached = False
         self._is_tls = False
+        self._cache: Any = None  # of TLS sessions
         self._head: list[bytes] = []
         self._head_bytes = 0
         self._is_head_whole = False
@@ -116,6 +122,8 @@ class Transfer:
         ]
         if self._setup.ca_file:
             options.append((pycurl.CAINFO, self._setup.ca_file))
+        if self._setup.groups:
+            options.append((pycurl.SSL_EC_CURVES, self._setup.groups))
         return options
 
     def load(self, request: Request, *, is_forgetting: bool) -> Unreachable | None:
@@ -150,7 +158,22 @@ class Transfer:
             self._limit(request.timeout_ms_total, min(request.timeout_ms_connect, request.timeout_ms_total))
         except (pycurl.error, ValueError) as error:  # ValueError: a character that is not ASCII, or NUL
             return Unreachable("internal", f"The request cannot be sent as it is: {error}.")
+        if self._is_tls:
+            self._remember_in(self._setup.sessions.open(request.url))
         return None
+
+    def _remember_in(self, cache: Any) -> None:
+        if cache is not self._cache:
+            if self._cache is not None:
+                self.curl.unsetopt(pycurl.SHARE)
+            self.curl.setopt(pycurl.SHARE, cache)
+            self._cache = cache
+
+    def unload(self) -> None:
+        """The present request, which was loaded, has ended."""
+        if self._is_tls:
+            self._setup.sessions.close(self._url)
+            self._is_tls = False
 
     def _limit(self, total_ms: int, connect_ms: int) -> None:
         if (total_ms, connect_ms) != self._timeouts_ms:
@@ -235,6 +258,7 @@ class Transfer:
 
     def _before_lookup(self) -> int:
         """libcurl is about to ask the resolver, which it must not. 1 ends the transfer."""
+        self._opening()
         if self._setup.proxy or self._resolve or not needs_lookup(self.host):
             return 0
         self.lacks_address = True
@@ -247,6 +271,7 @@ class Transfer:
             self._refused = self._refused or refused
             return pycurl.SOCKET_BAD
         self._reached = True
+        self._opening()
         return _Handed(socket.socket(address.family, address.socktype, address.protocol).detach())
 
     def _on_header(self, line: bytes) -> int | None:

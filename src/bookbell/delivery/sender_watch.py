@@ -1,9 +1,9 @@
 """The descriptors that libcurl wants watched, by the system's means; all of them behind one descriptor.
 
 libcurl takes a kept connection off the list when a transfer ends and puts it back when the next begins. A descriptor
-that is taken off stays registered until it speaks up while nobody waits for it, and is ended then; that saves a
-system call for each request. The kernel forgets one that was closed meanwhile, even if its number is in use again, and
-says so when it is put back.
+that is taken off stays registered until it speaks up while nobody waits for it, and is ended then; that saves two
+system calls for each request. The kernel forgets one that was closed meanwhile, even if its number is in use again:
+once a socket was opened, each is registered anew when it is put back.
 """
 
 import contextlib
@@ -33,7 +33,8 @@ class Watch:
     def __init__(self, poller: Poller | None = None) -> None:
         """poller: None takes the system's best."""
         self._poller: Poller = poller or (select.epoll() if hasattr(select, "epoll") else SelectorPoller())
-        self._known: set[int] = set()
+        self._known: dict[int, int] = {}  # what each is registered for
+        self._sure: set[int] = set()  # of these, whose number has not changed hands
         self._wanted: dict[int, int] = {}
         self.has_told_all = False  # the last question was answered in full; set it to False to have it asked again
 
@@ -46,15 +47,23 @@ class Watch:
         if self._wanted.get(descriptor) == mask:
             return
         self._wanted[descriptor] = mask
-        if descriptor in self._known:
+        known = self._known.get(descriptor)
+        if known == mask and descriptor in self._sure:
+            return
+        self._sure.add(descriptor)
+        self._known[descriptor] = mask
+        if known is not None:
             try:
                 self._poller.modify(descriptor, mask)
             except FileNotFoundError:
                 pass
             else:
                 return
-        self._known.add(descriptor)
         self._poller.register(descriptor, mask)
+
+    def doubt(self) -> None:
+        """A socket is about to be opened: its number may be that of one that was closed unseen."""
+        self._sure.clear()
 
     def unwant(self, descriptor: int) -> None:
         """Nobody waits for it any more."""
@@ -89,11 +98,12 @@ class Watch:
         try:
             if mask == OUT:
                 self._poller.modify(descriptor, IN)
+                self._known[descriptor] = IN
                 return
-            self._known.discard(descriptor)
+            self._known.pop(descriptor, None)
             self._poller.unregister(descriptor)
         except (OSError, KeyError):
-            self._known.discard(descriptor)  # it has been closed
+            self._known.pop(descriptor, None)  # it has been closed
             return
         _end(descriptor)
 
