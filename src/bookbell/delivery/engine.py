@@ -52,12 +52,12 @@ class Engine:
 
         Without lanes: something may have been missed. From the engine's loop only.
         """
-        rung = list(lane_ids)
-        self._hold.starve_all(self._hold.lanes.keys() & rung)
+        rung = set(lane_ids)
+        self._hold.starve_all(rung & self._hold.lanes.keys())
         if not rung:
             self._owning.poll_at = self._ambient.monotonic_ms()
-        elif len(self._hold.lanes.keys() & rung) < len(rung):
-            self._owning.expect()
+        elif others := rung - self._hold.lanes.keys():
+            self._owning.expect(others)
         self._hold.bell.set()
 
     def stop(self, drain_ms: int) -> None:

@@ -63,7 +63,8 @@ class Lane:
     slow_until: the monotonic instant to which the receiver has asked to be sent less, 0 if it has not;
     paused_until: the wall-clock instant to which it has asked to be sent nothing.
     walk:     how far the walk over superseded events has come; None once it is done.
-    is_behind: it has a backlog: the last look brought as many as it asked for, and they may be sent.
+    is_behind: it has a backlog, as far as is known: the last look brought as many as it asked for, and they may be
+    sent, or it was found due and has not been looked at.
     is_waiting: it is behind, and waits for its turn to be read on.
     is_leaving: it is being given to another worker: nothing more is started.
     succeeded_at: when its last success was kept in its row, by this worker; known_at: when its endpoint was last read.
@@ -102,9 +103,8 @@ class Lane:
 
     @property
     def organization_id(self) -> OrganizationId:
-        """Whose lane it is. It has been looked at."""
-        assert self.config is not None
-        return self.config.organization_id
+        """Whose lane it is; nobody's until it has been looked at."""
+        return self.config.organization_id if self.config is not None else OrganizationId("")
 
     @property
     def is_idle(self) -> bool:

@@ -62,7 +62,7 @@ class Looking:
 
     def _must_wait(self, lane: Lane, turns: Counter[OrganizationId]) -> bool:
         """turns: what each organization has got in this turn."""
-        if not lane.is_behind or not lane.may_send(self._ambient.now_ms()):
+        if not lane.is_behind or not (lane.config is None or lane.may_send(self._ambient.now_ms())):
             return False
         ring, organization = self._hold.dispatch.ring, lane.organization_id
         own = ring.count_of(organization) + turns[organization]

@@ -44,22 +44,30 @@ class Owning:
         self._watched: Watched[LaneId, Suspect] = {}
         self._began_at = hold.ambient.monotonic_ms()
         self._looked_at = 0
+        self._expected: set[LaneId] = set()
         self.poll_at = 0
         self.expected_at = NEVER
 
-    def expect(self) -> None:
-        """There may be a lane that is free; others have heard of it too."""
+    def expect(self, lane_ids: set[LaneId]) -> None:
+        """These lanes may be free; others have heard of them too."""
+        self._expected |= lane_ids
         now = self._ambient.monotonic_ms()
         self.expected_at = min(self.expected_at, max(now, self._looked_at + EXPECT_MS))
 
     async def acquire(self, rung: set[LaneId], *, is_poll: bool) -> None:
-        """Take lanes that are due and free: those rung for, and at a poll whatever there is."""
+        """Take lanes that are due and free: those rung for, and at a poll whatever there is.
+
+        What nobody has told of is taken to have been due for long: it takes turns with lanes that have a backlog.
+        """
         owned = self._hold.lanes
         self._hold.starve_all(rung & owned.keys())
         room = limits.LANES_PER_WORKER_MAX - len(owned)
         wanted = list(rung - owned.keys())[:room]
         if (is_poll or self._ambient.monotonic_ms() >= self.expected_at) and room > len(wanted):
+            told, self._expected = rung | self._expected, set()
             wanted = list(dict.fromkeys([*wanted, *await self._candidates(room - len(wanted))]))
+        else:
+            told = rung
         if not wanted:
             return
         silent = [self._watched[lane_id][0] for lane_id in self._silent() if lane_id in wanted]
@@ -74,7 +82,9 @@ class Owning:
         )
         now = self._ambient.monotonic_ms()
         for lane_id, epoch in epochs.items():
-            owned[lane_id] = Lane(lane_id, epoch, lease_end, self._hold.dispatch.meter, busy_at=now)
+            owned[lane_id] = Lane(
+                lane_id, epoch, lease_end, self._hold.dispatch.meter, busy_at=now, is_behind=lane_id not in told
+            )
             self._hold.hungry[lane_id] = None
         self._hold.owning.set()
         telemetry.LANES_OWNED.set(len(owned))
