@@ -89,8 +89,8 @@ POURED: list[tuple[str, Callable[[], Pouring], str]] = [
     ),
     ("tiny chunks without end", lambda: Pouring(CHUNKED, then=b"1\r\nx\r\n" * 1000), "answered"),
     ("a trailer line without end", lambda: Pouring(CHUNKED + b"0\r\nX-T: ", then=b"x" * 4000), "oversized:headers"),
-    ("trailers without end", lambda: Pouring(CHUNKED + b"0\r\n", then=b"X-T: 1\r\n" * 500), "oversized:headers"),
-    ("long trailers without end", lambda: Pouring(CHUNKED + b"0\r\n", then=TRAILER), "oversized:headers"),
+    ("very many trailers", lambda: Pouring(CHUNKED + b"0\r\n", then=b"X-T: 1\r\n" * 500), "oversized:headers"),
+    ("long trailers without end", lambda: Pouring(CHUNKED + b"0\r\n", then=TRAILER), "answered"),
     ("nothing but line ends", lambda: Pouring(then=b"\r\n" * 1000), "unreachable:protocol"),
     ("an old server's answer without headers", lambda: Pouring(then=b"hello " * 1000), "unreachable:protocol"),
 ]

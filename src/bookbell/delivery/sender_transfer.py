@@ -201,7 +201,8 @@ class Transfer:
         """What came of it; code: libcurl's, 0 for a complete answer."""
         head = b"".join(self._head)
         if head.find(_HEAD_END) != len(head) - len(_HEAD_END):
-            head = _last_head(self._head)
+            head, has_trailers = _last_head(self._head)
+            self._is_cut |= has_trailers and self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX
         outcome = self._answer(head) if code == 0 or self._is_cut else self._failure(code, text, head)
         address = self.curl.getinfo(pycurl.PRIMARY_IP) or None
         return Report(outcome, self._timings(), address, head, b"".join(self._body)[: limits.RESPONSE_KEPT_BYTES_MAX])
@@ -318,18 +319,18 @@ def _is_garbled(head: bytes) -> bool:
     return head[12:13].isdigit() and head.startswith(b"HTTP/1.")
 
 
-def _last_head(lines: Sequence[bytes]) -> bytes:
-    """Of these lines the last head: what comes before are informational answers, what comes after is no header."""
+def _last_head(lines: Sequence[bytes]) -> tuple[bytes, bool]:
+    """Of these lines the last head, and whether trailers come after it; informational answers come before it."""
     head: list[bytes] = []
     is_whole = False
     for line in lines:
         if line.startswith(b"HTTP/"):
             head, is_whole = [], False
         elif is_whole:
-            break
+            return b"".join(head), True
         head.append(line)
         is_whole = line in _LINE_ENDS
-    return b"".join(head)
+    return b"".join(head), False
 
 
 def _value_of(head: bytes, lowered: bytes, name: bytes) -> str | None:
