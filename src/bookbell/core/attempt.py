@@ -127,8 +127,8 @@ def kind_of(outcome: Outcome) -> str:
 def describe(outcome: Outcome) -> str:
     """One sentence for people: what happened."""
     match outcome:
-        case Answered(status_code):
-            return f"The receiver answered {status_code}."
+        case Answered():  # taken apart by hand: each delivery comes this way, and a pattern takes twice as long
+            return f"The receiver answered {outcome.status_code}."
         case Refused(_, detail):
             return detail
         case TimedOut(phase):
