@@ -22,7 +22,7 @@ from bookbell.core.circuit import CLOSED
 from bookbell.core.guard import GuardRules, judge_address
 from bookbell.core.model import DeliveryId, EndpointId, EventId, LaneId, Level, OrganizationId
 from bookbell.core.policy import PRESETS
-from bookbell.core.signing import Scheme, Signing, delivery_headers, ed25519_signer, signing_with
+from bookbell.core.signing import Scheme, Signing, delivery_lines, ed25519_signer, signing_with
 from bookbell.delivery.sender_transfer import Setup, Transfer
 from bookbell.delivery.worker import USER_AGENT, Sent, Settling, settle
 from bookbell.store.deliveries import Due
@@ -46,7 +46,7 @@ def parts() -> dict[str, Part]:
     number = count()
 
     def headers() -> object:
-        return delivery_headers(due.id, AT_MS // 1000, BODY, by_hmac, None, USER_AGENT)
+        return delivery_lines(due.id, AT_MS // 1000, BODY, by_hmac, None, USER_AGENT)
 
     return {
         "guard: a new connection to an address seen before, its socket included": opening("127.0.0.1"),
@@ -54,7 +54,7 @@ def parts() -> dict[str, Part]:
         "guard: judging an address not seen before": lambda: judge_address(_address(next(number)), RULES),
         "signing: HMAC": lambda: by_hmac.signers[0].sign(message),
         "signing: ed25519": lambda: by_pair.signers[0].sign(message),
-        "headers of a delivery, signed by HMAC": headers,
+        "header lines of a delivery, signed by HMAC": headers,
         "judging an attempt, its row included": judging(due, ambient),
         "an id (UUID version 7)": ambient.new_id,
     }

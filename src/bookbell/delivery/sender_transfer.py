@@ -135,7 +135,7 @@ class Transfer:
         self._head, self._head_bytes, self._body, self._body_bytes = [], 0, [], 0
         self.lacks_address, self._lookup_us = False, 0
         # All lines as one, which libcurl sends as it is: it spends as much on one as on all of them.
-        lines = "\r\n".join([f"{name}: {value}" for name, value in request.headers])
+        lines = "\r\n".join(request.headers)
         most = len(request.headers)
         if lines.count("\n") >= most or lines.count("\r") >= most or "\0" in lines:
             return Unreachable("internal", "A header of the request contains a line break; it was not sent.")
