@@ -169,14 +169,6 @@ def delivery_lines(
     return lines
 
 
-def delivery_headers(
-    request_id: str, timestamp_s: int, body: bytes, signing: Signing | None, authorization: str | None, user_agent: str
-) -> tuple[tuple[str, str], ...]:
-    """The same as names and values."""
-    lines = delivery_lines(request_id, timestamp_s, body, signing, authorization, user_agent)
-    return tuple(header_of(line) for line in lines)
-
-
 def header_of(line: str) -> tuple[str, str]:
     """Name and value of a header line."""
     name, _, value = line.partition(": ")
