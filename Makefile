@@ -26,7 +26,7 @@ check: $(VENV)/.dev ## lint, format, types and import rules
 bench: $(VENV)/.bench ## measure what a delivery costs, beside what others use (a few minutes)
 	@$(BIN)/python -m bench.run
 
-bench-full: $(VENV)/.bench ## the same at the sizes the targets speak of (about an hour)
+bench-full: $(VENV)/.bench ## the same at the sizes the targets speak of (about an hour, 30 GB of disk)
 	@$(BIN)/python -m bench.run --full
 
 format: $(VENV)/.dev ## rewrite the sources in the project's format

@@ -12,7 +12,7 @@ def crowd(scene: Scene, url: str, count: int) -> LaneId:
     """That many due deliveries of one event for one endpoint, quickly."""
 
     def insert(tx: Tx) -> LaneId:
-        row = tx.execute(table.select().limit(1)).one()
+        row = tx.execute(table.select().order_by(table.c.id.desc()).limit(1)).one()  # the one just published
         copies = [
             Delivery(
                 id=DeliveryId(new_id()),

@@ -17,7 +17,7 @@ from bookbell.core.attempt import Answered, Report, Request, describe
 from bookbell.core.circuit import Circuit, after_failure, after_success
 from bookbell.core.feedback import Pause, Skip, SlowDown, feedback_of, paused
 from bookbell.core.model import DeliveryId, DeliveryState, LaneId, OrganizationId
-from bookbell.core.pace import BUSY_COUNT, BUSY_MS, start_count_max
+from bookbell.core.pace import BUSY_COUNT, BUSY_MS, READY_COUNT, start_count_max
 from bookbell.core.verdict import Delivered, Gone, Skipped, Verdict
 from bookbell.delivery import worker
 from bookbell.delivery.lane import Lane, Meter
@@ -35,13 +35,15 @@ class Transport(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
     """What dispatch tells the engine: hungry: look at this lane again soon; full: there are results to record; alarm:
-    turn to this lane at that monotonic instant; more: start again soon, there is more to send and room for it.
+    turn to this lane at that monotonic instant; more: start again soon, there is more to send and room for it; short:
+    few lanes are ready.
     """
 
     hungry: Callable[[Lane], None]
     full: Callable[[], None]
     alarm: Callable[[Lane, int], None]
     more: Callable[[], None]
+    short: Callable[[], None]
 
 
 class Finished(NamedTuple):
@@ -62,7 +64,8 @@ class Dispatch:
         self.results: deque[Finished] = deque()
         self.recording_count = 0
         self.meter = Meter()
-        self._ring = Ring()
+        self.ring = Ring()
+        self.waiting = Ring()
         self._ended: Counter[tuple[str, DeliveryState]] = Counter()
         self._of_organization: Counter[OrganizationId] = Counter()
         self._ambient = ambient
@@ -72,11 +75,15 @@ class Dispatch:
         self._calls = calls
 
     def offer(self, lane: Lane) -> None:
-        """Let the lane stand in the ring if it has something to send and room to send it."""
-        if lane.is_ready or not lane.buffer:
+        """Let the lane stand in the ring if it has something to send and room to send it.
+
+        While others wait to be read on, each has one request in flight: more would only open more connections.
+        """
+        if lane.is_ready or not lane.buffer or (lane.in_flight and self.waiting):
             return
         if lane.room(self._ambient) > 0:
-            self._ring.add(lane)
+            lane.is_ready = True
+            self.ring.add(lane)
         elif wait_ms := lane.token_wait_ms():
             self._calls.alarm(lane, self._ambient.monotonic_ms() + wait_ms)
 
@@ -89,8 +96,9 @@ class Dispatch:
         most = start_count_max(len(self.in_flight), ended_count, is_busy=monotonic < self._busy_until)
         end = len(self.in_flight) + min(most, self._budget())
         # Each gets an equal part of what is free, so that many lanes share the connections rather than wear them out.
-        turn_count = max(1, (end - len(self.in_flight)) // max(1, len(self._ring)))
-        while len(self.in_flight) < end and self._budget() > 0 and (lane := self._ring.take()) is not None:
+        turn_count = 1 if self.waiting else max(1, (end - len(self.in_flight)) // max(1, len(self.ring)))
+        while len(self.in_flight) < end and self._budget() > 0 and (lane := self.ring.take()) is not None:
+            lane.is_ready = False
             if self.lanes.get(lane.id) is lane and monotonic < lane.lease_end:
                 self._start_lane(lane, now, requests, turn_count)
         if requests:
@@ -99,8 +107,10 @@ class Dispatch:
         if self._ended:
             _observe_all(self._ended)
             self._ended.clear()
-        if self._ring and self._budget() > 0:
+        if self.ring and self._budget() > 0:
             self._calls.more()
+        if self.waiting and self.ring.open_count < READY_COUNT:
+            self._calls.short()
 
     def on_reports(self, reports: Sequence[tuple[str, Report]]) -> None:
         """Take these reports: judge them, free their slots, start what comes next."""
@@ -137,7 +147,7 @@ class Dispatch:
     def _release(self, organization: OrganizationId) -> None:
         self._of_organization[organization] -= 1
         if self._of_organization[organization] == limits.ORGANIZATION_IN_FLIGHT_MAX - 1:
-            self._ring.unblock(organization)
+            self.ring.unblock(organization)
 
     def _start_lane(self, lane: Lane, now: int, requests: list[Request], count_max: int) -> None:
         destination, config = lane.destination, lane.config
@@ -165,7 +175,7 @@ class Dispatch:
             self._calls.hungry(lane)
         self.offer(lane)
         if self._of_organization[organization] >= limits.ORGANIZATION_IN_FLIGHT_MAX:
-            self._ring.block(organization)
+            self.ring.block(organization)
 
     def _settling(self) -> Settling:
         return Settling(self._worker, self._ambient.now_ms(), self._ambient.draw, self._ambient.new_id)

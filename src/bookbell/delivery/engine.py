@@ -18,8 +18,7 @@ from bookbell.delivery.owning import Owning
 from bookbell.delivery.parts import EngineParts, Hold
 from bookbell.delivery.recording import Recording
 
-LOOK_MS = 1_000  # how late work in an owned lane is found that no ring and no hint tells of, at least
-LOOK_MS_EACH = 4  # and for each owned lane: looking at a thousand busy ones once a second took a tenth of the time
+LOOK_MS = 1_000  # how late work in an owned lane is found that no ring and no hint tells of
 RETRY_MS = 200  # pause after the database failed
 
 
@@ -103,7 +102,7 @@ class Engine:
         if is_poll:
             owning.poll_at = now + self._parts.poll_ms
         if now >= self._look_at:
-            self._look_at = now + max(LOOK_MS, self._parts.poll_ms, LOOK_MS_EACH * len(hold.lanes))
+            self._look_at = now + max(LOOK_MS, self._parts.poll_ms)
             hold.starve_all(hold.lanes)
         hold.bell.clear()
         hold.more_at = NEVER

@@ -63,6 +63,8 @@ class Lane:
     slow_until: the monotonic instant to which the receiver has asked to be sent less, 0 if it has not;
     paused_until: the wall-clock instant to which it has asked to be sent nothing.
     walk:     how far the walk over superseded events has come; None once it is done.
+    is_behind: it has a backlog: the last look brought as many as it asked for, and they may be sent.
+    is_waiting: it is behind, and waits for its turn to be read on.
     is_leaving: it is being given to another worker: nothing more is started.
     succeeded_at: when its last success was kept in its row, by this worker; known_at: when its endpoint was last read.
     """
@@ -80,6 +82,8 @@ class Lane:
     has_more: bool = False
     read_to: Position = START
     is_ready: bool = False
+    is_behind: bool = False
+    is_waiting: bool = False
     is_leaving: bool = False
     in_flight: int = 0
     busy_at: int = 0
@@ -104,8 +108,8 @@ class Lane:
 
     @property
     def is_idle(self) -> bool:
-        """Nothing is read ahead, in flight or waiting to be recorded."""
-        return not self.held and not self.is_looking
+        """Nothing is read ahead, in flight or waiting to be recorded, nor is it behind."""
+        return not self.held and not self.is_looking and (not self.is_waiting or self.is_leaving)
 
     @property
     def has_moved(self) -> bool:

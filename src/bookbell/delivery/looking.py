@@ -4,10 +4,12 @@ What waits for an earlier event of its book is taken out of what is due; what wa
 superseded is cancelled; what nobody wants any more is cancelled too.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from bookbell.core.circuit import CLOSED, after_change
-from bookbell.core.model import Delivery, Event, LaneId, Level, Made
+from bookbell.core.model import Delivery, Event, LaneId, Level, Made, OrganizationId
+from bookbell.core.pace import READY_COUNT, must_wait
 from bookbell.core.rate import Bucket
 from bookbell.delivery.lane import Lane
 from bookbell.delivery.parts import Hold
@@ -31,19 +33,48 @@ class Looking:
         self._database = hold.database
 
     async def look(self) -> None:
-        """Look at every lane that is hungry."""
+        """Look at every lane that is hungry; those with a backlog take turns."""
         hungry, self._hold.hungry = self._hold.hungry, {}
-        wanted = []
-        for lane_id in hungry:
-            lane = self._hold.lanes.get(lane_id)
-            if lane is not None and (_is_short(lane) or self._is_outdated(lane)):
+        wanted = self._in_turn()
+        turns = Counter(lane.organization_id for lane in wanted)
+        taken = {lane.id for lane in wanted}
+        for lane in [self._hold.lanes[each] for each in hungry if each in self._hold.lanes and each not in taken]:
+            if _is_short(lane) and self._must_wait(lane, turns):
+                self._wait(lane)
+            elif _is_short(lane) or self._is_outdated(lane):
                 wanted.append(lane)
-            elif lane is not None:
+            else:
                 lane.has_more, lane.read_to = True, START
                 lane.next_due = min(lane.next_due, self._ambient.now_ms() + KNOWN_MS)
                 self._hold.tend(lane)
         for start in range(0, len(wanted), LOOK_LANES_MAX):
             await self._look_at(wanted[start : start + LOOK_LANES_MAX])
+
+    def _in_turn(self) -> list[Lane]:
+        """The lanes whose turn it is to be read on."""
+        found: list[Lane] = []
+        room = READY_COUNT - self._hold.dispatch.ring.open_count
+        while len(found) < room and (lane := self._hold.dispatch.waiting.take()) is not None:
+            lane.is_waiting = False
+            if self._hold.lanes.get(lane.id) is lane and _is_short(lane):
+                found.append(lane)
+        return found
+
+    def _must_wait(self, lane: Lane, turns: Counter[OrganizationId]) -> bool:
+        """turns: what each organization has got in this turn."""
+        if not lane.is_behind or not lane.may_send(self._ambient.now_ms()):
+            return False
+        ring, organization = self._hold.dispatch.ring, lane.organization_id
+        own = ring.count_of(organization) + turns[organization]
+        if lane.is_waiting or must_wait(ring.open_count + turns.total(), own, ring.organization_count):
+            return True
+        turns[organization] += 1
+        return False
+
+    def _wait(self, lane: Lane) -> None:
+        if not lane.is_waiting:
+            lane.is_waiting = True
+            self._hold.dispatch.waiting.add(lane)
 
     def hand_over(self, made: Sequence[Made]) -> set[LaneId]:
         """Take new deliveries that have just been committed, as a look would. Gives the lanes that need none for them.
@@ -128,12 +159,14 @@ class Looking:
             lane.has_more = len(due) >= asked
             lane.read_to = (due[-1].due_at, due[-1].id) if lane.has_more else START
         now = self._ambient.now_ms()
+        lane.is_behind = False
         if lane.config.is_unwanted or not lane.may_send(now):
             lane.forget_buffer()
             return
         if self._must_walk(lane) or self._must_expire(lane, due, now):
             return
         lane.take_in(due, self._hold.dispatch.in_flight)
+        lane.is_behind = lane.has_more
         if lane.buffer:
             lane.busy_at = self._ambient.monotonic_ms()
         self._hold.dispatch.offer(lane)

@@ -56,7 +56,7 @@ class Hold:
         self.is_draining = False
         self.is_waiting = False
         self.more_at = NEVER
-        calls = Calls(hungry=self.feed, full=self.results.set, alarm=self._alarm, more=self._more)
+        calls = Calls(hungry=self.feed, full=self.results.set, alarm=self._alarm, more=self._more, short=self.bell.set)
         self.dispatch = Dispatch(parts.ambient, parts.transport, parts.worker, calls)
 
     @property

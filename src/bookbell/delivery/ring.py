@@ -22,9 +22,22 @@ class Ring:
         """How many lanes stand in it, passed-over ones included."""
         return self._count
 
+    @property
+    def open_count(self) -> int:
+        """The same without those that are passed over."""
+        return self._count - sum(map(len, self._blocked.values()))
+
+    @property
+    def organization_count(self) -> int:
+        """How many organizations take turns."""
+        return len(self._turns)
+
+    def count_of(self, organization: OrganizationId) -> int:
+        """How many of its lanes stand in it, passed-over ones included."""
+        return len(self._lanes.get(organization, ())) + len(self._blocked.get(organization, ()))
+
     def add(self, lane: Lane) -> None:
         """Let this lane stand at the end of its organization's row."""
-        lane.is_ready = True
         self._count += 1
         organization = lane.organization_id
         if organization in self._blocked:
@@ -42,7 +55,6 @@ class Ring:
         organization = self._turns.popleft()
         row = self._lanes[organization]
         lane = row.popleft()
-        lane.is_ready = False
         self._count -= 1
         if row:
             self._turns.append(organization)

@@ -1,0 +1,63 @@
+"""Lanes with a backlog take turns at being read on; nobody else waits for them."""
+
+import pytest
+
+from bookbell.core import limits
+from bookbell.core.attempt import Outcome, TimedOut
+from bookbell.core.pace import READY_COUNT
+from crowds import crowd
+from simulated import OK, Scene, stop
+from world import World
+
+LANES, EACH = 200, 40
+HOUR = 3_600_000
+
+
+@pytest.fixture
+def busy(world: World, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """An organization with more lanes than are ready at a time, each with more than its first look brings."""
+    monkeypatch.setattr(limits, "FIRST_LOOK_COUNT", 1)
+    scene = Scene(world)
+    for number in range(LANES):
+        crowd(scene, scene.receiver(f"r{number}"), EACH)
+    return scene
+
+
+def test_they_take_turns_and_all_get_on(busy: Scene) -> None:
+    """That some wait is seen while requests begin: simulated computing takes no time, so it is over at once."""
+    waiting: list[int] = []
+
+    async def story() -> None:
+        worker = busy.worker()
+
+        def answer(_count: int) -> tuple[Outcome, int]:
+            waiting.append(len(worker.engine.dispatch.waiting))
+            return OK, 5
+
+        busy.network.receivers.update(dict.fromkeys(busy.network.receivers, answer))
+        await busy.simulation.run_until(lambda: len(busy.network.sent) > LANES * EACH * 2 // 3, HOUR)
+        assert max(waiting) >= READY_COUNT
+        assert min(len(busy.arrived(url)) for url in busy.network.receivers) >= EACH // 4
+        await busy.simulation.run_until(busy.is_settled, HOUR)
+        assert not worker.engine.dispatch.waiting
+        await busy.simulation.pass_ms(1_000)
+        assert not worker.engine.dispatch.lanes, "all were given back"
+        await stop(worker, busy)
+
+    busy.simulation.run(story)
+    assert set(busy.attempt_numbers().values()) == {1}
+
+
+def test_hanging_receivers_with_backlogs_do_not_keep_a_good_one_from_being_read_on(world: World) -> None:
+    scene = Scene(world)
+    for number in range(LANES // 2):
+        crowd(scene, scene.receiver(f"r{number}", TimedOut("first_byte"), 15_000), EACH)
+    good = scene.receiver("good")
+    crowd(scene, good, 10 * EACH)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(lambda: len(scene.arrived(good)) > 10 * EACH, 10_000)
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
