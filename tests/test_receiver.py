@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from bookbell import ed25519
 from bookbell.core import keyset, signing
 from bookbell.core.keyset import Keyset
-from bookbell.core.signing import Scheme, delivery_headers, signature, signing_with
+from bookbell.core.signing import Scheme, signature, signing_with
 from bookbell.receiver import Mistake, VerificationError, Verified, challenge_answer, verify
+from signed_headers import delivery_headers
 
 SECRET = "contract-demo-secret-01"
 BODY = b'{"status":"BOOK_COMPLETE"}'

@@ -53,6 +53,7 @@ class RealAmbient:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last = 0
+        self._head_ms, self._head = -1, ""
         self._tails: list[str] = []
 
     def now_ms(self) -> int:
@@ -78,11 +79,14 @@ class RealAmbient:
     def new_id(self) -> str:
         with self._lock:
             now, following = time.time_ns() // 1_000_000 << 12, self._last + 1
-            self._last = stamp = max(following, now)
+            self._last = stamp = now if now > following else following  # noqa: FURB136 - a third of the time of max()
+            if stamp >> 12 != self._head_ms:
+                self._head_ms, self._head = stamp >> 12, _head(stamp >> 12)
+            head = self._head
             if not self._tails:
                 self._tails = [_tail(each >> 2) for each in struct.unpack(_TAILS, os.urandom(struct.calcsize(_TAILS)))]
             tail = self._tails.pop()
-        return _head(stamp) + tail
+        return f"{head}{stamp & 0xFFF:03x}-{tail}"
 
     def new_secret(self) -> str:
         return secrets.token_urlsafe(32)
@@ -90,13 +94,13 @@ class RealAmbient:
 
 def uuid7_text(unix_ms: int, counter: int, tail: int) -> str:
     """RFC 9562 version 7 as text, from 48 bits of milliseconds, 12 of a counter and 62 of randomness."""
-    return _head((unix_ms & (1 << 48) - 1) << 12 | counter) + _tail(tail)
+    return f"{_head(unix_ms & (1 << 48) - 1)}{counter:03x}-{_tail(tail)}"
 
 
-def _head(stamp: int) -> str:
-    """From 48 bits of milliseconds and 12 of a counter."""
-    at = f"{stamp:015x}"
-    return f"{at[:8]}-{at[8:12]}-7{at[12:]}-"
+def _head(unix_ms: int) -> str:
+    """What all ids of a millisecond begin with."""
+    at = f"{unix_ms:012x}"
+    return f"{at[:8]}-{at[8:]}-7"
 
 
 def _tail(random_bits: int) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bookbell import ed25519
 from bookbell.core import signing
 from bookbell.core.signing import Scheme, Signing
+from signed_headers import delivery_headers
 
 BODY = b'{"status":"BOOK_COMPLETE","book_pk":40120077,"book_uuid":"7d0a2b64-1c0f-4a5e-9f0b-6f1f2c9e8a11"}'
 REQUEST_ID = "01976f0e-5a00-7c3d-9e21-4b7a90c1d2e3"
@@ -48,7 +49,7 @@ def test_the_vectors_of_standard_webhooks() -> None:
 
 def test_headers_of_a_signed_and_authenticated_attempt() -> None:
     signed = signing.signing_with(SECRET)
-    headers = signing.delivery_headers(REQUEST_ID, 1750000000, BODY, signed, "Basic eA==", "ua/1")
+    headers = delivery_headers(REQUEST_ID, 1750000000, BODY, signed, "Basic eA==", "ua/1")
     assert headers == (
         ("Content-Type", "application/json"),
         ("User-Agent", "ua/1"),
@@ -63,7 +64,7 @@ def test_headers_of_standard_webhooks_carry_every_signature_that_has_not_expired
     signers = (hmac_signer(), signing.ed25519_signer(ed25519.signing_function(PRIVATE_KEY), MESSAGE_AT_S * 1000 + 1))
     expired = hmac_signer("whsec_" + "A" * 32, MESSAGE_AT_S * 1000)
     signed = Signing(Scheme.STANDARD, (*signers, expired))
-    headers = signing.delivery_headers(MESSAGE_ID, MESSAGE_AT_S, MESSAGE, signed, None, "ua/1")
+    headers = delivery_headers(MESSAGE_ID, MESSAGE_AT_S, MESSAGE, signed, None, "ua/1")
     assert headers == (
         ("Content-Type", "application/json"),
         ("User-Agent", "ua/1"),
@@ -74,7 +75,7 @@ def test_headers_of_standard_webhooks_carry_every_signature_that_has_not_expired
 
 
 def test_without_secret_and_credentials_there_is_no_signature_and_no_authorization() -> None:
-    names = [name for name, _ in signing.delivery_headers("id", 1, b"", signing.signing_with(None), None, "ua")]
+    names = [name for name, _ in delivery_headers("id", 1, b"", signing.signing_with(None), None, "ua")]
     assert names == ["Content-Type", "User-Agent", "Webhook-Request-Id", "Webhook-Timestamp"]
 
 

@@ -72,6 +72,14 @@ def test_a_request_arrives_as_it_was_given_and_with_nothing_added(post: Post) ->
         }
 
 
+def test_the_order_of_headers_makes_no_difference(post: Post) -> None:
+    with Receiver() as receiver:
+        headers = (("X-A", "1"), ("X-Empty", ""), ("Content-Type", "text/plain"), ("User-Agent", "ua"))
+        post.send(replace(to(receiver.url), headers=tuple(f"{name}: {value}" for name, value in headers)))
+        (_, found, _) = receiver.requests[0]
+        assert list(found.items())[1:-1] == [(name.lower(), value) for name, value in headers]
+
+
 def test_a_large_body_is_sent_without_waiting_to_be_asked_for_it(post: Post) -> None:
     with Receiver() as receiver:
         body = bytes(range(256)) * 4096
@@ -109,10 +117,10 @@ def test_a_proxy_that_is_set_is_used_whatever_the_environment_excludes(monkeypat
 @pytest.mark.parametrize(
     "changes",
     [
-        {"headers": (("X-A", "1\r\nX-Injected: yes"),)},
-        {"headers": (("X-A\nX-Injected", "1"),)},
-        {"headers": (("X-A", "1\0"),)},
-        {"headers": (("X-A", "caf\u00e9"),)},
+        {"headers": ("X-A: 1\r\nX-Injected: yes",)},
+        {"headers": ("X-A\nX-Injected: 1",)},
+        {"headers": ("X-A: 1\0",)},
+        {"headers": ("X-A: caf\u00e9",)},
         {"url": "http://127.0.0.1:1/\0"},
         {"url": "http://127.0.0.1:1/caf\u00e9"},
     ],

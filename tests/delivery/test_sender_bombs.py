@@ -72,6 +72,7 @@ def beside_a_good_one(post: Post, behaviour: Behaviour, **changes: object) -> Re
     return report
 
 
+TRAILER = b"X-T: " + b"x" * 1000 + b"\r\n"
 POURED: list[tuple[str, Callable[[], Pouring], str]] = [
     ("headers without end", lambda: Pouring(HEAD, then=b"X-Filler: " + b"x" * 4000 + b"\r\n"), "oversized:headers"),
     ("a header line without end", lambda: Pouring(HEAD + b"X-Filler: ", then=b"x" * 4000), "oversized:headers"),
@@ -88,6 +89,8 @@ POURED: list[tuple[str, Callable[[], Pouring], str]] = [
     ),
     ("tiny chunks without end", lambda: Pouring(CHUNKED, then=b"1\r\nx\r\n" * 1000), "answered"),
     ("a trailer line without end", lambda: Pouring(CHUNKED + b"0\r\nX-T: ", then=b"x" * 4000), "oversized:headers"),
+    ("very many trailers", lambda: Pouring(CHUNKED + b"0\r\n", then=b"X-T: 1\r\n" * 500), "oversized:headers"),
+    ("long trailers without end", lambda: Pouring(CHUNKED + b"0\r\n", then=TRAILER), "answered"),
     ("nothing but line ends", lambda: Pouring(then=b"\r\n" * 1000), "unreachable:protocol"),
     ("an old server's answer without headers", lambda: Pouring(then=b"hello " * 1000), "unreachable:protocol"),
 ]

@@ -17,7 +17,7 @@ import pytest
 
 from bookbell.cli.api_client import ApiClient
 from bookbell.core import keyset, signing
-from bookbell.core.signing import Signing, delivery_headers, hmac_signer, signing_with
+from bookbell.core.signing import Signing, hmac_signer, signing_with
 from bookbell.ed25519 import new_pair, signing_function
 from bookbell.receiver import challenge_answer, verify
 from bookbell.vault import new_master_key
@@ -25,6 +25,7 @@ from e2e.test_crash import report_until_acknowledged
 from e2e.test_guide import Terminal
 from processes import MASTER_KEY, SETTINGS, ApiError, Client, Service, fill_book, running, sign_up, until, verify_all
 from receivers import Proving, Receiver
+from signed_headers import delivery_headers
 
 PAGE = (Path(__file__).parents[2] / "docs" / "signatures.md").read_text()
 SIGNING = f"{SETTINGS}/webhook/signing"

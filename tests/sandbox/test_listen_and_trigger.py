@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from bookbell.core import catalogue
-from bookbell.core.signing import challenge_body, delivery_headers, is_proof, signing_with
+from bookbell.core.signing import challenge_body, is_proof, signing_with
 from receivers import Receiver
 from sandboxes import BOOKBELL, WAIT_S, environment, invoked
+from signed_headers import delivery_headers
 
 SECRET = "sample_secret_value_01"
 

@@ -12,7 +12,7 @@ from typing import Any
 import pycurl
 
 from bookbell.bench.seeding import BODY, SECRET
-from bookbell.core.signing import delivery_headers, signing_with
+from bookbell.core.signing import delivery_lines, signing_with
 
 IN_FLIGHT = 64
 SIGNING = signing_with(SECRET)
@@ -49,8 +49,8 @@ def _handle(url: str) -> Any:
 
 
 def _load(curl: Any, number: int) -> None:
-    headers = delivery_headers(f"{number:036d}", int(time.time()), BODY, SIGNING, None, "bare")
-    curl.setopt(pycurl.HTTPHEADER, [*(f"{name}: {value}" for name, value in headers), "Expect:"])
+    lines = delivery_lines(f"{number:036d}", int(time.time()), BODY, SIGNING, None, "bare")
+    curl.setopt(pycurl.HTTPHEADER, [*lines, "Expect:"])
     curl.setopt(pycurl.POSTFIELDS, BODY)
 
 

@@ -138,7 +138,7 @@ def _challenge(parts: "Opened", url: str, alone: "Keyset") -> None:
     from bookbell.cli.sandbox.outgoing import Outgoing
     from bookbell.core import keyset, target
     from bookbell.core.attempt import Request
-    from bookbell.core.signing import challenge_body, delivery_headers
+    from bookbell.core.signing import challenge_body, delivery_lines
     from bookbell.delivery.worker import USER_AGENT
 
     nonce, request_id = parts.ambient.new_secret(), parts.ambient.new_id()
@@ -150,9 +150,7 @@ def _challenge(parts: "Opened", url: str, alone: "Keyset") -> None:
         request = Request(
             key=request_id,
             url=parsed.url,
-            headers=delivery_headers(
-                request_id, parts.ambient.now_ms() // 1000, body, signed, credentials, USER_AGENT
-            ),
+            headers=delivery_lines(request_id, parts.ambient.now_ms() // 1000, body, signed, credentials, USER_AGENT),
             body=body,
             timeout_ms_connect=TIMEOUT_MS,
             timeout_ms_total=TIMEOUT_MS,

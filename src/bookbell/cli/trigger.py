@@ -45,7 +45,7 @@ def _sent(event: str, url: str, signed: "Signing | None", level: str | None) -> 
     from bookbell.config import StartError
     from bookbell.core import catalogue, target
     from bookbell.core.model import Level
-    from bookbell.core.signing import delivery_headers
+    from bookbell.core.signing import delivery_lines
     from bookbell.delivery.worker import USER_AGENT
 
     known = catalogue.TYPES.get(event)
@@ -66,7 +66,7 @@ def _sent(event: str, url: str, signed: "Signing | None", level: str | None) -> 
         request = Request(
             key=request_id,
             url=parsed.url,
-            headers=delivery_headers(request_id, now_s, body, signed, credentials, USER_AGENT),
+            headers=delivery_lines(request_id, now_s, body, signed, credentials, USER_AGENT),
             body=body,
             timeout_ms_connect=TIMEOUT_MS,
             timeout_ms_total=TIMEOUT_MS,
@@ -93,11 +93,12 @@ def _signing(secret: str | None) -> "Signing | None":
 
 def _shown(request: Request, report: Report) -> dict[str, Any]:
     from bookbell.core.attempt import Answered, describe, header_pairs
+    from bookbell.core.signing import header_of
 
     outcome = report.outcome
     return {
         "url": request.url,
-        "headers": dict(request.headers),
+        "headers": dict(map(header_of, request.headers)),
         "body": json.loads(request.body),
         "status": outcome.status_code if isinstance(outcome, Answered) else None,
         "detail": describe(outcome),

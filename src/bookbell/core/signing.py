@@ -21,6 +21,8 @@ STANDARD_ID_HEADER = "webhook-id"
 STANDARD_TIMESTAMP_HEADER = "webhook-timestamp"
 STANDARD_SIGNATURE_HEADER = "webhook-signature"
 
+_CONTENT_TYPE, _AGENT = "Content-Type: application/json", "User-Agent: "
+_REQUEST_ID, _TIMESTAMP, _SIGNATURE = f"{REQUEST_ID_HEADER}: ", f"{TIMESTAMP_HEADER}: ", f"{SIGNATURE_HEADER}: "
 _BLOCK_BYTES = 64  # of SHA-256
 _SHA256 = "sha256"  # by its name the whole digest is made in one call of the library
 HMAC_PREFIX, PRIVATE_PREFIX, PUBLIC_PREFIX = "whsec_", "whsk_", "whpk_"
@@ -145,25 +147,32 @@ def signing_with(secret: str | None) -> Signing | None:
     return None if secret is None else Signing(Scheme.OCROLUS, (ocrolus_signer(secret),))
 
 
-def delivery_headers(
+def delivery_lines(
     request_id: str, timestamp_s: int, body: bytes, signing: Signing | None, authorization: str | None, user_agent: str
-) -> tuple[tuple[str, str], ...]:
-    """All headers of one attempt. Without signing it is unsigned; without credentials, unauthenticated.
+) -> list[str]:
+    """All header lines of one attempt. Without signing it is unsigned; without credentials, unauthenticated.
 
     Of Standard Webhooks, each secret that has not expired by then adds its signature to the one header.
     """
     at = str(timestamp_s)
-    headers = [("Content-Type", "application/json"), ("User-Agent", user_agent)]
+    lines = [_CONTENT_TYPE, _AGENT + user_agent]
     if signing is None or signing.scheme is Scheme.OCROLUS:
-        headers += [(REQUEST_ID_HEADER, request_id), (TIMESTAMP_HEADER, at)]
+        lines += [_REQUEST_ID + request_id, _TIMESTAMP + at]
         if signing is not None:
-            headers.append((SIGNATURE_HEADER, signing.signers[0].sign(f"{at}.{request_id}.".encode() + body)))
+            lines.append(_SIGNATURE + signing.signers[0].sign(f"{at}.{request_id}.".encode() + body))
     else:
-        headers += [(STANDARD_ID_HEADER, request_id), (STANDARD_TIMESTAMP_HEADER, at)]
-        headers.append((STANDARD_SIGNATURE_HEADER, _standard_signatures(signing, request_id, timestamp_s, body)))
+        lines += [f"{STANDARD_ID_HEADER}: {request_id}", f"{STANDARD_TIMESTAMP_HEADER}: {at}"]
+        signatures = _standard_signatures(signing, request_id, timestamp_s, body)
+        lines.append(f"{STANDARD_SIGNATURE_HEADER}: {signatures}")
     if authorization is not None:
-        headers.append(("Authorization", authorization))
-    return tuple(headers)
+        lines.append(f"Authorization: {authorization}")
+    return lines
+
+
+def header_of(line: str) -> tuple[str, str]:
+    """Name and value of a header line."""
+    name, _, value = line.partition(": ")
+    return name, value
 
 
 def _standard_signatures(signing: Signing, request_id: str, timestamp_s: int, body: bytes) -> str:

@@ -53,14 +53,14 @@ def judge(outcome: Outcome, policy: Policy, *, attempt: int, now_ms: int, draw: 
     """Judge an attempt. attempt: its number, from 1; draw: in [0, 1), spreads the next delay."""
     retry_after: str | None = None
     match outcome:
-        case Answered(status_code, header):
-            if _is_success(status_code, policy):
+        case Answered():
+            if _is_success(outcome.status_code, policy):
                 return DELIVERED
             if isinstance(feedback_of(outcome, policy), Skip):
                 return Skipped()
-            if status_code == GONE and policy.is_gone_final:
+            if outcome.status_code == GONE and policy.is_gone_final:
                 return Gone()
-            retry_after = header
+            retry_after = outcome.retry_after
         case Refused() | TimedOut() | Unreachable() | Oversized():
             pass
         case _:

@@ -59,8 +59,7 @@ class Sender:
         if bundle is None:
             raise RuntimeError("The sender does not run.")
         was_empty = not self._done
-        for request in requests:
-            bundle.begin(request, self._done)
+        bundle.begin(requests, self._done)
         if was_empty and self._done:
             self._loop.call_soon(self._hand_over)
 
@@ -126,20 +125,22 @@ class _Bundle:
         self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_NOTHING)
         loop.add_reader(self._watch.fileno(), turn, self._act)
 
-    def begin(self, request: Request, done: Reports) -> None:
-        """Start this request; one that cannot be sent as it is, is done at once."""
-        transfer = self._idle.pop() if self._idle else Transfer(self._setup, self._watch.doubt)
-        now = self._loop.time()
+    def begin(self, requests: Sequence[Request], done: Reports) -> None:
+        """Start these requests; one that cannot be sent as it is, is done at once."""
+        now, idle, add_handle = self._loop.time(), self._idle, self._multi.add_handle
         is_forgetting = now >= self._forget_at
         if is_forgetting:
             self._forget_at = now + FORGET_S
-        unsendable = transfer.load(request, is_forgetting=is_forgetting)
-        if unsendable is not None:
-            done.append((request.key, Report(unsendable, Timings())))
-            transfer.curl.close()
-            return
-        self._active[transfer.curl] = transfer
-        self._multi.add_handle(transfer.curl)
+        for request in requests:
+            transfer = idle.pop() if idle else Transfer(self._setup, self._watch.doubt)
+            unsendable = transfer.load(request, is_forgetting=is_forgetting)
+            is_forgetting = False
+            if unsendable is not None:
+                done.append((request.key, Report(unsendable, Timings())))
+                transfer.curl.close()
+                continue
+            self._active[transfer.curl] = transfer
+            add_handle(transfer.curl)
 
     def collect(self, done: Reports) -> None:
         """Take off what has ended."""

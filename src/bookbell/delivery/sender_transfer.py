@@ -34,6 +34,7 @@ DNS_CACHE_S = 30
 _TOO_LARGE = 100  # a single header line beyond what libcurl itself takes; pycurl has no name for it
 _SUPPRESS_CONNECT_HEADERS = 265  # pycurl has no name for it
 _LINE_ENDS = (b"\r\n", b"\n")
+_HEAD_END = b"\r\n\r\n"
 _KINDS = {
     pycurl.E_COULDNT_RESOLVE_HOST: "dns",
     pycurl.E_COULDNT_RESOLVE_PROXY: "dns",
@@ -54,7 +55,7 @@ _KINDS = {
 }
 
 
-_NO_HEADERS = ["Expect:", "Accept:"]  # what libcurl would add by itself
+_NO_HEADERS = ("Content-Type:", "Expect:", "Accept:")  # what libcurl would add by itself
 
 
 class Setup:
@@ -85,11 +86,9 @@ class Transfer:
         self._cache: Any = None  # of TLS sessions
         self._head: list[bytes] = []
         self._head_bytes = 0
-        self._is_head_whole = False
-        self._body = bytearray()
+        self._body: list[bytes] = []
         self._body_bytes = 0
         self._is_cut = False
-        self._is_garbled = False
         self.lacks_address = False
         self._resolve: list[str] = []
         self._lookup_us = 0
@@ -132,28 +131,26 @@ class Transfer:
         is_forgetting: once it is done, addresses that are older than DNS_CACHE_S are forgotten.
         """
         self.key = request.key
-        self._refused, self._reached, self._is_cut, self._is_garbled = None, False, False, False
-        self._is_tls = request.url.startswith("https:")
-        self._head, self._head_bytes, self._is_head_whole = [], 0, False
-        self._body, self._body_bytes = bytearray(), 0
+        self._refused, self._reached, self._is_cut = None, False, False
+        self._head, self._head_bytes, self._body, self._body_bytes = [], 0, [], 0
         self.lacks_address, self._lookup_us = False, 0
-        headers = [f"{name}: {value}" for name, value in request.headers]
-        text = "\n".join(headers)
-        if text.count("\n") >= len(headers) or "\r" in text or "\0" in text:
+        # All lines as one, which libcurl sends as it is: it spends as much on one as on all of them.
+        lines = "\r\n".join(request.headers)
+        most = len(request.headers)
+        if lines.count("\n") >= most or lines.count("\r") >= most or "\0" in lines:
             return Unreachable("internal", "A header of the request contains a line break; it was not sent.")
-        headers += _NO_HEADERS
         curl = self.curl
         try:
             if request.url != self._url:
                 curl.setopt(pycurl.URL, request.url)
-                self._url = request.url
+                self._url, self._is_tls = request.url, request.url.startswith("https:")
             if is_forgetting is not self._is_forgetting:
                 curl.setopt(pycurl.DNS_CACHE_TIMEOUT, DNS_CACHE_S if is_forgetting else -1)
                 self._is_forgetting = is_forgetting
             if self._resolve:
                 self._resolve = []
                 curl.setopt(pycurl.RESOLVE, [])
-            curl.setopt(pycurl.HTTPHEADER, headers)
+            curl.setopt(pycurl.HTTPHEADER, [lines, *_NO_HEADERS])
             curl.setopt(pycurl.POSTFIELDS, request.body)
             self._limit(request.timeout_ms_total, min(request.timeout_ms_connect, request.timeout_ms_total))
         except (pycurl.error, ValueError) as error:  # ValueError: a character that is not ASCII, or NUL
@@ -173,7 +170,6 @@ class Transfer:
         """The present request, which was loaded, has ended."""
         if self._is_tls:
             self._setup.sessions.close(self._url)
-            self._is_tls = False
 
     def _limit(self, total_ms: int, connect_ms: int) -> None:
         if (total_ms, connect_ms) != self._timeouts_ms:
@@ -204,19 +200,26 @@ class Transfer:
     def report(self, code: int, text: str) -> Report:
         """What came of it; code: libcurl's, 0 for a complete answer."""
         head = b"".join(self._head)
-        outcome, address = self._outcome(code, text, head), self.curl.getinfo(pycurl.PRIMARY_IP)
-        return Report(outcome, self._timings(), address or None, head, bytes(self._body))
+        if head.find(_HEAD_END) != len(head) - len(_HEAD_END):
+            head, has_trailers = _last_head(self._head)
+            self._is_cut |= has_trailers and self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX
+        outcome = self._answer(head) if code == 0 or self._is_cut else self._failure(code, text, head)
+        address = self.curl.getinfo(pycurl.PRIMARY_IP) or None
+        return Report(outcome, self._timings(), address, head, b"".join(self._body)[: limits.RESPONSE_KEPT_BYTES_MAX])
 
-    def _outcome(self, code: int, text: str, head: bytes) -> Outcome:
-        if code == 0 or self._is_cut:
-            status_code = int(self.curl.getinfo(pycurl.RESPONSE_CODE))
-            names = head.lower()
-            retry_after = _value_of(head, names, b"\nretry-after:") if status_code != HTTPStatus.OK else None
-            return _answered(status_code, retry_after, _value_of(head, names, b"\nwebhook-delivery:"))
+    def _answer(self, head: bytes) -> Outcome:
+        if _is_garbled(head):
+            return _GARBLED
+        status_code = self.curl.getinfo(pycurl.RESPONSE_CODE)
+        names = head.lower()
+        retry_after = _value_of(head, names, b"\nretry-after:") if status_code != HTTPStatus.OK else None
+        return _answered(status_code, retry_after, _value_of(head, names, b"\nwebhook-delivery:"))
+
+    def _failure(self, code: int, text: str, head: bytes) -> Outcome:
         if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX or code == _TOO_LARGE:
             return Oversized("headers")
-        if self._is_garbled:
-            return Unreachable("protocol", "The status of the answer is not three digits.")
+        if _is_garbled(head):
+            return _GARBLED
         if self._refused is not None and not self._reached:
             return self._refused
         if code == pycurl.E_OPERATION_TIMEDOUT:
@@ -226,22 +229,22 @@ class Transfer:
         return Unreachable(kind, f"{sentence[:300]}.")
 
     def _timings(self) -> Timings:
-        """Phases in microseconds; libcurl gives each as the time from the start to its end."""
+        """Phases; libcurl gives each as the time from the start to its end."""
         info = self.curl.getinfo
-        total_us = int(info(pycurl.TOTAL_TIME) * 1_000_000)
+        total_us = info(pycurl.TOTAL_TIME_T)
         if not self._reached and self._head_bytes:  # a kept connection: nothing came before the first byte
-            return Timings(first_byte_us=_us(info(pycurl.STARTTRANSFER_TIME)), total_us=total_us)
+            return Timings(0, 0, 0, info(pycurl.STARTTRANSFER_TIME_T), total_us)
         resolved, connected, secured = (
-            info(pycurl.NAMELOOKUP_TIME),
-            info(pycurl.CONNECT_TIME),
-            info(pycurl.APPCONNECT_TIME),
+            info(pycurl.NAMELOOKUP_TIME_T),
+            info(pycurl.CONNECT_TIME_T),
+            info(pycurl.APPCONNECT_TIME_T),
         )
         began = secured or connected
         return Timings(
-            dns_us=_us(resolved) + self._lookup_us,
-            connect_us=_us(connected - resolved) if connected else 0,
-            tls_us=_us(secured - connected) if secured else 0,
-            first_byte_us=_us(info(pycurl.STARTTRANSFER_TIME) - began) if self._head_bytes else 0,
+            dns_us=resolved + self._lookup_us,
+            connect_us=max(0, connected - resolved) if connected else 0,
+            tls_us=max(0, secured - connected) if secured else 0,
+            first_byte_us=max(0, info(pycurl.STARTTRANSFER_TIME_T) - began) if self._head_bytes else 0,
             total_us=total_us + self._lookup_us,
         )
 
@@ -275,30 +278,16 @@ class Transfer:
         return _Handed(socket.socket(address.family, address.socktype, address.protocol).detach())
 
     def _on_header(self, line: bytes) -> int | None:
-        if self._is_head_whole and not line.startswith(b"HTTP/"):
-            return self._on_trailer(line)
+        """Of every head there is, also of answers before the one that counts, and trailers."""
         self._head_bytes += len(line)
         if self._head_bytes > limits.RESPONSE_HEADERS_BYTES_MAX:
             return -1
-        if line.startswith(b"HTTP/"):
-            self._head.clear()  # an informational answer came before
-            self._is_head_whole = False
-            self._is_garbled = line[:7] == b"HTTP/1." and line[12:13].isdigit()  # libcurl takes 2000 for 200
-        elif line in _LINE_ENDS:
-            self._is_head_whole = True
         self._head.append(line)
-        return -1 if self._is_garbled else None
-
-    def _on_trailer(self, line: bytes) -> int | None:
-        """What comes after the body is no header, and counts as the body does."""
-        self._body_bytes += len(line)
-        self._is_cut = self._body_bytes > limits.RESPONSE_BODY_BYTES_MAX
-        return -1 if self._is_cut else None
+        return None
 
     def _on_body(self, chunk: bytes) -> int | None:
-        room = limits.RESPONSE_KEPT_BYTES_MAX - len(self._body)
-        if room > 0:
-            self._body += chunk[:room]
+        if self._body_bytes < limits.RESPONSE_KEPT_BYTES_MAX:
+            self._body.append(chunk)
         self._body_bytes += len(chunk)
         if self._body_bytes > limits.RESPONSE_BODY_BYTES_MAX:
             self._is_cut = True
@@ -322,13 +311,29 @@ class _Handed:
 
 
 _answered = lru_cache(64)(Answered)  # most answers are alike
+_GARBLED = Unreachable("protocol", "The status of the answer is not three digits.")
+
+
+def _is_garbled(head: bytes) -> bool:
+    """libcurl takes 2000 for 200."""
+    return head[12:13].isdigit() and head.startswith(b"HTTP/1.")
+
+
+def _last_head(lines: Sequence[bytes]) -> tuple[bytes, bool]:
+    """Of these lines the last head, and whether trailers come after it; informational answers come before it."""
+    head: list[bytes] = []
+    is_whole = False
+    for line in lines:
+        if line.startswith(b"HTTP/"):
+            head, is_whole = [], False
+        elif is_whole:
+            return b"".join(head), True
+        head.append(line)
+        is_whole = line in _LINE_ENDS
+    return b"".join(head), False
 
 
 def _value_of(head: bytes, lowered: bytes, name: bytes) -> str | None:
     """The value of the first header of that name, which begins with the end of the line before."""
     at = lowered.find(name)
     return None if at < 0 else head[at + len(name) :].partition(b"\n")[0].decode("latin-1").strip()
-
-
-def _us(seconds: float) -> int:
-    return max(0, int(seconds * 1_000_000))

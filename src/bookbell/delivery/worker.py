@@ -67,7 +67,7 @@ def prepare(due: Due, destination: Destination, *, now: int) -> Request:
     return Request(
         key=due.id,
         url=destination.url,
-        headers=signing.delivery_headers(
+        headers=signing.delivery_lines(
             due.id, now // 1000, due.body, destination.signing, destination.authorization, USER_AGENT
         ),
         body=due.body,

@@ -10,13 +10,13 @@ from bookbell.cli.sandbox.samples import sample
 from bookbell.cli.sandbox.scenario import Send
 from bookbell.core import target
 from bookbell.core.attempt import Answered, Report, Request, describe
-from bookbell.core.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, delivery_headers, signing_with
+from bookbell.core.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, delivery_lines, header_of, signing_with
 from bookbell.delivery.worker import USER_AGENT
 
 TIMEOUT_MS = 5_000
 WRONG_SECRET = "this-is-not-the-secret"  # noqa: S105 - what a forger would guess
 HARMLESS = {"none", "duplicate"}
-Headers = tuple[tuple[str, str], ...]
+Headers = Sequence[str]
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class Forger:
                 body = sent = b'{"event_name": "' + step.event.encode()
             case _:
                 pass
-        headers = delivery_headers(request_id, now_s, body, signing_with(secret), authorization, USER_AGENT)
+        headers = delivery_lines(request_id, now_s, body, signing_with(secret), authorization, USER_AGENT)
         return _without(headers, _DROPPED.get(step.mistake)), sent
 
 
@@ -98,7 +98,7 @@ _DROPPED = {"unsigned": SIGNATURE_HEADER, "no_timestamp": TIMESTAMP_HEADER}
 
 
 def _without(headers: Headers, name: str | None) -> Headers:
-    return tuple(each for each in headers if each[0] != name)
+    return tuple(each for each in headers if header_of(each)[0] != name)
 
 
 def _demanded(last: Seen | None, event: str) -> Seen:

@@ -85,7 +85,7 @@ class Listening:
         return Reply(answering.status), "" if answering.status == 200 else "as --status says"
 
     def _forwarded(self, incoming: Incoming, to: Target) -> tuple[Reply, str]:
-        headers = tuple((name, value) for name, value in incoming.headers if name.lower().startswith(KEPT_HEADERS))
+        headers = [f"{name}: {value}" for name, value in incoming.headers if name.lower().startswith(KEPT_HEADERS)]
         report = self.outgoing.send(
             Request(
                 key=self.ambient.new_id(),

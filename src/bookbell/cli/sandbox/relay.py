@@ -107,7 +107,7 @@ class Relay:
         return self._keep(incoming, event, reply, "" if reply.status == 200 else describe(report.outcome))
 
     def _forward(self, incoming: Incoming) -> Report:
-        headers = tuple((name, value) for name, value in incoming.headers if name.lower().startswith(KEPT_HEADERS))
+        headers = [f"{name}: {value}" for name, value in incoming.headers if name.lower().startswith(KEPT_HEADERS)]
         return self.outgoing.send(
             Request(
                 key=self.ambient.new_id(),

@@ -62,9 +62,7 @@ async def send_probe(context: Context, endpoint: Endpoint, body: bytes, *, signe
         Request(
             key=request_id,
             url=parsed.url,
-            headers=signing.delivery_headers(
-                request_id, now_s, body, signed, authorization, f"bookbell/{__version__}"
-            ),
+            headers=signing.delivery_lines(request_id, now_s, body, signed, authorization, f"bookbell/{__version__}"),
             body=body,
             timeout_ms_connect=TIMEOUT_MS,
             timeout_ms_total=TIMEOUT_MS,
