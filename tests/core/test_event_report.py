@@ -97,3 +97,9 @@ def test_another_body_is_refused(body: bytes) -> None:
 def test_a_body_has_a_size() -> None:
     with pytest.raises(ValidationFailed, match="at most 262144 bytes"):
         parsed_body(b" " * (limits.EVENT_BODY_BYTES_MAX + 1))
+
+
+def test_reports_that_differ_in_their_bodies_only_have_the_same_words() -> None:
+    first, second = (EventReport(type="a.b", organization_id="o", body=body) for body in (b"{}", b"[]"))
+    assert first.words == second.words
+    assert first.words != EventReport(type="a.b", organization_id="p", body=b"{}").words

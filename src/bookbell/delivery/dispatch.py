@@ -79,7 +79,7 @@ class Dispatch:
 
         While others wait to be read on, each has one request in flight: more would only open more connections.
         """
-        if lane.is_ready or not lane.buffer or (lane.in_flight and self.waiting):
+        if lane.is_ready or not lane.buffer or (lane.in_flight and self.waiting.count):
             return
         if lane.room(self._ambient) > 0:
             lane.is_ready = True
@@ -96,7 +96,7 @@ class Dispatch:
         most = start_count_max(len(self.in_flight), ended_count, is_busy=monotonic < self._busy_until)
         end = len(self.in_flight) + min(most, self._budget())
         # Each gets an equal part of what is free, so that many lanes share the connections rather than wear them out.
-        turn_count = 1 if self.waiting else max(1, (end - len(self.in_flight)) // max(1, len(self.ring)))
+        turn_count = 1 if self.waiting.count else max(1, (end - len(self.in_flight)) // max(1, self.ring.count))
         while len(self.in_flight) < end and self._budget() > 0 and (lane := self.ring.take()) is not None:
             lane.is_ready = False
             if self.lanes.get(lane.id) is lane and monotonic < lane.lease_end:
@@ -107,9 +107,9 @@ class Dispatch:
         if self._ended:
             _observe_all(self._ended)
             self._ended.clear()
-        if self.ring and self._budget() > 0:
+        if self.ring.count and self._budget() > 0:
             self._calls.more()
-        if self.waiting and self.ring.open_count < READY_COUNT:
+        if self.waiting.count and self.ring.open_count < READY_COUNT:
             self._calls.short()
 
     def on_reports(self, reports: Sequence[tuple[str, Report]]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bookbell import telemetry
 from bookbell.ambient import Ambient
+from bookbell.core import limits
 from bookbell.core.model import LaneId
 from bookbell.delivery.alarms import NEVER, Alarms
 from bookbell.delivery.dispatch import Calls, Dispatch, Transport
@@ -19,7 +20,8 @@ POLL_MS = 250  # how late work is found that no ring tells of
 SWEEP_MS = 30_000
 PRESENCE_MS = 2_500
 MORE_MS = 5  # until more requests are started, if answers come slowly
-LINGER_MS = 200  # an idle lane is kept that long, so that steady traffic does not acquire and park all the time
+LINGER_MS = 1_500  # an idle lane is kept that long, so that sparse traffic does not acquire and park all the time
+LINGER_MS_LEAST = 200  # the same in a worker that owns half of what it may, or more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +118,10 @@ class Hold:
             telemetry.log().warning("lanes_lost", worker=self.parts.worker, count=len(mine))
 
     def _linger_until(self, lane: Lane) -> int:
-        return 0 if lane.is_leaving else max(lane.busy_at + LINGER_MS, lane.rested_at())
+        if lane.is_leaving:
+            return 0
+        is_full = len(self.lanes) >= limits.LANES_PER_WORKER_MAX // 2
+        return max(lane.busy_at + (LINGER_MS_LEAST if is_full else LINGER_MS), lane.rested_at())
 
     @property
     def wake_at(self) -> int:

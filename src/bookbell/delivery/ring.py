@@ -10,22 +10,21 @@ from bookbell.delivery.lane import Lane
 
 
 class Ring:
-    """The lanes that have something to send and room to send it. Each stands in it once."""
+    """Lanes that take turns. Each stands in it once, and its holder remembers that it does.
+
+    count: how many stand in it, passed-over ones included.
+    """
 
     def __init__(self) -> None:
         self._turns: deque[OrganizationId] = deque()
         self._lanes: dict[OrganizationId, deque[Lane]] = {}
         self._blocked: dict[OrganizationId, deque[Lane]] = {}
-        self._count = 0
-
-    def __len__(self) -> int:
-        """How many lanes stand in it, passed-over ones included."""
-        return self._count
+        self.count = 0
 
     @property
     def open_count(self) -> int:
         """The same without those that are passed over."""
-        return self._count - sum(map(len, self._blocked.values()))
+        return self.count - sum(map(len, self._blocked.values()))
 
     @property
     def organization_count(self) -> int:
@@ -38,7 +37,7 @@ class Ring:
 
     def add(self, lane: Lane) -> None:
         """Let this lane stand at the end of its organization's row."""
-        self._count += 1
+        self.count += 1
         organization = lane.organization_id
         if organization in self._blocked:
             self._blocked[organization].append(lane)
@@ -55,7 +54,7 @@ class Ring:
         organization = self._turns.popleft()
         row = self._lanes[organization]
         lane = row.popleft()
-        self._count -= 1
+        self.count -= 1
         if row:
             self._turns.append(organization)
         else:
