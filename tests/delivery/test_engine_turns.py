@@ -61,3 +61,29 @@ def test_hanging_receivers_with_backlogs_do_not_keep_a_good_one_from_being_read_
         await stop(worker, scene)
 
     scene.simulation.run(story)
+
+
+def test_what_a_lane_with_enough_to_send_is_rung_for_follows_without_a_pause(world: World) -> None:
+    """Its endpoint is read at once, for that was long ago; the new delivery once the buffer is short."""
+    scene = Scene(world)
+    url = scene.receiver("r", OK, 300)
+    crowd(scene, url, 28)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(60)
+        (lane,) = worker.engine.dispatch.lanes.values()
+        worker.engine.ring(
+            [lane.id]
+        )  # the first look did not know how large bodies are, so it is short until the next
+        await scene.simulation.pass_ms(60)
+        assert len(lane.buffer) > lane.low_count
+        assert not lane.has_more
+        scene.publish(url, 1)
+        worker.engine.ring([lane.id])
+        await scene.simulation.pass_ms(5)
+        assert lane.has_more, "it is read on once the buffer is short"
+        await scene.simulation.run_until(lambda: len(scene.arrived(url)) == 30, 600)
+        await stop(worker, scene)
+
+    scene.simulation.run(story)

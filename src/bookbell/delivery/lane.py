@@ -201,8 +201,6 @@ class Lane:
                 self.buffer.append(due)
                 self.meter.bytes += size
         if found:
-            if self.body_bytes:  # the first look brought little, for it did not know how large they are
-                self.low_count = max(1, len(found) // 4)
             self.body_bytes = max(sizes)
 
     def pick(self) -> Due:

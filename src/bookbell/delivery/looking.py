@@ -39,12 +39,16 @@ class Looking:
         turns = Counter(lane.organization_id for lane in wanted)
         taken = {lane.id for lane in wanted}
         for lane in [self._hold.lanes[each] for each in hungry if each in self._hold.lanes and each not in taken]:
-            if _is_short(lane) and self._must_wait(lane, turns):
-                self._wait(lane)
-            elif _is_short(lane) or self._is_outdated(lane):
+            if _is_short(lane):
+                if self._must_wait(lane, turns):
+                    self._wait(lane)
+                else:
+                    wanted.append(lane)
+                continue
+            lane.has_more, lane.read_to = True, START  # what it was told of is read once it is short
+            if self._is_outdated(lane):
                 wanted.append(lane)
             else:
-                lane.has_more, lane.read_to = True, START
                 lane.next_due = min(lane.next_due, self._ambient.now_ms() + KNOWN_MS)
                 self._hold.tend(lane)
         for start in range(0, len(wanted), LOOK_LANES_MAX):
@@ -165,8 +169,10 @@ class Looking:
             return
         if self._must_walk(lane) or self._must_expire(lane, due, now):
             return
+        if asked and lane.body_bytes:  # the first look brought little, for it did not know how large they are
+            lane.low_count = max(1, len(due) // 4)
         lane.take_in(due, self._hold.dispatch.in_flight)
-        lane.is_behind = lane.has_more
+        lane.is_behind = bool(asked) and lane.has_more
         if lane.buffer:
             lane.busy_at = self._ambient.monotonic_ms()
         self._hold.dispatch.offer(lane)
