@@ -5,7 +5,7 @@ delivery: its lane has one owner, and recording demands the lane's epoch.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -125,12 +125,13 @@ def due(tx: Tx, wanted: Mapping[LaneId, Look], *, now: int) -> dict[LaneId, list
         values |= {f"due_at_{index}": due_at, f"id_{index}": delivery_id}
     found: dict[LaneId, list[Due]] = {lane_id: [] for lane_id in wanted}
     for row in _due(part_count).tuples(tx, values):
-        found[row[1]].append(Due._make(row))
+        found[row[1]].append(_as_due(row))
     for items in found.values():
         items.sort(key=_in_order)
     return found
 
 
+_as_due = partial(tuple.__new__, Due)
 _in_order = attrgetter("due_at", "id")
 
 
@@ -192,7 +193,6 @@ def _has_earlier(row: Any) -> ColumnElement[bool]:
     )
 
 
-_STATES = {state: state.value for state in DeliveryState}
 _SETTLED = ("id", "state", "attempt_count", "due_at", "finished_at", "reason", "probe_count")
 
 
@@ -217,7 +217,7 @@ def record(tx: Tx, results: Sequence[Result]) -> frozenset[LaneId]:
         if epochs.get(result.lane_id) == result.epoch:
             rows.append(attempt)
             ended = result.finished_at, result.reason, result.probe_count
-            settled.append((attempt.delivery_id, _STATES[result.state], attempt.number, result.due_at, *ended))
+            settled.append((attempt.delivery_id, result.state._value_, attempt.number, result.due_at, *ended))
         else:
             rows.append(attempt._replace(is_stale=True))
             lost.add(result.lane_id)

@@ -5,6 +5,7 @@ does for it. Written like any other statement, with `bindparam` for every value 
 """
 
 from collections import namedtuple
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Boolean, ClauseElement, Connection, SelectBase
@@ -37,14 +38,14 @@ class Prepared:
     def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
         columns = dict(statement.selected_columns.items()) if isinstance(statement, SelectBase) else {}
-        self._row: Any = namedtuple("Row", list(columns)) if columns else None
+        self._row = partial(tuple.__new__, namedtuple("Row", list(columns)))  # `_make`, without its frame
         self._flags = [name for name, column in columns.items() if isinstance(column.type, Boolean)]
         self._sql: dict[str, tuple[str, tuple[str, ...] | None, dict[str, Any]]] = {}
 
     def rows(self, tx: Connection, **values: Any) -> list[Any]:
         """Its rows with these values."""
         cursor = self._executed(tx, values)
-        found = [self._row._make(row) for row in cursor.fetchall()]
+        found: list[Any] = list(map(self._row, cursor.fetchall()))
         cursor.close()
         if self._flags:  # SQLite has numbers for them
             return [row._replace(**{name: bool(getattr(row, name)) for name in self._flags}) for row in found]

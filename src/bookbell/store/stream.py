@@ -11,13 +11,12 @@ event therefore has a `position`, and a reader gets only what no later commit ca
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, cast, func, literal, select, tuple_, update
 
 from bookbell.core.model import AccountId, Level, OrganizationId
-from bookbell.store.bulk import Row, execute_many, insert_rows
+from bookbell.store.bulk import Row, insert_rows
 from bookbell.store.database import Tx
 from bookbell.store.schema import events
 
@@ -58,17 +57,7 @@ class Stretch:
 
 def insert_placed(tx: Tx, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
     """Add these events, in order, at the place of this transaction. columns: those given, with `created_at`."""
-    if tx.dialect.name != "sqlite":
-        insert_rows(tx, events, columns, rows)
-        return
-    at = columns.index("created_at")
-    execute_many(tx, _sqlite_insert(columns), [(row[at], *row) for row in rows])
-
-
-@lru_cache(4)
-def _sqlite_insert(columns: tuple[str, ...]) -> str:
-    named, values = ", ".join(columns), ", ".join("?" * len(columns))
-    return f"INSERT INTO events (position, {named}) VALUES (max(?, {_AFTER_LAST}), {values})"  # noqa: S608 - our names
+    insert_rows(tx, events, columns, rows, on_sqlite=("position", f"max({{created_at}}, {_AFTER_LAST})"))
 
 
 def settled_below(tx: Tx) -> int:
