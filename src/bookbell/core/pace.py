@@ -14,7 +14,8 @@ GROWTH_COUNT = 64
 BUSY_COUNT = 32  # answers that have come together: more than the worker had time for
 SHRINKING = 8  # of so many that end while it is busy, one is not followed by another
 BUSY_MS = 20  # since then it counts as busy
-READY_COUNT = 64  # lanes that are ready to send: enough to keep the worker busy
+READY_COUNT_MIN = 32  # lanes that are ready to send: enough to keep the worker busy
+READY_COUNT = 64  # when there are fewer, so many: what is read and written of lanes that go together lies together
 READY_COUNT_MAX = 256  # however many organizations there are
 
 
@@ -37,9 +38,9 @@ def must_wait(ready: int, own: int, organizations: int) -> bool:
     ready: lanes that are ready to send; own: those of the same organization; organizations: that have ready lanes.
     Each of these has its part, so one with many lanes does not keep that of another waiting.
 
-    >>> must_wait(63, 63, 1), must_wait(64, 64, 1), must_wait(64, 0, 1), must_wait(300, 0, 200)
+    >>> must_wait(31, 31, 1), must_wait(32, 32, 1), must_wait(32, 0, 1), must_wait(300, 0, 200)
     (False, True, False, True)
     """
-    if ready < READY_COUNT:
+    if ready < READY_COUNT_MIN:
         return False
-    return ready >= READY_COUNT_MAX or own >= max(1, READY_COUNT // max(1, organizations))
+    return ready >= READY_COUNT_MAX or own >= max(1, READY_COUNT_MIN // max(1, organizations))

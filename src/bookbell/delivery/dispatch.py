@@ -17,7 +17,7 @@ from bookbell.core.attempt import Answered, Report, Request, describe
 from bookbell.core.circuit import Circuit, after_failure, after_success
 from bookbell.core.feedback import Pause, Skip, SlowDown, feedback_of, paused
 from bookbell.core.model import DeliveryId, DeliveryState, LaneId, OrganizationId
-from bookbell.core.pace import BUSY_COUNT, BUSY_MS, READY_COUNT, start_count_max
+from bookbell.core.pace import BUSY_COUNT, BUSY_MS, READY_COUNT_MIN, start_count_max
 from bookbell.core.verdict import Delivered, Gone, Skipped, Verdict
 from bookbell.delivery import worker
 from bookbell.delivery.lane import Lane, Meter
@@ -109,7 +109,7 @@ class Dispatch:
             self._ended.clear()
         if self.ring.count and self._budget() > 0:
             self._calls.more()
-        if self.waiting.count and self.ring.open_count < READY_COUNT:
+        if self.waiting.count and self.ring.open_count < READY_COUNT_MIN:
             self._calls.short()
 
     def on_reports(self, reports: Sequence[tuple[str, Report]]) -> None:

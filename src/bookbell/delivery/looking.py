@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from bookbell.core.circuit import CLOSED, after_change
 from bookbell.core.model import Delivery, Event, LaneId, Level, Made, OrganizationId
-from bookbell.core.pace import READY_COUNT, must_wait
+from bookbell.core.pace import READY_COUNT, READY_COUNT_MIN, must_wait
 from bookbell.core.rate import Bucket
 from bookbell.delivery.lane import Lane
 from bookbell.delivery.parts import Hold
@@ -57,7 +57,8 @@ class Looking:
     def _in_turn(self) -> list[Lane]:
         """The lanes whose turn it is to be read on."""
         found: list[Lane] = []
-        room = READY_COUNT - self._hold.dispatch.ring.open_count
+        ready = self._hold.dispatch.ring.open_count
+        room = READY_COUNT - ready if ready < READY_COUNT_MIN else 0
         while len(found) < room and (lane := self._hold.dispatch.waiting.take()) is not None:
             lane.is_waiting = False
             if self._hold.lanes.get(lane.id) is lane and _is_short(lane):
