@@ -3,8 +3,9 @@
 import queue
 import socket
 import threading
-from dataclasses import replace
 from ipaddress import ip_network
+
+from msgspec.structs import replace
 
 from bookbell.core.attempt import Report, Request
 from bookbell.core.guard import GuardRules, judge_address
@@ -56,7 +57,7 @@ def to(url: str, key: str = "r", **changes: object) -> Request:
         timeout_ms_connect=10_000,
         timeout_ms_total=20_000,
     )
-    return replace(base, **changes)  # type: ignore[arg-type] # the fields of a Request
+    return replace(base, **changes)
 
 
 def says(*chunks: bytes) -> Behaviour:

@@ -6,8 +6,8 @@ from bookbell.core.pace import (
     AT_ONCE_COUNT,
     BUSY_COUNT,
     GROWTH_COUNT,
-    READY_COUNT,
     READY_COUNT_MAX,
+    READY_COUNT_MIN,
     must_wait,
     start_count_max,
 )
@@ -39,14 +39,14 @@ def test_a_busy_worker_comes_down_to_what_it_starts_at_once() -> None:
 
 
 def test_lanes_with_a_backlog_wait_once_enough_are_ready() -> None:
-    assert not must_wait(READY_COUNT - 1, READY_COUNT - 1, 1)
-    assert must_wait(READY_COUNT, READY_COUNT, 1)
+    assert not must_wait(READY_COUNT_MIN - 1, READY_COUNT_MIN - 1, 1)
+    assert must_wait(READY_COUNT_MIN, READY_COUNT_MIN, 1)
 
 
 def test_each_organization_has_its_part_of_what_is_ready() -> None:
-    assert not must_wait(READY_COUNT, READY_COUNT // 2 - 1, 2)
-    assert must_wait(READY_COUNT, READY_COUNT // 2, 2)
-    assert not must_wait(READY_COUNT, 0, 200)
+    assert not must_wait(READY_COUNT_MIN, READY_COUNT_MIN // 2 - 1, 2)
+    assert must_wait(READY_COUNT_MIN, READY_COUNT_MIN // 2, 2)
+    assert not must_wait(READY_COUNT_MIN, 0, 200)
 
 
 def test_however_many_organizations_there_are_some_wait() -> None:

@@ -5,11 +5,11 @@ import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bookbell.core import limits
 from bookbell.core.attempt import (
@@ -128,7 +128,7 @@ def test_a_proxy_that_is_set_is_used_whatever_the_environment_excludes(monkeypat
 def test_what_cannot_be_sent_is_reported_and_troubles_no_other(post: Post, changes: dict[str, object]) -> None:
     with Receiver() as receiver, RawReceiver(hang) as hanging:
         post.sender.submit([to(hanging.url, "waiting", timeout_ms_total=60_000)])
-        report = post.send(replace(to(receiver.url, "bad"), **changes))  # type: ignore[arg-type] # its fields
+        report = post.send(replace(to(receiver.url, "bad"), **changes))
         assert kind_of(report.outcome) == "unreachable:internal"
         assert post.send(to(receiver.url, "good")).outcome == Answered(200)
         assert len(receiver.requests) == 1

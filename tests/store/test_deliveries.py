@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bookbell.core.limits import HOLD_BATCH_COUNT_MAX
 from bookbell.core.model import AttemptId, DeliveryState, LaneId, Level, OrganizationId
@@ -56,7 +57,7 @@ def result(due: Due, epoch: int, state: DeliveryState = DeliveryState.DELIVERED,
     base = Result(
         lane_id=due.lane_id, epoch=epoch, attempt=attempt, state=state, due_at=START, finished_at=START, reason=None
     )
-    return base._replace(**changes)
+    return replace(base, **changes)
 
 
 def states(world: World) -> dict[str, str]:

@@ -8,7 +8,9 @@ lane's circuit; its result then waits to be recorded.
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 from bookbell import telemetry
 from bookbell.ambient import Ambient
@@ -46,7 +48,7 @@ class Calls:
     short: Callable[[], None]
 
 
-class Finished(NamedTuple):
+class Finished(Struct, frozen=True, gc=False):
     """A result that waits to be recorded. is_gone: disable the endpoint; notice_percent: newly reached, else 0."""
 
     lane: Lane
@@ -100,7 +102,10 @@ class Dispatch:
         while len(self.in_flight) < end and self._budget() > 0 and (lane := self.ring.take()) is not None:
             lane.is_ready = False
             if self.lanes.get(lane.id) is lane and monotonic < lane.lease_end:
+                lane.busy_at = monotonic
                 self._start_lane(lane, now, requests, turn_count)
+        if self.results:
+            self._calls.full()
         if requests:
             self._transport.submit(requests)
             telemetry.IN_FLIGHT.set(len(self.in_flight))
@@ -123,7 +128,9 @@ class Dispatch:
                 self._release(sent.config.organization_id)
                 self._finish_guarded(lane, sent, report, by)
                 touched[lane.id] = lane
+        monotonic = self._ambient.monotonic_ms()
         for lane in touched.values():
+            lane.busy_at = monotonic
             self.offer(lane)
         self.start(len(reports))
 
@@ -197,8 +204,6 @@ class Dispatch:
         self.results.append(Finished(lane, result, is_gone, notice))
         if is_gone or notice == 100:
             lane.forget_buffer()
-        lane.busy_at = self._ambient.monotonic_ms()
-        self._calls.full()
         self._ended[result.attempt.outcome, result.state] += 1
         if result.state is not DeliveryState.DELIVERED:
             _observe_failure(sent, report, result, is_gone=is_gone)

@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from msgspec import Struct
 from sqlalchemy import BigInteger, ColumnElement, bindparam, case, exists, literal, select, tuple_, union_all, update
 
 from bookbell.core import limits
@@ -78,7 +79,7 @@ class AttemptRow(NamedTuple):
     is_stale: bool = False
 
 
-class Result(NamedTuple):
+class Result(Struct, frozen=True, gc=False):
     """An attempt and what becomes of its delivery, by the owner of a lane at an epoch."""
 
     lane_id: LaneId
