@@ -7,12 +7,11 @@ import asyncio
 import os
 import random
 import secrets
-import struct
 import threading
 import time
 from typing import Protocol
 
-_TAILS = "64Q"  # the randomness of so many ids is asked of the system at once, and put into text
+_TAIL_COUNT = 64  # the randomness of so many ids is asked of the system at once, and put into text
 
 
 class Ambient(Protocol):
@@ -84,9 +83,9 @@ class RealAmbient:
                 self._head_ms, self._head = stamp >> 12, _head(stamp >> 12)
             head = self._head
             if not self._tails:
-                self._tails = [_tail(each >> 2) for each in struct.unpack(_TAILS, os.urandom(struct.calcsize(_TAILS)))]
+                self._tails = _random_tails(_TAIL_COUNT)
             tail = self._tails.pop()
-        return f"{head}{stamp & 0xFFF:03x}-{tail}"
+        return f"{head}{_COUNTERS[stamp & 0xFFF]}{tail}"
 
     def new_secret(self) -> str:
         return secrets.token_urlsafe(32)
@@ -101,6 +100,19 @@ def _head(unix_ms: int) -> str:
     """What all ids of a millisecond begin with."""
     at = f"{unix_ms:012x}"
     return f"{at[:8]}-{at[8:]}-7"
+
+
+def _random_tails(count: int) -> list[str]:
+    """The random ends of so many ids, cut out of one text: half of the time that numbers take."""
+    digits = os.urandom(count * 8).hex()
+    return [
+        f"{_VARIANTS[digits[at]]}{digits[at + 1 : at + 4]}-{digits[at + 4 : at + 16]}"
+        for at in range(0, len(digits), 16)
+    ]
+
+
+_COUNTERS = [f"{number:03x}-" for number in range(1 << 12)]
+_VARIANTS = {f"{number:x}": "89ab"[number & 3] for number in range(16)}
 
 
 def _tail(random_bits: int) -> str:

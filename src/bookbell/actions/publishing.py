@@ -111,12 +111,12 @@ def _policy(text: str) -> Policy:
 def _delivery(event: Event, listener: Listener, subject: int | None, stamp: Stamp) -> Delivery:
     policy = _policy(listener.policy)
     return Delivery(
-        id=DeliveryId(stamp.new_id()),
-        organization_id=event.organization_id,
-        endpoint_id=listener.endpoint_id,
-        lane_id=lane_of(listener, policy, event.book_pk),
-        event_id=event.id,
-        state=DeliveryState.PENDING,
+        DeliveryId(stamp.new_id()),
+        event.organization_id,
+        listener.endpoint_id,
+        lane_of(listener, policy, event.book_pk),
+        event.id,
+        DeliveryState.PENDING,
         attempt_count=0,
         due_at=event.created_at,
         created_at=event.created_at,

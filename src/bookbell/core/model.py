@@ -7,6 +7,7 @@ and every id is lower-case UUID text. Source: docs/contract.md (contract section
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple, NewType
 
 OrganizationId = NewType("OrganizationId", str)
@@ -274,7 +275,10 @@ class Event(NamedTuple):
 
     def matched(self, count: int) -> "Event":
         """The same with so many deliveries; spelled out, because it is done for every event."""
-        return Event(*self[:-2], count, self.created_at)
+        return _as_event((*self[:-2], count, self.created_at))
+
+
+_as_event = partial(tuple.__new__, Event)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
