@@ -23,18 +23,15 @@ RECORDED_S = 60.0
 class Drain:
     """count deliveries in endpoint_count webhooks, sent by worker_count processes.
 
-    database_url: None is SQLite; path: what the URLs' paths begin with (slow, h); connection: plain, tls (kept) or
-    tls_new (one request each); delay_ms: of the answers on slow paths; spread_ms: how far back due instants are
-    spread; server_pid: of the database server, whose processor time and syncs are told too.
+    database_url: None is SQLite; connection: plain, tls (kept) or tls_new (one request each); spread_ms: how
+    far back due instants are spread; server_pid: of the database server, whose processor time and syncs are told too.
     """
 
     count: int
     endpoint_count: int = 1
     worker_count: int = 1
     database_url: str | None = None
-    path: str = "h"
     connection: str = "plain"
-    delay_ms: int = 0
     spread_ms: int = 0
     server_pid: int | None = None
 
@@ -158,12 +155,12 @@ def _urls(scenario: Drain, port: int) -> list[str]:
     scheme = "http" if scenario.connection == "plain" else "https"
     hosts = addresses(scenario.endpoint_count)
     numbers = range(scenario.endpoint_count)
-    return [f"{scheme}://{hosts[number % len(hosts)]}:{port}/{scenario.path}{number}" for number in numbers]
+    return [f"{scheme}://{hosts[number % len(hosts)]}:{port}/h{number}" for number in numbers]
 
 
 def _sink(scenario: Drain, folder: Path, core: int) -> Sink:
     if scenario.connection == "plain":
-        return Sink(core, delay_ms=scenario.delay_ms, address_count=scenario.endpoint_count)
+        return Sink(core, address_count=scenario.endpoint_count)
     certificate, key = make_certificate(folder)
     return Sink(core, tls=[str(certificate), str(key)], is_closing=scenario.connection == "tls_new")
 

@@ -49,15 +49,15 @@ def run_isolation(rounds: int, stretch_s: int) -> Figures:
         Sink(other) as sink,
         Service(Path(name), measured, rate_limit_per_s="0") as service,
     ):
-        sign_up = _Office(f"http://127.0.0.1:{service.port}", sink.port)
+        sign_up = Office(f"http://127.0.0.1:{service.port}", sink.port)
         healthy = [sign_up.receiver(f"h{number}") for number in range(HEALTHY_COUNT)]
         groups = [[sign_up.hanging(f"hang{each}-{at}") for at in range(HANGING_COUNT)] for each in range(rounds)]
-        _stretch(service, sink, healthy, stretch_s)  # warms up
+        stretch(service, sink, healthy, stretch_s)  # warms up
         service.restart_count()
         without, beside = [], []
         for hanging in groups:
-            without.append(_stretch(service, sink, healthy, stretch_s))
-            beside.append(_stretch(service, sink, [*healthy, *hanging], stretch_s))
+            without.append(stretch(service, sink, healthy, stretch_s))
+            beside.append(stretch(service, sink, [*healthy, *hanging], stretch_s))
             for each in hanging:
                 each.client.post(f"{SETTINGS}/update/webhook_endpoint", {"webhook_endpoint": "", "event": []})
         told = service.metrics()
@@ -67,9 +67,9 @@ def run_isolation(rounds: int, stretch_s: int) -> Figures:
 def _figures(
     service: Service, without: Sequence[dict[str, Any]], beside: Sequence[dict[str, Any]], told: dict[str, float]
 ) -> Figures:
-    every, p99s = [*without, *beside], [_p99_ms(each) for each in beside]
+    every, p99s = [*without, *beside], [p99_ms_of(each) for each in beside]
     latencies = sorted(latency for each in beside for latency in each["latencies_ms"])
-    without_ms, beside_ms = statistics.median(map(_p99_ms, without)), statistics.median(p99s)
+    without_ms, beside_ms = statistics.median(map(p99_ms_of, without)), statistics.median(p99s)
     asked = service.asked()
     count = sum(each["expected"] for each in every)
     timeouts = sum(value for name, value in told.items() if name.startswith('bookbell_attempts_total{outcome="time'))
@@ -95,11 +95,12 @@ def _figures(
     )
 
 
-def _p99_ms(seen: dict[str, Any]) -> float:
+def p99_ms_of(seen: dict[str, Any]) -> float:
+    """What 99 of 100 took at most."""
     return latency_fields(seen["latencies_ms"])["p99_ms"] or 0.0
 
 
-def _stretch(service: Service, sink: Sink, receivers: Sequence[Receiver], seconds: int) -> dict[str, Any]:
+def stretch(service: Service, sink: Sink, receivers: Sequence[Receiver], seconds: int) -> dict[str, Any]:
     """What the sink saw, with `expected`: how many it was to see. The healthy ones get the same rate each time."""
     rate_per_s = RATE_PER_S * len(receivers) / HEALTHY_COUNT
     count = int(rate_per_s * seconds) // len(receivers) * len(receivers)
@@ -109,7 +110,7 @@ def _stretch(service: Service, sink: Sink, receivers: Sequence[Receiver], second
     return {**sink.mark(), "expected": expected}
 
 
-class _Office:
+class Office:
     """Where accounts are made."""
 
     def __init__(self, base: str, sink_port: int) -> None:

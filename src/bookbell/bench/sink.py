@@ -2,14 +2,15 @@
 
 Usage: python -m bookbell.bench.sink OPTIONS, a JSON object: `address_count` (loopback addresses to listen on), `tls`
 (files of certificate and key), `is_closing` (one request per connection), `delay_ms` (of an answer on a path that
-begins with /slow; one that begins with /hang gets none). Prints `ready PORT`; to `count` on standard input it answers
-how many different requests it has seen since the last mark, to `mark` one JSON line about them. The latency of a
-request is taken from its id, a UUID of version 7 that was made inside the publishing transaction: commit included,
-each half a millisecond more or less. Requests that hang are not counted.
+begins with /slow, give or take half of it; one that begins with /hang gets none). Prints `ready PORT`; to `count` on
+standard input it answers how many different requests it has seen since the last mark, to `mark` one JSON line about
+them. The latency of a request is taken from its id, a UUID of version 7 that was made inside the publishing
+transaction: commit included, each half a millisecond more or less. Requests that hang are not counted.
 """
 
 import asyncio
 import json
+import random
 import ssl
 import sys
 import time
@@ -99,7 +100,8 @@ class Connection(asyncio.Protocol):
                 continue
             self._seen[0].note(head, now_us)
             if head.startswith(b"post /slow"):
-                asyncio.get_running_loop().call_later(self._delay_s, self._answer, 1)
+                delay_s = self._delay_s * random.uniform(0.5, 1.5)  # noqa: S311 - spreads the answers
+                asyncio.get_running_loop().call_later(delay_s, self._answer, 1)
             else:
                 answer_count += 1
         self._buffer = buffer

@@ -30,6 +30,7 @@ from bookbell.delivery.sender_sessions import Sessions, groups
 
 CONNECTION_AGE_S_MAX = 110  # below the idle limits common among servers and balancers
 DNS_CACHE_S = 30
+UPLOAD_BYTES = 16 * 1024  # the least; each request in flight has a buffer of that size, of 64 KB if not told otherwise
 
 _TOO_LARGE = 100  # a single header line beyond what libcurl itself takes; pycurl has no name for it
 _SUPPRESS_CONNECT_HEADERS = 265  # pycurl has no name for it
@@ -112,6 +113,7 @@ class Transfer:
             (pycurl.SSL_VERIFYPEER, 1),
             (pycurl.SSL_VERIFYHOST, 2),
             (pycurl.TCP_NODELAY, 1),
+            (pycurl.UPLOAD_BUFFERSIZE, UPLOAD_BYTES),
             (pycurl.DNS_CACHE_TIMEOUT, -1),
             (pycurl.MAXAGE_CONN, CONNECTION_AGE_S_MAX),
             (pycurl.RESOLVER_START_FUNCTION, self._before_lookup),
