@@ -17,6 +17,7 @@ from bookbell.bench.isolation import HEALTHY_COUNT, Office, p99_ms_of, stretch
 from bookbell.bench.processes import BenchError, Service, Sink, cores
 from bookbell.bench.publishing import LIMIT_S
 from bookbell.bench.seeding import Seeder
+from bookbell.bench.sink import addresses
 from bookbell.store.database import Database
 
 CROWD_COUNT = 4_000
@@ -37,7 +38,7 @@ def run_crowd(rounds: int, stretch_s: int) -> Figures:
     with (
         tempfile.TemporaryDirectory(prefix="bookbell-bench-") as name,
         Sink(other) as sink,
-        Sink(other, delay_ms=DELAY_MS) as slow,
+        Sink(other, delay_ms=DELAY_MS, address_count=LANE_COUNT) as slow,
         Service(Path(name), measured, rate_limit_per_s="0") as service,
         closing(_Crowd(service, slow)) as crowd,
     ):
@@ -91,7 +92,7 @@ class _Crowd:
         self._url = f"sqlite:///{service.folder / 'data' / 'bookbell.db'}"
         self._database = Database(self._url)
         seeders = Seeder(self._database), Seeder(self._database)
-        urls = [f"http://127.0.0.1:{sink.port}/slow{number}" for number in range(LANE_COUNT)]
+        urls = [f"http://{host}:{sink.port}/slow" for host in addresses(LANE_COUNT)]
         self._halves = [(seeder, seeder.hooks(urls)) for seeder in seeders]
 
     def gather(self, count: int) -> None:
