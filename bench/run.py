@@ -7,6 +7,7 @@ when a scenario failed.
 """
 
 import argparse
+import atexit
 import json
 import os
 import shutil
@@ -19,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
-os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="bookbell-run-"))
+if "XDG_RUNTIME_DIR" not in os.environ:  # the wheel warns without one
+    os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="bookbell-run-")
+    atexit.register(shutil.rmtree, os.environ["XDG_RUNTIME_DIR"], ignore_errors=True)
 
 import rig
 from bench.pages import write_pages
@@ -136,8 +139,6 @@ def main() -> None:
             rows = measure(chosen, runs=runs, is_full=options.full, say=say)
         finally:
             server.close()
-            if "bookbell-run-" in os.environ["XDG_RUNTIME_DIR"]:
-                shutil.rmtree(os.environ["XDG_RUNTIME_DIR"], ignore_errors=True)
     found = {"machine": describe(), "size": "full" if options.full else "short", "runs": runs, "results": rows}
     if options.only:
         print(json.dumps(found, indent=1, ensure_ascii=False))

