@@ -49,6 +49,11 @@ def spread(count: int) -> tuple[list[int], list[int]]:
     return [own[number % len(own)] for number in range(count)], available[len(own) :] or available
 
 
+# Byte code is kept, as where it is installed; output has its buffer, without which a long line can be cut short when a
+# signal comes.
+_AS_INSTALLED = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONUNBUFFERED": ""}
+
+
 class Pinned:
     """A process bound to one core, which does not outlive its parent. Its output is read line by line."""
 
@@ -59,7 +64,7 @@ class Pinned:
         self._errors = log.open("wb") if log else None
         self.process = subprocess.Popen(
             list(command),
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **environment},  # kept, as where it is installed
+            env={**os.environ, **_AS_INSTALLED, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
