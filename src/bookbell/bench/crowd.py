@@ -1,19 +1,17 @@
 """What very many requests in flight cost: memory, and the latency of lanes whose receivers are quick.
 
-Two organizations have all in flight that one worker takes, to receivers that answer after two seconds; a third is sent
-events at a steady rate meanwhile, and before. Both are measured in the same process, in turn, several times.
+Two organizations have nearly all in flight that one worker takes, to receivers that answer after one to three seconds;
+a third is sent events at a steady rate meanwhile, and before.
 """
 
-import statistics
 import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
+from bookbell.bench.beside import QUICK_COUNT, Office, Others, compared, stretch
 from bookbell.bench.drains import await_recorded
-from bookbell.bench.figures import Figures, latency_fields, shapes
-from bookbell.bench.isolation import HEALTHY_COUNT, Office, p99_ms_of, stretch
+from bookbell.bench.figures import Figures
 from bookbell.bench.processes import BenchError, Service, Sink, cores
 from bookbell.bench.publishing import LIMIT_S
 from bookbell.bench.seeding import Seeder
@@ -23,16 +21,13 @@ from bookbell.store.database import Database
 CROWD_COUNT = 4_000
 DELAY_MS = 2_000
 LANE_COUNT = CROWD_COUNT // 2 // 16  # of each organization; a lane has 16 requests in flight at most
-Stretches = tuple[list[dict[str, Any]], list[dict[str, Any]]]
-"""What the sink saw in the stretches without the crowd, and in those with it."""
-
 REACHED = 0.95  # of the crowd are in flight: some have just been answered
 
 
 def run_crowd(rounds: int, stretch_s: int) -> Figures:
     """Publish at the same rate to quick receivers, that many seconds without the crowd beside them, then with.
 
-    in_flight: the least that was seen at the ends of the stretches with it; p99_ratio: of the medians over the rounds.
+    in_flight: the least that was seen at the ends of the stretches with it.
     """
     measured, other = cores()
     with (
@@ -43,7 +38,7 @@ def run_crowd(rounds: int, stretch_s: int) -> Figures:
         closing(_Crowd(service, slow)) as crowd,
     ):
         office = Office(f"http://127.0.0.1:{service.port}", sink.port)
-        quick = [office.receiver(f"h{number}") for number in range(HEALTHY_COUNT)]
+        quick = [office.receiver(f"h{number}") for number in range(QUICK_COUNT)]
         stretch(service, sink, quick, stretch_s)  # warms up
         service.restart_count()
         without, beside, in_flight = [], [], []
@@ -53,34 +48,8 @@ def run_crowd(rounds: int, stretch_s: int) -> Figures:
             beside.append(stretch(service, sink, quick, stretch_s))
             in_flight.append(crowd.in_flight())
             crowd.disperse()
-        return _figures(service, crowd, (without, beside), min(in_flight))
-
-
-def _figures(service: Service, crowd: "_Crowd", stretches: Stretches, in_flight: int) -> Figures:
-    without, beside = stretches
-    every = [*without, *beside]
-    count = sum(each["expected"] for each in every) + crowd.count
-    latencies = sorted(latency for each in beside for latency in each["latencies_ms"])
-    without_ms, beside_ms = (statistics.median(map(p99_ms_of, each)) for each in stretches)
-    asked = service.asked()
-    return Figures(
-        count=count,
-        cpu_us=service.counted_s() / count * 1e6,
-        memory_mb=service.memory_mb(),
-        statements=asked[0] / count,
-        syncs=asked[1] / count,
-        lost=sum(each["expected"] - each["count"] for each in every) + crowd.count - crowd.seen,
-        repeated=sum(each["repeated"] for each in every) + crowd.repeated,
-        extra={
-            "in_flight": in_flight,
-            "p99_without_ms": without_ms,
-            "p99_ratio": beside_ms / max(0.1, without_ms),
-        },
-        series=shapes({**beside[-1], "latencies_ms": latencies}),
-        p50_ms=latency_fields(latencies)["p50_ms"],
-        p99_ms=beside_ms,
-        max_ms=latencies[-1],
-    )
+        others = Others(count=crowd.count, lost=crowd.count - crowd.seen, repeated=crowd.repeated)
+        return compared(service, without, beside, {"in_flight": min(in_flight)}, others)
 
 
 class _Crowd:

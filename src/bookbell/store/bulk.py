@@ -69,8 +69,11 @@ _KNOWN = {str, int}
 
 
 def _known(values: Row) -> Iterable[Any]:
+    """Those of one column as a kind that the driver knows; as they are where some are NULL."""
+    if None in values:
+        return values
     match values[0]:
-        case bytes() if None not in values:
+        case bytes():
             return map(bytearray, values)
         case Enum():
             return map(_value, values)
