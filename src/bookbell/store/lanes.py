@@ -18,12 +18,13 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Row,
+    Select,
+    and_,
     bindparam,
     case,
     func,
     insert,
     literal_column,
-    or_,
     select,
     update,
 )
@@ -156,32 +157,31 @@ class Candidates:
 
 
 _IS_DUE = lanes.c.due_at <= bindparam("now")
-_FREE = select(lanes.c.id).where(_IS_DUE, lanes.c.owner.is_(None)).order_by(lanes.c.due_at).limit(bindparam("count"))
-_SUSPECTS = (
-    select(lanes.c.id, lanes.c.owner, lanes.c.lease_until)
-    .where(
-        _IS_DUE,
-        lanes.c.owner.is_not(None),
-        or_(lanes.c.lease_until <= bindparam("late"), lanes.c.lease_until > bindparam("early")),
-    )
-    .order_by(lanes.c.due_at)
-    .limit(bindparam("count"))
+_IS_FREE, _IS_OWNED = lanes.c.owner.is_(None), lanes.c.owner.is_not(None)
+_FREE = select(lanes.c.id).where(_IS_DUE, _IS_FREE).order_by(lanes.c.due_at).limit(bindparam("count"))
+
+
+def _leased(is_so: ColumnElement[bool], *columns: Any) -> Select[Any]:
+    """These columns of lanes that are due and owned, the earliest lease first.
+
+    By the index of leases, whatever else there is: of a hundred thousand lanes that are due, few have an owner. So
+    their `due_at` is put as no index knows it.
+    """
+    is_due = lanes.c.due_at - bindparam("now", type_=BigInteger) <= 0
+    return select(*columns).where(_IS_OWNED, is_so, is_due).order_by(lanes.c.lease_until)
+
+
+_SUSPECT = (lanes.c.id, lanes.c.owner, lanes.c.lease_until)
+_LATE = _leased(lanes.c.lease_until <= bindparam("late"), *_SUSPECT).limit(bindparam("count"))
+_EARLY = _leased(lanes.c.lease_until > bindparam("early"), *_SUSPECT).limit(bindparam("count"))
+_SHORT = _leased(
+    and_(lanes.c.lease_until > bindparam("late"), lanes.c.owner != bindparam("by")),
+    lanes.c.lease_until - bindparam("least", type_=BigInteger),
 )
+_SLEEPING = select(lanes.c.due_at).where(lanes.c.due_at > bindparam("now"), _IS_FREE).order_by(lanes.c.due_at)
 _NEXT = select(
-    func.coalesce(
-        select(lanes.c.due_at)
-        .where(lanes.c.due_at > bindparam("now"))
-        .order_by(lanes.c.due_at)
-        .limit(1)
-        .scalar_subquery(),
-        NEVER_AT,
-    ).label("due_at"),
-    func.coalesce(
-        select(func.min(lanes.c.lease_until) - bindparam("least"))
-        .where(_IS_DUE, lanes.c.lease_until > bindparam("late"), lanes.c.owner != bindparam("by"))
-        .scalar_subquery(),
-        NEVER_AT,
-    ).label("short_at"),
+    func.coalesce(_SLEEPING.limit(1).scalar_subquery(), NEVER_AT).label("due_at"),
+    func.coalesce(_SHORT.limit(1).scalar_subquery(), NEVER_AT).label("short_at"),
 )
 
 
@@ -194,7 +194,8 @@ def candidates(tx: Tx, *, owner: str, now: int, renewal_ms: tuple[int, int], cou
     least, most = renewal_ms
     free = [LaneId(row.id) for row in tx.execute(_FREE, {"now": now, "count": count})]
     asked = {"now": now, "late": now + least, "early": now + most, "count": count}
-    suspects = [Suspect(LaneId(row.id), row.owner, row.lease_until) for row in tx.execute(_SUSPECTS, asked)]
+    doubtful = [*tx.execute(_LATE, asked), *tx.execute(_EARLY, asked)]
+    suspects = [Suspect(LaneId(row.id), row.owner, row.lease_until) for row in doubtful]
     following = tx.execute(_NEXT, {"now": now, "late": now + least, "least": least, "by": owner}).one()
     return Candidates(free, suspects, min(following.due_at, following.short_at))
 
@@ -202,7 +203,7 @@ def candidates(tx: Tx, *, owner: str, now: int, renewal_ms: tuple[int, int], cou
 _TAKEN = {"owner": bindparam("by"), "lease_until": bindparam("until"), "epoch": lanes.c.epoch + 1}
 _ACQUIRE = (
     update(lanes)
-    .where(lanes.c.id.in_(bindparam("ids", expanding=True)), _IS_DUE, lanes.c.owner.is_(None))
+    .where(lanes.c.id.in_(bindparam("ids", expanding=True)), _IS_DUE, _IS_FREE)
     .values(_TAKEN)
     .returning(lanes.c.id, lanes.c.epoch)
 )

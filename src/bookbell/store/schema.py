@@ -47,6 +47,7 @@ WAITING = text("state = 'pending'")
 UNSUCCESSFUL = text("state IN ('exhausted', 'cancelled')")
 QUEUES = text("state = 'pending' AND queue_pk IS NOT NULL")
 SUBJECTS = text("state = 'pending' AND subject_pk IS NOT NULL")
+IS_FREE, IS_OWNED = text("owner IS NULL"), text("owner IS NOT NULL")
 IS_DELETING = text("status = 'DELETING'")
 IS_DELETED = text("status = 'DELETED'")
 """What the pipeline, lanes and housekeeping still have to do, spelled out so that the indexes over it can be used."""
@@ -139,7 +140,7 @@ lanes = Table(
     Column("owner", Text),
     Column("lease_until", BigInteger, nullable=False),
     Column("epoch", BigInteger, nullable=False),
-    Column("due_at", BigInteger, nullable=False, index=True),
+    Column("due_at", BigInteger, nullable=False),
     Column("part", Integer, nullable=False, server_default="0"),
     Column("failure_count", Integer, nullable=False, server_default="0"),
     Column("failing_since", BigInteger),
@@ -153,6 +154,8 @@ lanes = Table(
     Column("discard_reason", String(16)),
     Column("is_spent", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("endpoint_id", "part"),
+    Index("lanes_free", "due_at", **rows_where(IS_FREE)),
+    Index("lanes_owned", "lease_until", "owner", "due_at", **rows_where(IS_OWNED)),
 )
 
 workers = Table(

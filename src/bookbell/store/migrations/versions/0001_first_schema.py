@@ -326,7 +326,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="lanes_pk"),
         sa.UniqueConstraint("endpoint_id", "part", name="lanes_endpoint_id_part_unique"),
     )
-    op.create_index("lanes_due_at", "lanes", ["due_at"], unique=False)
+    op.create_index(
+        "lanes_free",
+        "lanes",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("owner IS NULL"),
+        postgresql_where=sa.text("owner IS NULL"),
+    )
+    op.create_index(
+        "lanes_owned",
+        "lanes",
+        ["lease_until", "owner", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("owner IS NOT NULL"),
+        postgresql_where=sa.text("owner IS NOT NULL"),
+    )
     op.create_table(
         "subscriptions",
         sa.Column("endpoint_id", sa.String(length=36), nullable=False),
