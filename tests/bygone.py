@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bookbell.ambient import RealAmbient, uuid7_text
 from bookbell.core.instants import DAY_MS, made_at
-from bookbell.core.model import AttemptId, Delivery, DeliveryId, DeliveryState, Event, EventId
+from bookbell.core.model import AttemptId, Delivery, DeliveryId, DeliveryPk, DeliveryState, Event, EventId
 from bookbell.store.bulk import insert_rows
 from bookbell.store.database import Database, Tx
 from bookbell.store.deliveries import AttemptRow, insert_deliveries
@@ -72,8 +72,9 @@ def write(db: Database, *each: Bygone) -> None:
 
     def run(tx: Tx) -> None:
         insert_events(tx, [one.event for one in each])
-        insert_deliveries(tx, [delivery for one in each for delivery in one.deliveries])
-        insert_rows(tx, attempts, AttemptRow._fields, [attempt for one in each for attempt in one.attempts])
+        pks = insert_deliveries(tx, [delivery for one in each for delivery in one.deliveries])
+        rows = zip([attempt for one in each for attempt in one.attempts], pks, strict=True)
+        insert_rows(tx, attempts, AttemptRow._fields, [attempt._replace(delivery_pk=pk) for attempt, pk in rows])
 
     db.write_now(run)
 
@@ -104,7 +105,7 @@ def _attempt(delivery: Delivery) -> AttemptRow:
     return AttemptRow(
         id=AttemptId(_id(made_at(delivery.id))),
         organization_id=delivery.organization_id,
-        delivery_id=delivery.id,
+        delivery_pk=DeliveryPk(0),  # it has none yet
         number=1,
         worker="w",
         started_at=delivery.created_at,

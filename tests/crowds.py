@@ -1,11 +1,20 @@
 """Long backlogs, made quickly."""
 
+from typing import Any
+
+from sqlalchemy import Row
+
 from bookbell.core.model import Delivery, DeliveryId, DeliveryState, LaneId
 from bookbell.store import deliveries
 from bookbell.store.database import Tx
 from bookbell.store.schema import deliveries as table
 from simulated import Scene
 from world import START, new_id
+
+
+def like(row: Row[Any], **changes: object) -> dict[str, object]:
+    """Another delivery like this one, at a place of its own."""
+    return {**{name: value for name, value in row._mapping.items() if name != "pk"}, "id": new_id(), **changes}
 
 
 def crowd(scene: Scene, url: str, count: int) -> LaneId:

@@ -402,10 +402,10 @@ class Scene:
     def arrived(self, url: str) -> list[str]:
         return [key for _, to, key in self.network.sent if to == url]
 
-    def attempt_numbers(self) -> Counter[tuple[str, int]]:
-        def read(tx: Tx) -> Counter[tuple[str, int]]:
+    def attempt_numbers(self) -> Counter[tuple[int, int]]:
+        def read(tx: Tx) -> Counter[tuple[int, int]]:
             rows = tx.execute(attempts.select().where(attempts.c.is_stale.is_(False)))
-            return Counter((row.delivery_id, row.number) for row in rows)
+            return Counter((row.delivery_pk, row.number) for row in rows)
 
         return self.world.db.read_now(read)
 

@@ -450,7 +450,7 @@ def exhaust(listening: Listening, delivery_id: str) -> None:
     attempt = AttemptRow(
         id=AttemptId(new_id()),
         organization_id=listening.world.organization.id,
-        delivery_id=chosen.id,
+        delivery_pk=chosen.pk,
         number=1,
         worker="test",
         started_at=START,

@@ -15,10 +15,10 @@ from bookbell.store.database import Tx
 from bookbell.store.endpoints import Endpoint
 from bookbell.store.schema import deliveries as table
 from bookbell.store.schema import lanes as lanes_table
-from crowds import crowd
+from crowds import crowd, like
 from hours import all_lanes
 from simulated import OK, InlineDatabase, Line, Scene, Worker, stop
-from world import World, new_id, stamp
+from world import World, stamp
 
 SECOND, HOUR, DAY = 1_000, 3_600_000, 86_400_000
 DOWN: Outcome = Unreachable("connect", "refused")
@@ -290,9 +290,9 @@ def test_while_an_endpoint_is_down_only_the_newest_status_of_a_document_is_kept(
     def repeat(tx: Tx) -> None:
         """The same documents report again, twice."""
         for row in tx.execute(table.select().where(table.c.subject_pk.is_not(None))).all():
-            copies = [{**row._mapping, "id": new_id(), "attempt_count": 0, "probe_count": 0} for _ in range(2)]
+            copies = [like(row, attempt_count=0, probe_count=0) for _ in range(2)]
             tx.execute(table.insert(), copies)
-            newest.add(copies[-1]["id"])
+            newest.add(str(copies[-1]["id"]))
 
     async def story() -> None:
         worker = scene.worker()

@@ -8,7 +8,7 @@ from bookbell.actions.event_types import WantedType
 from bookbell.actions.stamp import Stamp
 from bookbell.core.attempt import TimedOut
 from bookbell.core.event_report import EventReport
-from bookbell.core.model import Level
+from bookbell.core.model import DeliveryPk, Level
 from bookbell.delivery.lane import Lane
 from bookbell.delivery.looking import KNOWN_MS
 from bookbell.store import endpoints
@@ -40,15 +40,14 @@ class Platform:
     def stamp(self) -> Stamp:
         return stamp(self.scene.simulation.now_ms())
 
-    def publish(self, worker: Worker, count: int = 1) -> list[str]:
-        """Gives the new deliveries."""
+    def publish(self, worker: Worker, count: int = 1) -> list[DeliveryPk]:
+        """Gives the keys of the new deliveries."""
         to = {"organization_id": self.account.organization_id, "account_id": self.account.id}
         reports = [EventReport(type=TYPE, body=b"{}", **to) for _ in range(count)]
         published = self.scene.world.db.write_now(event_reports.report_events, reports, self.stamp())
         worker.engine.ring(published.lanes, published.made)
-        made = [str(delivery.id) for delivery, _ in published.made]
-        self.ids += made
-        return made
+        self.ids += [delivery.id for _, delivery, _ in published.made]
+        return [pk for pk, _, _ in published.made]
 
     def lane(self, worker: Worker) -> Lane:
         return worker.engine.dispatch.lanes[self.endpoint.lane_id]

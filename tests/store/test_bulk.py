@@ -55,7 +55,7 @@ def a_row(number: int, **given: object) -> tuple[object, ...]:
     values = {
         "id": f"{number:036}",
         "organization_id": "o",
-        "delivery_id": "d",
+        "delivery_pk": 7,
         "number": number,
         "worker": "w",
         "started_at": 1,

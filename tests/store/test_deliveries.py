@@ -14,6 +14,7 @@ from bookbell.store.deliveries import AttemptRow, Due, Look, Result
 from bookbell.store.lanes import Suspect
 from bookbell.store.schema import attempts
 from bookbell.store.schema import deliveries as table
+from crowds import like
 from world import START, World, new_id, world_in
 
 
@@ -38,7 +39,7 @@ def result(due: Due, epoch: int, state: DeliveryState = DeliveryState.DELIVERED,
     attempt = AttemptRow(
         id=AttemptId(new_id()),
         organization_id=OrganizationId("o"),
-        delivery_id=due.id,
+        delivery_pk=due.pk,
         number=due.attempt_count + 1,
         worker="a",
         started_at=START,
@@ -137,8 +138,8 @@ def test_a_long_backlog_is_cancelled_in_batches_and_what_comes_later_is_spared(w
     def publish_later(tx: Tx) -> None:
         row = tx.execute(table.select()).first()
         assert row is not None
-        later = {"id": new_id(), "state": "pending", "created_at": START + 1, "reason": None, "finished_at": None}
-        tx.execute(table.insert().values({**row._mapping, **later}))
+        later = like(row, state="pending", created_at=START + 1, reason=None, finished_at=None)
+        tx.execute(table.insert().values(later))
 
     world.db.write_now(publish_later)
     (config,) = world.db.read_now(lanes.configs, [lane_id], now=START)

@@ -12,6 +12,7 @@ from bookbell.store import endpoints, ledger, overview
 from bookbell.store.database import Database, Tx
 from bookbell.store.overview import SentDelivery, Waiting
 from bookbell.store.schema import NEVER_AT, attempts, deliveries
+from crowds import like
 from store.test_retention import plan, statements, whole_table_reads
 from world import START, World, new_id, world_in
 
@@ -27,12 +28,12 @@ def listed(world: World, endpoint_id: str, before: str | None = None, count: int
     )
 
 
-def attempted(world: World, delivery_id: str, *outcomes: str) -> None:
+def attempted(world: World, delivery_pk: int, *outcomes: str) -> None:
     """Attempts of this delivery, as they are kept."""
 
     def write(tx: Tx) -> None:
         for number, outcome in enumerate(outcomes, 1):
-            values = {"id": new_id(), "organization_id": world.organization.id, "delivery_id": delivery_id}
+            values = {"id": new_id(), "organization_id": world.organization.id, "delivery_pk": delivery_pk}
             values |= {"worker": "a", "detail": f"was {outcome}", "outcome": outcome}
             durations = dict.fromkeys(["dns_us", "connect_us", "tls_us", "first_byte_us", "total_us"], number)
             tx.execute(insert(attempts).values(**values, **durations, number=number, started_at=START, is_stale=False))
@@ -59,7 +60,7 @@ def test_no_more_rows_are_counted_than_the_bound(world: World) -> None:
 
     def multiply(tx: Tx) -> None:
         (row,) = tx.execute(deliveries.select()).all()
-        tx.execute(insert(deliveries), [{**row._mapping, "id": new_id()} for _ in range(count)])
+        tx.execute(insert(deliveries), [like(row) for _ in range(count)])
 
     world.db.write_now(multiply)
     assert world.db.read_now(overview.waiting, [endpoint.id]) == {endpoint.id: Waiting(1_000, START, True)}
@@ -88,16 +89,16 @@ def test_a_delivery_comes_with_its_latest_attempt(world: World) -> None:
     endpoint = world.webhook(account, "DOC_VERIFIED")
     world.publish(account, 2)
     second, first = listed(world, endpoint.id)
-    attempted(world, first.id, "timed_out:dns", "answered")
+    attempted(world, first.pk, "timed_out:dns", "answered")
     second, first = listed(world, endpoint.id)
     assert second.last is None
     assert first.last is not None
     assert (first.last.outcome, first.last.number, first.last.is_stale) == ("answered", 2, False)
     of_one = overview.latest_attempts
-    found = world.db.read_now(of_one, world.organization.id, first.id, count=5)
+    found = world.db.read_now(of_one, world.organization.id, first.pk, count=5)
     assert [each.outcome for each in found] == ["answered", "timed_out:dns"]
-    assert world.db.read_now(of_one, world.organization.id, first.id, count=1) == found[:1]
-    assert world.db.read_now(of_one, "another", first.id, count=5) == []
+    assert world.db.read_now(of_one, world.organization.id, first.pk, count=1) == found[:1]
+    assert world.db.read_now(of_one, "another", first.pk, count=5) == []
 
 
 def test_one_that_waits_for_its_book_has_no_time_and_one_without_its_event_still_shows(world: World) -> None:
@@ -146,7 +147,7 @@ def test_nothing_reads_a_whole_table_and_what_waits_is_read_from_the_index_of_wh
     def read(tx: Tx) -> None:
         overview.waiting(tx, [endpoint.id])
         overview.latest_deliveries(tx, organization_id, endpoint.id, before=first.id, count=5)
-        overview.latest_attempts(tx, organization_id, first.id, count=5)
+        overview.latest_attempts(tx, organization_id, first.pk, count=5)
         overview.find_delivery(tx, organization_id, endpoint.id, first.id)
         ledger.of_endpoint(tx, organization_id, endpoint.id, since="", before="f", count_max=1)
 
@@ -164,7 +165,7 @@ def test_lists_take_as_many_statements_for_many_as_for_one(world: World) -> None
         endpoint = world.webhook(account, "DOC_VERIFIED", "BOOK_VERIFIED")
         world.publish(account, number)
         (newest, *_) = listed(world, endpoint.id)
-        attempted(world, newest.id, "refused", "answered")
+        attempted(world, newest.pk, "refused", "answered")
         with statements(world.db) as seen:
             part = world.db.read_now(acting.of_organization, world.organization.id, after="", now=START)
             found, _ = world.db.read_now(acting.list_organizations, after="", now=START)

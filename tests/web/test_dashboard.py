@@ -150,10 +150,12 @@ def test_whatever_strangers_wrote_is_text(peopled: Peopled) -> None:
 
     def write(tx: Tx) -> str:
         tx.execute(update(organizations).values(name=organizations.c.id + HOSTILE))
-        delivery_id: str = tx.execute(deliveries.select()).first().id  # type: ignore[union-attr] # there are two
+        delivery = tx.execute(deliveries.select()).first()  # there are two
+        assert delivery is not None
+        delivery_id: str = delivery.id
         texts = dict.fromkeys(["detail", "worker", "remote_address"], HOSTILE)
         durations = dict.fromkeys(["dns_us", "connect_us", "tls_us", "first_byte_us", "total_us"], 1)
-        known = {"id": new_id(), "organization_id": endpoint.organization_id, "delivery_id": delivery_id}
+        known = {"id": new_id(), "organization_id": endpoint.organization_id, "delivery_pk": delivery.pk}
         values = {"number": 1, "started_at": 1, "is_stale": True, "outcome": HOSTILE[:60]}
         tx.execute(insert(attempts).values(**known, **texts, **durations, **values))
         tx.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(reason=HOSTILE))

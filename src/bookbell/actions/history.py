@@ -144,7 +144,7 @@ def inspect(tx: Tx, account: Account, delivery_id: str) -> Inspected:
     event = events.find_event(tx, account.organization_id, delivery.event_id)
     if event is None:  # removed since the delivery was read
         raise NotFound(f"Delivery {delivery_id[:80]} not found")
-    return Inspected(delivery, event, history.list_attempts(tx, account.organization_id, delivery.id))
+    return Inspected(delivery, event, history.list_attempts(tx, account.organization_id, delivery.pk))
 
 
 def retry_now(tx: Tx, account: Account, delivery_id: str, stamp: Stamp) -> Published[DeliveryView]:

@@ -109,7 +109,7 @@ def of_delivery(tx: Tx, ids: tuple[str, str, str]) -> DeliveryWhole:
     if found is None:
         raise NotFound(f"Delivery {ids[2][:80]} not found")
     count = limits.DASHBOARD_ATTEMPT_COUNT_MAX
-    attempts = overview.latest_attempts(tx, organization.id, found.id, count=count + 1)
+    attempts = overview.latest_attempts(tx, organization.id, found.pk, count=count + 1)
     return DeliveryWhole(organization, endpoint, found, attempts[:count], len(attempts) > count)
 
 

@@ -67,21 +67,22 @@ def fan_out(
     listening = {audience: events.listeners(tx, *audience, types) for audience, types in wanted.items()}
     plans: dict[_Shape, tuple[Listener, ...]] = {}
     stored: list[Event] = []
-    made: list[Made] = []
+    new: list[tuple[Delivery, Event]] = []
     for event in happened:
         audience = event.organization_id, event.account_id
         shape = audience, event.type, event.body_account is None, event.body_org is None
         if (told := plans.get(shape)) is None:
             told = plans[shape] = plan(event, listening[audience])
         stored.append(event.matched(len(told)))
-        made += [(_delivery(event, listener, subjects.get(event.id), stamp), event) for listener in told]
+        new += [(_delivery(event, listener, subjects.get(event.id), stamp), event) for listener in told]
     events.insert_events(tx, stored)
-    if not made:
+    if not new:
         return Told(stored)
-    deliveries.insert_deliveries(tx, [delivery for delivery, _ in made])
-    woken = frozenset([delivery.lane_id for delivery, _ in made])
+    due = [delivery for delivery, _ in new]
+    pks = deliveries.insert_deliveries(tx, due)
+    woken = frozenset([delivery.lane_id for delivery in due])
     lanes.wake(tx, dict.fromkeys(woken, happened[0].created_at))
-    return Told(stored, woken, made)
+    return Told(stored, woken, [(pk, *each) for pk, each in zip(pks, new, strict=True)])
 
 
 _Audience = tuple[OrganizationId, AccountId | None]

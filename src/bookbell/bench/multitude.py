@@ -1,8 +1,8 @@
 """Fills a SQLite file with millions of events and deliveries, written by the database itself.
 
-What ten million publishers would leave behind, in minutes instead of hours: rows in the order of their ids, their
-receivers in turn, due instants at random. The indexes are taken down for it and made again afterwards, and nothing is
-safe from a crash meanwhile.
+What ten million publishers would leave behind, in minutes instead of hours: events in the order of their ids, their
+receivers in turn, deliveries where `bookbell.store.places` puts them, due instants at random. The indexes are taken
+down for it and made again afterwards, and nothing is safe from a crash meanwhile.
 """
 
 import os
@@ -31,17 +31,24 @@ INSERT INTO events (id, position, organization_id, account_id, type, body_accoun
 {_ROWS} SELECT {_ID.format(kind="e00")}, at, organization, account, :type, :body, 1, at
 FROM numbered JOIN receivers ON receivers.number = i % :receivers
 """  # noqa: S608 - all text is ours
+_PLACED = """
+WITH RECURSIVE turns(turn) AS (SELECT 0 UNION ALL SELECT turn + 1 FROM turns WHERE turn < (:count - 1) / :receivers),
+placed AS (
+    SELECT *, :from_at + i * :spread / :count AS at, (place << 32) + turn + 1 AS pk
+    FROM (SELECT *, turn * :receivers + number AS i FROM receivers CROSS JOIN turns) WHERE i < :count
+)
+"""
 _DELIVERIES = f"""
 INSERT INTO deliveries
-(id, organization_id, endpoint_id, lane_id, event_id, state, attempt_count, due_at, created_at, finished_at)
-{_ROWS} SELECT {_ID.format(kind="d00")}, organization, endpoint, lane, {_ID.format(kind="e00")}, :state, :attempts,
-:from_at + abs(random()) % :spread, at, CASE :attempts WHEN 0 THEN NULL ELSE at END
-FROM numbered JOIN receivers ON receivers.number = i % :receivers
+(pk, id, organization_id, endpoint_id, lane_id, event_id, state, attempt_count, due_at, created_at, finished_at)
+{_PLACED} SELECT pk, {_ID.format(kind="d00")}, organization, endpoint, lane, {_ID.format(kind="e00")}, :state,
+:attempts, :from_at + abs(random()) % :spread, at, CASE :attempts WHEN 0 THEN NULL ELSE at END FROM placed
 """  # noqa: S608 - all text is ours
 _ATTEMPTS = f"""
-INSERT INTO attempts (id, organization_id, delivery_id, number, worker, started_at, is_stale, outcome, status_code,
+INSERT INTO attempts (id, organization_id, delivery_pk, number, worker, started_at, is_stale, outcome, status_code,
 detail, dns_us, connect_us, tls_us, first_byte_us, total_us, remote_address)
-{_ROWS} SELECT {_ID.format(kind="a00")}, organization, {_ID.format(kind="d00")}, 1, 'bench', at, 0, 'answered', 200,
+{_ROWS} SELECT {_ID.format(kind="a00")}, organization, (place << 32) + i / :receivers + 1, 1,
+'bench', at, 0, 'answered', 200,
 '', 0, 0, 0, 500, 600, '127.0.0.1'
 FROM numbered JOIN receivers ON receivers.number = i % :receivers
 """  # noqa: S608 - all text is ours
@@ -87,14 +94,15 @@ def fill(path: Path, hooks: Sequence[Hook], wanted: Multitude) -> None:
 
 def _name_receivers(connection: sqlite3.Connection, hooks: Sequence[Hook]) -> None:
     connection.execute(
-        "CREATE TEMP TABLE receivers (number INTEGER PRIMARY KEY, organization, account, endpoint, lane)"
+        "CREATE TEMP TABLE receivers (number INTEGER PRIMARY KEY, organization, account, endpoint, lane, place)"
     )
     rows = (
         (number, hook.account.organization_id, hook.account.id, hook.endpoint_id, hook.lane_id)
         for number, hook in enumerate(hooks)
     )
     connection.execute("BEGIN")
-    connection.executemany("INSERT INTO receivers VALUES (?, ?, ?, ?, ?)", rows)
+    connection.executemany("INSERT INTO receivers VALUES (?, ?, ?, ?, ?, NULL)", rows)
+    connection.execute("UPDATE receivers SET place = (SELECT rowid FROM lanes WHERE id = lane)")
     connection.execute("COMMIT")
 
 

@@ -16,6 +16,7 @@ EndpointId = NewType("EndpointId", str)
 LaneId = NewType("LaneId", str)
 EventId = NewType("EventId", str)
 DeliveryId = NewType("DeliveryId", str)
+DeliveryPk = NewType("DeliveryPk", int)
 AttemptId = NewType("AttemptId", str)
 
 
@@ -319,5 +320,5 @@ class Delivery(NamedTuple):
     subject_pk: int | None = None
 
 
-Made = tuple[Delivery, Event]
-"""A new delivery with its event, which has the bytes to send."""
+Made = tuple[DeliveryPk, Delivery, Event]
+"""A new delivery, which has its row by now, with its event, which has the bytes to send."""

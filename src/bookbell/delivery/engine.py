@@ -44,7 +44,7 @@ class Engine:
         """Say that these lanes have due work. made: what it is, if all of it is known; it has been committed. From the
         engine's loop only.
         """
-        known = self._looking.hand_over([each for each in made if each[0].lane_id not in self._rung])
+        known = self._looking.hand_over([each for each in made if each[1].lane_id not in self._rung])
         self._rung.update(lane_id for lane_id in lane_ids if lane_id not in known)
         self._hold.bell.set()
 

@@ -12,7 +12,7 @@ from bookbell.core import limits
 from bookbell.core.attempt import Refused, Unreachable
 from bookbell.core.circuit import CLOSED, Circuit, allowed, is_probing
 from bookbell.core.feedback import SLOW_RATE_PER_S
-from bookbell.core.model import DeliveryId, LaneId, OrganizationId
+from bookbell.core.model import DeliveryId, DeliveryPk, LaneId, OrganizationId
 from bookbell.core.policy import Policy
 from bookbell.core.rate import Bucket, filled, full_ms, next_token_ms
 from bookbell.core.signing import Signing
@@ -77,8 +77,8 @@ class Lane:
     config: LaneConfig | None = None
     destination: Destination | None = None
     buffer: deque[Due] = field(default_factory=deque)
-    held: set[DeliveryId] = field(default_factory=set)
-    settled: set[DeliveryId] = field(default_factory=set)
+    held: set[DeliveryPk] = field(default_factory=set)
+    settled: set[DeliveryPk] = field(default_factory=set)
     is_looking: bool = False
     has_more: bool = False
     read_to: Position = START
@@ -194,10 +194,10 @@ class Lane:
         """
         sizes = [MIN_BODY_BYTES]
         for due in found:
-            key, size = due.id, len(due.body)
+            pk, size = due.pk, len(due.body)
             sizes.append(size)
-            if due.is_head and key not in self.held and key not in self.settled and key not in in_flight:
-                self.held.add(key)
+            if due.is_head and pk not in self.held and pk not in self.settled and due.id not in in_flight:
+                self.held.add(pk)
                 self.buffer.append(due)
                 self.meter.bytes += size
         if found:
@@ -219,7 +219,7 @@ class Lane:
     def forget_buffer(self) -> None:
         """Drop what has not been started, so that it is read again."""
         for due in self.buffer:
-            self.held.discard(due.id)
+            self.held.discard(due.pk)
             self.meter.bytes -= len(due.body)
         self.buffer.clear()
         self.read_to = START

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bookbell.core.circuit import CLOSED, after_change
-from bookbell.core.model import Delivery, Event, LaneId, Level, Made, OrganizationId
+from bookbell.core.model import Delivery, DeliveryPk, Event, LaneId, Level, Made, OrganizationId
 from bookbell.core.pace import READY_COUNT, READY_COUNT_MIN, must_wait
 from bookbell.core.rate import Bucket
 from bookbell.delivery.lane import Lane
@@ -88,7 +88,7 @@ class Looking:
         """
         by_lane: dict[LaneId, list[Made]] = {}
         for each in made:
-            by_lane.setdefault(each[0].lane_id, []).append(each)
+            by_lane.setdefault(each[1].lane_id, []).append(each)
         known = set()
         for lane_id, new in by_lane.items():
             lane = self._hold.lanes.get(lane_id)
@@ -106,7 +106,7 @@ class Looking:
         if lane.circuit is not CLOSED or lane.has_more or lane.read_to != START or self._is_old(lane):
             return False
         has_room = len(lane.buffer) + len(new) <= lane.look_count(now, len(self._hold.lanes))
-        return has_room and all(delivery.queue_pk is None for delivery, _ in new)
+        return has_room and all(delivery.queue_pk is None for _, delivery, _ in new)
 
     async def _look_at(self, wanted: list[Lane]) -> None:
         now = self._ambient.now_ms()
@@ -162,7 +162,7 @@ class Looking:
         assert lane.config is not None
         if asked:
             lane.has_more = len(due) >= asked
-            lane.read_to = (due[-1].due_at, due[-1].id) if lane.has_more else START
+            lane.read_to = (due[-1].due_at, due[-1].pk) if lane.has_more else START
         now = self._ambient.now_ms()
         lane.is_behind = False
         if lane.config.is_unwanted or not lane.may_send(now):
@@ -196,7 +196,7 @@ class Looking:
             before = now - lane.hold_ms
             await self._database.write(holding.expire, lane.id, lane.epoch, before=before, at=now)
             self._hold.starve(lane)
-        elif waiting := [each for each in due if not each.is_head and each.id not in lane.held]:
+        elif waiting := [each for each in due if not each.is_head and each.pk not in lane.held]:
             await self._database.write(deliveries.defer, waiting)
             self._hold.starve(lane)
 
@@ -227,12 +227,12 @@ class Looking:
         self._hold.starve(lane)
 
 
-def _due(lane: Lane, delivery: Delivery, event: Event) -> Due:
+def _due(lane: Lane, pk: DeliveryPk, delivery: Delivery, event: Event) -> Due:
     assert lane.config is not None
     body = event.body_org if lane.config.level is Level.ORG else event.body_account
     assert body is not None
     at = delivery.due_at, delivery.created_at
-    return Due(delivery.id, lane.id, event.id, event.type, delivery.attempt_count, *at, body)
+    return Due(pk, delivery.id, lane.id, event.type, delivery.attempt_count, *at, body)
 
 
 def _is_short(lane: Lane) -> bool:

@@ -90,9 +90,9 @@ class Recording:
         saved = {lane_id: circuit for lane_id, _, circuit in batch.circuits}
         for each in finished:
             lane, result = each.lane, each.result
-            lane.held.discard(result.attempt.delivery_id)
+            lane.held.discard(result.attempt.delivery_pk)
             if lane.is_looking:
-                lane.settled.add(result.attempt.delivery_id)
+                lane.settled.add(result.attempt.delivery_pk)
             if result.state is DeliveryState.PENDING and lane.circuit.opened_at is None:
                 lane.next_due = min(lane.next_due, result.due_at)
             elif result.queue_pk is not None:

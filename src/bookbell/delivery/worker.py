@@ -137,7 +137,7 @@ def _attempt_row(sent: Sent, report: Report, by: Settling) -> AttemptRow:
         (
             AttemptId(by.new_id()),
             sent.config.organization_id,
-            due.id,
+            due.pk,
             due.attempt_count + 1,
             by.worker,
             sent.started_at,

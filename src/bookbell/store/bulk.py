@@ -44,7 +44,7 @@ def insert_rows(
 
 
 def update_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[Row], *, where: str) -> None:
-    """Set columns of the rows with these ids. columns: `id` first; where: what must hold of a row besides, as SQL."""
+    """Set columns of the rows with these keys. columns: the key first; where: what must hold of a row too, as SQL."""
     if not rows:
         return
     if _is_sqlite(tx):
@@ -136,7 +136,7 @@ def _select_sql(table: str, columns: tuple[str, ...], among: str, end: str) -> s
 def _update_sql(table: str, columns: tuple[str, ...], given: tuple[str, ...], where: str) -> str:
     values = {column: f"?{number}" for number, column in enumerate(given, 1)}
     changes = ", ".join(f"{column} = {values.get(column, 'NULL')}" for column in columns[1:])
-    return f"UPDATE {table} SET {changes} WHERE id = ?1 AND {where}"  # noqa: S608 - our names
+    return f"UPDATE {table} SET {changes} WHERE {columns[0]} = ?1 AND {where}"  # noqa: S608 - our names
 
 
 @lru_cache(64)
@@ -146,7 +146,7 @@ def _update_from_arrays_sql(table: Table, columns: tuple[str, ...], where: str) 
     named = ", ".join(columns)
     return (
         f"UPDATE {table.name} SET {changes} FROM unnest({arrays}) AS new({named}) "  # noqa: S608 - our names
-        f"WHERE {table.name}.id = new.id AND {table.name}.{where}"
+        f"WHERE {table.name}.{columns[0]} = new.{columns[0]} AND {table.name}.{where}"
     )
 
 

@@ -17,8 +17,8 @@ from bookbell.core.model import (
     AttemptId,
     Delivery,
     DeliveryId,
+    DeliveryPk,
     DeliveryState,
-    EventId,
     LaneId,
     Level,
     OrganizationId,
@@ -26,6 +26,7 @@ from bookbell.core.model import (
 from bookbell.store.bulk import Row, insert_rows, update_rows
 from bookbell.store.database import Tx
 from bookbell.store.lanes import PENDING, lock, lock_epochs, wake_closed
+from bookbell.store.places import places
 from bookbell.store.prepared import Prepared
 from bookbell.store.schema import NEVER_AT, attempts, deliveries, endpoints, events, lanes
 
@@ -43,9 +44,9 @@ class Due(NamedTuple):
     is_head: no earlier delivery of that book is pending.
     """
 
+    pk: DeliveryPk
     id: DeliveryId
     lane_id: LaneId
-    event_id: EventId
     event_type: str
     attempt_count: int
     due_at: int
@@ -61,7 +62,7 @@ class AttemptRow(NamedTuple):
 
     id: AttemptId
     organization_id: OrganizationId
-    delivery_id: DeliveryId
+    delivery_pk: DeliveryPk
     number: int
     worker: str
     started_at: int
@@ -93,15 +94,20 @@ class Result(Struct, frozen=True, gc=False):
     queue_pk: int | None = None
 
 
-def insert_deliveries(tx: Tx, new: Sequence[Delivery]) -> None:
-    """Add these deliveries. Wake their lanes after it, in the same transaction."""
-    insert_rows(tx, deliveries, Delivery._fields, new)
+_COLUMNS = ("pk", *Delivery._fields)
 
 
-Position = tuple[int, str]
-"""A place in a lane: due instant and id of a delivery."""
+def insert_deliveries(tx: Tx, new: Sequence[Delivery]) -> list[DeliveryPk]:
+    """Add these deliveries, and give their keys. Wake their lanes after it, in the same transaction."""
+    pks = places(tx, [each.lane_id for each in new])
+    insert_rows(tx, deliveries, _COLUMNS, [(pk, *each) for pk, each in zip(pks, new, strict=True)])
+    return pks
 
-START: Position = (-1, "")
+
+Position = tuple[int, int]
+"""A place in a lane: due instant and key of a delivery."""
+
+START: Position = (-1, 0)
 
 
 class Look(NamedTuple):
@@ -121,19 +127,19 @@ def due(tx: Tx, wanted: Mapping[LaneId, Look], *, now: int) -> dict[LaneId, list
     part_count = 1 << (len(asked) - 1).bit_length()
     asked += [(lane_id, look._replace(most=0)) for lane_id, look in asked[:1]] * (part_count - len(asked))
     values: dict[str, object] = {"now": now}
-    for index, (lane_id, (level, most, (due_at, delivery_id))) in enumerate(asked):
+    for index, (lane_id, (level, most, (due_at, pk))) in enumerate(asked):
         values |= {f"lane_{index}": lane_id, f"level_{index}": level.value, f"count_{index}": most}
-        values |= {f"due_at_{index}": due_at, f"id_{index}": delivery_id}
+        values |= {f"due_at_{index}": due_at, f"pk_{index}": pk}
     found: dict[LaneId, list[Due]] = {lane_id: [] for lane_id in wanted}
     for row in _due(part_count).tuples(tx, values):
-        found[row[1]].append(_as_due(row))
+        found[row[2]].append(_as_due(row))
     for items in found.values():
         items.sort(key=_in_order)
     return found
 
 
 _as_due = partial(tuple.__new__, Due)
-_in_order = attrgetter("due_at", "id")
+_in_order = attrgetter("due_at", "pk")
 
 
 @lru_cache(LOOK_LANES_MAX)
@@ -143,6 +149,7 @@ def _due(lane_count: int) -> Prepared:
     for index in range(lane_count):
         head = (
             select(
+                deliveries.c.pk,
                 deliveries.c.id,
                 deliveries.c.lane_id,
                 deliveries.c.event_id,
@@ -156,19 +163,19 @@ def _due(lane_count: int) -> Prepared:
                 deliveries.c.lane_id == bindparam(f"lane_{index}"),
                 deliveries.c.state == PENDING,
                 deliveries.c.due_at <= bindparam("now"),
-                tuple_(deliveries.c.due_at, deliveries.c.id)
-                > tuple_(bindparam(f"due_at_{index}", type_=BigInteger), bindparam(f"id_{index}")),
+                tuple_(deliveries.c.due_at, deliveries.c.pk)
+                > tuple_(*(bindparam(f"{name}_{index}", type_=BigInteger) for name in ("due_at", "pk"))),
             )
-            .order_by(deliveries.c.due_at, deliveries.c.id)
+            .order_by(deliveries.c.due_at, deliveries.c.pk)
             .limit(bindparam(f"count_{index}"))
             .subquery()
         )
         is_org = bindparam(f"level_{index}") == literal(Level.ORG.value)
         parts.append(
             select(
+                head.c.pk,
                 head.c.id,
                 head.c.lane_id,
-                head.c.event_id,
                 events.c.type,
                 head.c.attempt_count,
                 head.c.due_at,
@@ -194,7 +201,7 @@ def _has_earlier(row: Any) -> ColumnElement[bool]:
     )
 
 
-_SETTLED = ("id", "state", "attempt_count", "due_at", "finished_at", "reason", "probe_count")
+_SETTLED = ("pk", "state", "attempt_count", "due_at", "finished_at", "reason", "probe_count")
 
 
 def recorded(tx: Tx, results: Sequence[Result]) -> set[AttemptId]:
@@ -218,7 +225,7 @@ def record(tx: Tx, results: Sequence[Result]) -> frozenset[LaneId]:
         if epochs.get(result.lane_id) == result.epoch:
             rows.append(attempt)
             ended = result.finished_at, result.reason, result.probe_count
-            settled.append((attempt.delivery_id, result.state._value_, attempt.number, result.due_at, *ended))
+            settled.append((attempt.delivery_pk, result.state._value_, attempt.number, result.due_at, *ended))
         else:
             rows.append(attempt._replace(is_stale=True))
             lost.add(result.lane_id)
@@ -254,7 +261,7 @@ _PROMOTE = (
 _DEFER = (
     update(deliveries)
     .where(
-        deliveries.c.id.in_(bindparam("ids", expanding=True)),
+        deliveries.c.pk.in_(bindparam("pks", expanding=True)),
         deliveries.c.state == PENDING,
         _has_earlier(deliveries),
     )
@@ -274,7 +281,7 @@ def defer(tx: Tx, waiting: Sequence[Due]) -> None:
     The lane is locked first, in a statement of its own: so nothing can end between the look at it and the write.
     """
     lock_epochs(tx, [waiting[0].lane_id])
-    tx.execute(_DEFER, {"ids": [due.id for due in waiting]})
+    tx.execute(_DEFER, {"pks": [due.pk for due in waiting]})
 
 
 _CLOSED_FOR = case(
@@ -290,14 +297,14 @@ _UNWANTED = (
 _CANCEL = (
     update(deliveries)
     .where(
-        deliveries.c.id.in_(
-            select(deliveries.c.id)
+        deliveries.c.pk.in_(
+            select(deliveries.c.pk)
             .where(
                 deliveries.c.lane_id == bindparam("lane"),
                 deliveries.c.state == PENDING,
                 deliveries.c.created_at <= bindparam("until"),
             )
-            .order_by(deliveries.c.due_at, deliveries.c.id)
+            .order_by(deliveries.c.due_at, deliveries.c.pk)
             .limit(limits.HOLD_BATCH_COUNT_MAX)
         ),
         deliveries.c.state == PENDING,

@@ -6,7 +6,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, or_, select, update
 
-from bookbell.core.model import AccountId, DeliveryId, DeliveryState, EndpointId, EventId, Level, OrganizationId
+from bookbell.core.model import (
+    AccountId,
+    DeliveryId,
+    DeliveryPk,
+    DeliveryState,
+    EndpointId,
+    EventId,
+    Level,
+    OrganizationId,
+)
 from bookbell.store.database import Tx
 from bookbell.store.deliveries import DEACTIVATED
 from bookbell.store.schema import attempts, deliveries, endpoints, events
@@ -42,6 +51,7 @@ class DeliveryQuery:
 class DeliveryView:
     """A delivery with what one wants to know of its event and endpoint."""
 
+    pk: DeliveryPk
     id: DeliveryId
     event_id: EventId
     event_type: str
@@ -108,12 +118,12 @@ def find_delivery(tx: Tx, scope: Scope, delivery_id: DeliveryId) -> DeliveryView
     return None if row is None else _view(row)
 
 
-def list_attempts(tx: Tx, organization_id: OrganizationId, delivery_id: DeliveryId) -> list[AttemptView]:
+def list_attempts(tx: Tx, organization_id: OrganizationId, delivery_pk: DeliveryPk) -> list[AttemptView]:
     """The attempts of a delivery, oldest first."""
     names = [each.name for each in fields(AttemptView)]
     query = (
         select(*(attempts.c[name] for name in names))
-        .where(attempts.c.organization_id == organization_id, attempts.c.delivery_id == delivery_id)
+        .where(attempts.c.organization_id == organization_id, attempts.c.delivery_pk == delivery_pk)
         .order_by(attempts.c.number, attempts.c.id)
     )
     return [AttemptView(**row._mapping) for row in tx.execute(query)]
@@ -149,6 +159,7 @@ def _is_within(scope: Scope) -> ColumnElement[bool]:
 def _within(scope: Scope) -> Select[Any]:
     return (
         select(
+            deliveries.c.pk,
             deliveries.c.id,
             deliveries.c.event_id,
             events.c.type.label("event_type"),

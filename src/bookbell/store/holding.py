@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, or_, select, update
 
 from bookbell.core import limits
-from bookbell.core.model import DeliveryId, DeliveryState, LaneId
+from bookbell.core.model import DeliveryPk, DeliveryState, LaneId
 from bookbell.store.database import Tx
 from bookbell.store.deliveries import promote
 from bookbell.store.lanes import PENDING, lock_epochs
@@ -20,17 +20,17 @@ Walked = tuple[int, str]
 """How far a walk over the documents of a lane has come: the document and the delivery."""
 
 _EXPIRED = (
-    select(deliveries.c.id)
+    select(deliveries.c.pk)
     .where(
         deliveries.c.lane_id == bindparam("lane"),
         deliveries.c.state == PENDING,
         deliveries.c.due_at <= bindparam("before"),
     )
-    .order_by(deliveries.c.due_at, deliveries.c.id)
+    .order_by(deliveries.c.due_at, deliveries.c.pk)
     .limit(limits.HOLD_BATCH_COUNT_MAX)
 )
 _SUBJECTS = (
-    select(deliveries.c.id, deliveries.c.subject_pk)
+    select(deliveries.c.pk, deliveries.c.id, deliveries.c.subject_pk)
     .where(
         deliveries.c.lane_id == bindparam("lane"),
         deliveries.c.state == PENDING,
@@ -46,7 +46,7 @@ _SUBJECTS = (
 )
 _END = (
     update(deliveries)
-    .where(deliveries.c.id.in_(bindparam("ids", expanding=True)), deliveries.c.state == PENDING)
+    .where(deliveries.c.pk.in_(bindparam("pks", expanding=True)), deliveries.c.state == PENDING)
     .values(state=bindparam("to_state"), reason=bindparam("why"), finished_at=bindparam("at"))
     .returning(deliveries.c.lane_id, deliveries.c.queue_pk)
 )
@@ -59,12 +59,12 @@ def expire(tx: Tx, lane_id: LaneId, epoch: int, *, before: int, at: int) -> int:
     """
     if lock_epochs(tx, [lane_id]).get(lane_id) != epoch:
         return 0
-    ids = [row.id for row in tx.execute(_EXPIRED, {"lane": lane_id, "before": before})]
-    return _end(tx, ids, DeliveryState.EXHAUSTED, reason="expired", at=at)
+    pks = [row.pk for row in tx.execute(_EXPIRED, {"lane": lane_id, "before": before})]
+    return _end(tx, pks, DeliveryState.EXHAUSTED, reason="expired", at=at)
 
 
 def supersede(
-    tx: Tx, lane_id: LaneId, epoch: int, *, since: Walked, spared: Collection[DeliveryId], at: int
+    tx: Tx, lane_id: LaneId, epoch: int, *, since: Walked, spared: Collection[DeliveryPk], at: int
 ) -> tuple[int, Walked | None]:
     """Cancel, with reason `superseded`, status events of a document that have a newer one; one batch of a walk.
 
@@ -73,8 +73,8 @@ def supersede(
     if lock_epochs(tx, [lane_id]).get(lane_id) != epoch:
         return 0, None
     rows = tx.execute(_SUBJECTS, {"lane": lane_id, "subject": since[0], "id": since[1]}).all()
-    ids = [row.id for row in _older(list(rows)) if row.id not in spared]
-    count = _end(tx, ids, DeliveryState.CANCELLED, reason="superseded", at=at)
+    pks = [row.pk for row in _older(list(rows)) if row.pk not in spared]
+    count = _end(tx, pks, DeliveryState.CANCELLED, reason="superseded", at=at)
     is_last = len(rows) < limits.HOLD_BATCH_COUNT_MAX
     return count, None if is_last else (rows[-1].subject_pk, rows[-1].id)
 
@@ -84,9 +84,9 @@ def _older(rows: Sequence[Any]) -> list[Any]:
     return [row for row, later in itertools.pairwise(rows) if row.subject_pk == later.subject_pk]
 
 
-def _end(tx: Tx, ids: list[str], state: DeliveryState, *, reason: str, at: int) -> int:
-    if not ids:
+def _end(tx: Tx, pks: list[int], state: DeliveryState, *, reason: str, at: int) -> int:
+    if not pks:
         return 0
-    ended = tx.execute(_END, {"ids": ids, "to_state": state.value, "why": reason, "at": at}).all()
+    ended = tx.execute(_END, {"pks": pks, "to_state": state.value, "why": reason, "at": at}).all()
     promote(tx, {(LaneId(row.lane_id), row.queue_pk) for row in ended if row.queue_pk is not None})
     return len(ended)

@@ -108,7 +108,7 @@ _OWNER = (
 _RECORDED = (
     select(func.count(attempts.c.number.distinct()))
     .where(
-        attempts.c.delivery_id == deliveries.c.id,
+        attempts.c.delivery_pk == deliveries.c.pk,
         not_(attempts.c.is_stale),
         attempts.c.number <= deliveries.c.attempt_count,
     )
@@ -118,7 +118,7 @@ _RECORDED = (
 _ANSWERED = (
     select(func.count())
     .select_from(attempts)
-    .where(attempts.c.delivery_id == deliveries.c.id, attempts.c.outcome == "answered")
+    .where(attempts.c.delivery_pk == deliveries.c.pk, attempts.c.outcome == "answered")
     .correlate(deliveries)
     .scalar_subquery()
 )

@@ -52,6 +52,7 @@ class SentDelivery:
     due_at: None while it waits for earlier ones of its book.
     """
 
+    pk: int
     id: str
     event_id: str
     event_type: str | None
@@ -66,17 +67,18 @@ class SentDelivery:
 
 
 _SOME = (
-    select(deliveries.c.id)
+    select(deliveries.c.pk)
     .where(deliveries.c.lane_id == lanes.c.id, deliveries.c.state == PENDING)
-    .order_by(deliveries.c.due_at, deliveries.c.id)
+    .order_by(deliveries.c.due_at, deliveries.c.pk)
     .limit(limits.DASHBOARD_WAITING_COUNT_MAX + 1)
     .correlate(lanes)
     .subquery()
 )
+_FIRST = select(func.min(_SOME.c.pk)).scalar_subquery()
 _WAITING = select(
     lanes.c.endpoint_id,
     select(func.count()).select_from(_SOME).scalar_subquery().label("number"),
-    select(func.min(_SOME.c.id)).scalar_subquery().label("oldest"),
+    select(deliveries.c.id).where(deliveries.c.pk == _FIRST).scalar_subquery().label("oldest"),
 ).where(lanes.c.endpoint_id.in_(bindparam("ids", expanding=True)))
 
 
@@ -102,35 +104,36 @@ def latest_deliveries(
     if before is not None:
         query = query.where(deliveries.c.id < before)
     rows = tx.execute(query).all()
-    last = _last_attempts(tx, organization_id, [row.id for row in rows])
-    return [_sent(row, last.get(row.id)) for row in rows]
+    last = _last_attempts(tx, organization_id, [row.pk for row in rows])
+    return [_sent(row, last.get(row.pk)) for row in rows]
 
 
 def find_delivery(tx: Tx, organization_id: str, endpoint_id: str, delivery_id: str) -> SentDelivery | None:
     """One delivery of this endpoint."""
     row = tx.execute(_of_endpoint(organization_id, endpoint_id).where(deliveries.c.id == delivery_id)).first()
-    return None if row is None else _sent(row, _last_attempts(tx, organization_id, [row.id]).get(row.id))
+    return None if row is None else _sent(row, _last_attempts(tx, organization_id, [row.pk]).get(row.pk))
 
 
 _TIMED = select(*(attempts.c[name] for name in TimedAttempt.__dataclass_fields__))
 _LATEST = (
     _TIMED.where(
-        attempts.c.delivery_id == bindparam("delivery"), attempts.c.organization_id == bindparam("organization")
+        attempts.c.delivery_pk == bindparam("delivery"), attempts.c.organization_id == bindparam("organization")
     )
     .order_by(attempts.c.number.desc(), attempts.c.id.desc())
     .limit(bindparam("count", type_=Integer))
 )
 
 
-def latest_attempts(tx: Tx, organization_id: str, delivery_id: str, *, count: int) -> list[TimedAttempt]:
+def latest_attempts(tx: Tx, organization_id: str, delivery_pk: int, *, count: int) -> list[TimedAttempt]:
     """The attempts of a delivery, newest first."""
-    values = {"delivery": delivery_id, "organization": organization_id, "count": count}
+    values = {"delivery": delivery_pk, "organization": organization_id, "count": count}
     return [TimedAttempt(**row._mapping) for row in tx.execute(_LATEST, values)]
 
 
 def _of_endpoint(organization_id: str, endpoint_id: str) -> Select[Any]:
     return (
         select(
+            deliveries.c.pk,
             deliveries.c.id,
             deliveries.c.organization_id,
             deliveries.c.event_id,
@@ -148,20 +151,20 @@ def _of_endpoint(organization_id: str, endpoint_id: str) -> Select[Any]:
     )
 
 
-def _last_attempts(tx: Tx, organization_id: str, delivery_ids: Sequence[str]) -> dict[str, TimedAttempt]:
+def _last_attempts(tx: Tx, organization_id: str, delivery_pks: Sequence[int]) -> dict[int, TimedAttempt]:
     """The latest attempt of each of these deliveries that has one; one statement for all."""
-    if not delivery_ids:
+    if not delivery_pks:
         return {}
     parts = [
-        select(attempts.c.delivery_id, *_TIMED.selected_columns)
-        .where(attempts.c.delivery_id == delivery_id, attempts.c.organization_id == organization_id)
+        select(attempts.c.delivery_pk, *_TIMED.selected_columns)
+        .where(attempts.c.delivery_pk == delivery_pk, attempts.c.organization_id == organization_id)
         .order_by(attempts.c.number.desc(), attempts.c.id.desc())
         .limit(1)
         .subquery()
-        for delivery_id in delivery_ids
+        for delivery_pk in delivery_pks
     ]
     found = [row._asdict() for row in tx.execute(union_all(*(select(part) for part in parts)))]
-    return {each.pop("delivery_id"): TimedAttempt(**each) for each in found}
+    return {each.pop("delivery_pk"): TimedAttempt(**each) for each in found}
 
 
 def _sent(row: Row[Any], last: TimedAttempt | None) -> SentDelivery:

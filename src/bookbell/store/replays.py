@@ -18,6 +18,7 @@ from bookbell.store.bulk import insert_rows
 from bookbell.store.database import Tx
 from bookbell.store.history import Scope
 from bookbell.store.lanes import PENDING
+from bookbell.store.places import places
 from bookbell.store.schema import deliveries, endpoints, events, lanes, replay_jobs
 from bookbell.store.stream import Stream, Stretch, chosen
 
@@ -241,7 +242,7 @@ def revive(tx: Tx, job: ReplayJob, due_at: Sequence[tuple[DeliveryId, int]]) -> 
         tx.execute(_REVIVE, [{"delivery": delivery_id, "at": at, **same} for delivery_id, at in due_at])
 
 
-_COLUMNS = (*Delivery._fields, "replay_of", "replay_job_id")
+_COLUMNS = ("pk", *Delivery._fields, "replay_of", "replay_job_id")
 _COUNT = (
     update(events)
     .where(events.c.id == bindparam("event"), events.c.organization_id == bindparam("organization"))
@@ -253,7 +254,8 @@ def insert_replays(tx: Tx, job: ReplayJob, new: Sequence[tuple[Delivery, Deliver
     """Add these deliveries, each with the one it repeats, and count them with their events."""
     if not new:
         return
-    insert_rows(tx, deliveries, _COLUMNS, [(*each, old, job.id) for each, old in new])
+    pks = places(tx, [each.lane_id for each, _ in new])
+    insert_rows(tx, deliveries, _COLUMNS, [(pk, *each, old, job.id) for pk, (each, old) in zip(pks, new, strict=True)])
     counts = Counter(each.event_id for each, _ in new)
     same = {"organization": job.organization_id}
     tx.execute(_COUNT, [{"event": event_id, "more": counts[event_id], **same} for event_id in sorted(counts)])

@@ -112,7 +112,7 @@ def empty_attempts(tx: Tx, *, after: str, until: str, count: int) -> tuple[str |
 class OldDelivery:
     """A settled delivery as retention sees it."""
 
-    id: str
+    pk: int
     organization_id: str
     endpoint_id: str
     event_id: str
@@ -121,7 +121,7 @@ class OldDelivery:
 
 
 _OLD_DELIVERIES = select(
-    deliveries.c.id,
+    deliveries.c.pk,
     deliveries.c.organization_id,
     deliveries.c.endpoint_id,
     deliveries.c.event_id,
@@ -150,13 +150,13 @@ def remove(tx: Tx, gone: Sequence[OldEvent], their: Sequence[OldDelivery]) -> Re
     """Remove these events, these deliveries of theirs, and the attempts of those."""
     attempt_count, sizes = 0, [(event.hour, event.byte_count) for event in gone]
     for start in range(0, len(their), PARAMETERS_MAX):
-        ids = [each.id for each in their[start : start + PARAMETERS_MAX]]
+        pks = [each.pk for each in their[start : start + PARAMETERS_MAX]]
         bodies = select(kept.ATTEMPT_HOUR, kept.ATTEMPT_BYTES.label("byte_count")).where(
-            attempts.c.delivery_id.in_(ids), kept.ATTEMPT_BYTES > 0
+            attempts.c.delivery_pk.in_(pks), kept.ATTEMPT_BYTES > 0
         )
         sizes += [(row.hour, row.byte_count) for row in tx.execute(bodies)]
-        attempt_count += tx.execute(delete(attempts).where(attempts.c.delivery_id.in_(ids))).rowcount
-        tx.execute(delete(deliveries).where(deliveries.c.id.in_(ids)))
+        attempt_count += tx.execute(delete(attempts).where(attempts.c.delivery_pk.in_(pks))).rowcount
+        tx.execute(delete(deliveries).where(deliveries.c.pk.in_(pks)))
     tx.execute(delete(events).where(events.c.id.in_([event.id for event in gone])))
     return Removed(
         events=len(gone), deliveries=len(their), attempts=attempt_count, byte_count=kept.subtract(tx, sizes)

@@ -21,7 +21,7 @@ def _of_event(value: ColumnElement[Any]) -> Any:
 
 _ATTEMPTS = (
     select(func.count())
-    .select_from(attempts.join(deliveries, deliveries.c.id == attempts.c.delivery_id))
+    .select_from(attempts.join(deliveries, deliveries.c.pk == attempts.c.delivery_pk))
     .where(deliveries.c.event_id == events.c.id)
     .correlate(events)
     .scalar_subquery()

@@ -324,6 +324,7 @@ events = Table(
     Index("events_book", "book_pk", "id"),
 )
 
+# pk: where the row lies (see store.places).
 # The foreign key to lanes is what makes a worker that parks a lane wait for publishers in flight on PostgreSQL.
 # replay_job_id: the replay that made it, or made it due, last; replay_of: the delivery that this one repeats.
 # queue_pk: the book whose order is kept, if the endpoint asked for it; subject_pk: the document whose newer status
@@ -332,7 +333,8 @@ events = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("id", Id, primary_key=True),
+    Column("pk", Pk, primary_key=True),
+    Column("id", Id, nullable=False, index=True, unique=True),
     Column("organization_id", Id, nullable=False),
     Column("endpoint_id", Id, nullable=False),
     Column("lane_id", Id, ForeignKey("lanes.id"), nullable=False),
@@ -359,7 +361,7 @@ deliveries = Table(
     ),
     Index("deliveries_queue", "lane_id", "queue_pk", "id", **rows_where(QUEUES)),
     Index("deliveries_subject", "lane_id", "subject_pk", "id", **rows_where(SUBJECTS)),
-    Index("deliveries_due", "lane_id", "due_at", "id", **rows_where(WAITING)),
+    Index("deliveries_due", "lane_id", "due_at", "pk", **rows_where(WAITING)),
 )
 
 attempts = Table(
@@ -367,7 +369,7 @@ attempts = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("organization_id", Id, nullable=False),
-    Column("delivery_id", Id, nullable=False),
+    Column("delivery_pk", BigInteger, nullable=False),
     Column("number", Integer, nullable=False),
     Column("worker", Text, nullable=False),
     Column("started_at", BigInteger, nullable=False),
@@ -383,7 +385,7 @@ attempts = Table(
     Column("remote_address", Text),
     Column("response_head", LargeBinary),
     Column("response_body", LargeBinary),
-    Index("attempts_delivery", "delivery_id", "number"),
+    Index("attempts_delivery", "delivery_pk", "number"),
 )
 
 idempotency_keys = Table(

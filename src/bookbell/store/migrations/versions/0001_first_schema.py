@@ -14,7 +14,7 @@ def upgrade() -> None:
         "attempts",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("organization_id", sa.String(length=36), nullable=False),
-        sa.Column("delivery_id", sa.String(length=36), nullable=False),
+        sa.Column("delivery_pk", sa.BigInteger(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("worker", sa.Text(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
@@ -32,7 +32,7 @@ def upgrade() -> None:
         sa.Column("response_body", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="attempts_pk"),
     )
-    op.create_index("attempts_delivery", "attempts", ["delivery_id", "number"], unique=False)
+    op.create_index("attempts_delivery", "attempts", ["delivery_pk", "number"], unique=False)
     transaction = "(pg_current_xact_id()::text::bigint)" if op.get_bind().dialect.name == "postgresql" else "0"
     op.create_table(
         "events",
@@ -353,6 +353,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "deliveries",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("organization_id", sa.String(length=36), nullable=False),
         sa.Column("endpoint_id", sa.String(length=36), nullable=False),
@@ -370,12 +371,12 @@ def upgrade() -> None:
         sa.Column("subject_pk", sa.BigInteger(), nullable=True),
         sa.Column("probe_count", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["lane_id"], ["lanes.id"], name="deliveries_lane_id_fk"),
-        sa.PrimaryKeyConstraint("id", name="deliveries_pk"),
+        sa.PrimaryKeyConstraint("pk", name="deliveries_pk"),
     )
     op.create_index(
         "deliveries_due",
         "deliveries",
-        ["lane_id", "due_at", "id"],
+        ["lane_id", "due_at", "pk"],
         unique=False,
         sqlite_where=sa.text("state = 'pending'"),
         postgresql_where=sa.text("state = 'pending'"),
@@ -388,6 +389,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("state IN ('exhausted', 'cancelled')"),
         postgresql_where=sa.text("state IN ('exhausted', 'cancelled')"),
     )
+    op.create_index("deliveries_id", "deliveries", ["id"], unique=True)
     op.create_index("deliveries_endpoint", "deliveries", ["endpoint_id", "id"], unique=False)
     op.create_index("deliveries_event_id", "deliveries", ["event_id"], unique=False)
     op.create_index(
