@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bookbell.bench.seeding import BODY, EVENT_TYPE, Hook
 from bookbell.core.model import DeliveryState
+from bookbell.store.places import LAST
 
 PACE = """
 PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA foreign_keys = OFF;
@@ -34,7 +35,7 @@ FROM numbered JOIN receivers ON receivers.number = i % :receivers
 _PLACED = """
 WITH RECURSIVE turns(turn) AS (SELECT 0 UNION ALL SELECT turn + 1 FROM turns WHERE turn < (:count - 1) / :receivers),
 placed AS (
-    SELECT *, :from_at + i * :spread / :count AS at, (place << 32) + turn + 1 AS pk
+    SELECT *, :from_at + i * :spread / :count AS at, place + turn + 1 AS pk
     FROM (SELECT *, turn * :receivers + number AS i FROM receivers CROSS JOIN turns) WHERE i < :count
 )
 """
@@ -47,7 +48,7 @@ INSERT INTO deliveries
 _ATTEMPTS = f"""
 INSERT INTO attempts (id, organization_id, delivery_pk, number, worker, started_at, is_stale, outcome, status_code,
 detail, dns_us, connect_us, tls_us, first_byte_us, total_us, remote_address)
-{_ROWS} SELECT {_ID.format(kind="a00")}, organization, (place << 32) + i / :receivers + 1, 1,
+{_ROWS} SELECT {_ID.format(kind="a00")}, organization, place + i / :receivers + 1, 1,
 'bench', at, 0, 'answered', 200,
 '', 0, 0, 0, 500, 600, '127.0.0.1'
 FROM numbered JOIN receivers ON receivers.number = i % :receivers
@@ -102,7 +103,8 @@ def _name_receivers(connection: sqlite3.Connection, hooks: Sequence[Hook]) -> No
     )
     connection.execute("BEGIN")
     connection.executemany("INSERT INTO receivers VALUES (?, ?, ?, ?, ?, NULL)", rows)
-    connection.execute("UPDATE receivers SET place = (SELECT rowid FROM lanes WHERE id = lane)")
+    last = LAST.replace("?", "receivers.lane")
+    connection.execute(f"UPDATE receivers SET place = ({last})")  # noqa: S608 - ours
     connection.execute("COMMIT")
 
 
