@@ -177,7 +177,7 @@ def test_looks_at_a_long_backlog_are_index_ordered_and_limited(world: World) -> 
         explain = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
         query = (
             f"{explain} SELECT id FROM deliveries WHERE lane_id = '{lane_id}' AND state = 'pending' "
-            f"AND due_at <= {START} ORDER BY due_at, pk LIMIT 64"
+            f"AND due_at <= {START} ORDER BY due_at, id LIMIT 64"
         )
         return "\n".join(str(tuple(row)) for row in tx.execute(text(query)))
 

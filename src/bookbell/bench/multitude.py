@@ -1,8 +1,9 @@
 """Fills a SQLite file with millions of events and deliveries, written by the database itself.
 
 What ten million publishers would leave behind, in minutes instead of hours: events in the order of their ids, their
-receivers in turn, deliveries where `bookbell.store.places` puts them, due instants at random. The indexes are taken
-down for it and made again afterwards, and nothing is safe from a crash meanwhile.
+receivers in turn, due instants at random, deliveries where `bookbell.store.places` puts those of a backlog or, if they
+have ended, those of a lane that has none. The indexes are taken down for it and made again afterwards, and nothing is
+safe from a crash meanwhile.
 """
 
 import os
@@ -14,7 +15,6 @@ from pathlib import Path
 
 from bookbell.bench.seeding import BODY, EVENT_TYPE, Hook
 from bookbell.core.model import DeliveryState
-from bookbell.store.places import LAST
 
 PACE = """
 PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA foreign_keys = OFF;
@@ -32,27 +32,38 @@ INSERT INTO events (id, position, organization_id, account_id, type, body_accoun
 {_ROWS} SELECT {_ID.format(kind="e00")}, at, organization, account, :type, :body, 1, at
 FROM numbered JOIN receivers ON receivers.number = i % :receivers
 """  # noqa: S608 - all text is ours
-_PLACED = """
+_TURNS = """
 WITH RECURSIVE turns(turn) AS (SELECT 0 UNION ALL SELECT turn + 1 FROM turns WHERE turn < (:count - 1) / :receivers),
-placed AS (
-    SELECT *, :from_at + i * :spread / :count AS at, place + turn + 1 AS pk
+waiting AS (
+    SELECT *, :from_at + i * :spread / :count AS at
     FROM (SELECT *, turn * :receivers + number AS i FROM receivers CROSS JOIN turns) WHERE i < :count
 )
 """
-_DELIVERIES = f"""
-INSERT INTO deliveries
+_COLUMNS = """
 (pk, id, organization_id, endpoint_id, lane_id, event_id, state, attempt_count, due_at, created_at, finished_at)
-{_PLACED} SELECT pk, {_ID.format(kind="d00")}, organization, endpoint, lane, {_ID.format(kind="e00")}, :state,
-:attempts, :from_at + abs(random()) % :spread, at, CASE :attempts WHEN 0 THEN NULL ELSE at END FROM placed
+"""
+_OF_DELIVERY = f"{_ID.format(kind='d00')}, organization, endpoint, lane, {_ID.format(kind='e00')}, :state"
+_PENDING = f"""
+INSERT INTO deliveries {_COLUMNS} {_TURNS} SELECT place + turn + 1, {_OF_DELIVERY}, 0,
+:from_at + abs(random()) % :spread, at, NULL FROM waiting
+"""  # noqa: S608 - all text is ours
+_ENDED = f"""
+INSERT INTO deliveries {_COLUMNS} {_ROWS} SELECT :last + i + 1, {_OF_DELIVERY}, 1,
+:from_at + abs(random()) % :spread, at, at FROM numbered JOIN receivers ON receivers.number = i % :receivers
 """  # noqa: S608 - all text is ours
 _ATTEMPTS = f"""
 INSERT INTO attempts (id, organization_id, delivery_pk, number, worker, started_at, is_stale, outcome, status_code,
 detail, dns_us, connect_us, tls_us, first_byte_us, total_us, remote_address)
-{_ROWS} SELECT {_ID.format(kind="a00")}, organization, place + i / :receivers + 1, 1,
-'bench', at, 0, 'answered', 200,
+{_ROWS} SELECT {_ID.format(kind="a00")}, organization, :last + i + 1, 1, 'bench', at, 0, 'answered', 200,
 '', 0, 0, 0, 500, 600, '127.0.0.1'
 FROM numbered JOIN receivers ON receivers.number = i % :receivers
 """  # noqa: S608 - all text is ours
+_LAST = "SELECT max(1 << 62, coalesce(max(pk), 0)) FROM deliveries"
+_PLACES = """
+UPDATE receivers SET place = coalesce(
+    (SELECT max(pk) FROM deliveries WHERE pk BETWEEN stretch AND stretch + (1 << 38) - 1), stretch)
+FROM (SELECT id, rowid << 38 AS stretch FROM lanes) AS found WHERE found.id = receivers.lane
+"""
 _WAKE = """
 UPDATE lanes SET due_at = coalesce(
     (SELECT min(due_at) FROM deliveries WHERE lane_id = lanes.id AND state = 'pending'), lanes.due_at)
@@ -77,7 +88,6 @@ def fill(path: Path, hooks: Sequence[Hook], wanted: Multitude) -> None:
         "from_at": wanted.from_at,
         "spread": wanted.spread_ms,
         "state": wanted.state.value,
-        "attempts": int(has_ended),
         "receivers": len(hooks),
         "type": EVENT_TYPE,
         "body": BODY,
@@ -85,8 +95,9 @@ def fill(path: Path, hooks: Sequence[Hook], wanted: Multitude) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.executescript(PACE)
         _name_receivers(connection, hooks)
+        values["last"] = connection.execute(_LAST).fetchone()[0]
         with _without_indexes(connection):
-            for statement in (_EVENTS, _DELIVERIES, *((_ATTEMPTS,) if has_ended else ())):
+            for statement in (_EVENTS, *((_ENDED, _ATTEMPTS) if has_ended else (_PENDING,))):
                 connection.execute(statement, values)
         connection.execute(_WAKE)
     with path.open("rb") as file:  # what is not on the disk yet would be written while something is measured
@@ -103,8 +114,7 @@ def _name_receivers(connection: sqlite3.Connection, hooks: Sequence[Hook]) -> No
     )
     connection.execute("BEGIN")
     connection.executemany("INSERT INTO receivers VALUES (?, ?, ?, ?, ?, NULL)", rows)
-    last = LAST.replace("?", "receivers.lane")
-    connection.execute(f"UPDATE receivers SET place = ({last})")  # noqa: S608 - ours
+    connection.execute(_PLACES)
     connection.execute("COMMIT")
 
 

@@ -162,7 +162,7 @@ class Looking:
         assert lane.config is not None
         if asked:
             lane.has_more = len(due) >= asked
-            lane.read_to = (due[-1].due_at, due[-1].pk) if lane.has_more else START
+            lane.read_to = (due[-1].due_at, due[-1].id) if lane.has_more else START
         now = self._ambient.now_ms()
         lane.is_behind = False
         if lane.config.is_unwanted or not lane.may_send(now):

@@ -104,10 +104,10 @@ def insert_deliveries(tx: Tx, new: Sequence[Delivery]) -> list[DeliveryPk]:
     return pks
 
 
-Position = tuple[int, int]
-"""A place in a lane: due instant and key of a delivery."""
+Position = tuple[int, str]
+"""A place in a lane: due instant and id of a delivery."""
 
-START: Position = (-1, 0)
+START: Position = (-1, "")
 
 
 class Look(NamedTuple):
@@ -127,9 +127,9 @@ def due(tx: Tx, wanted: Mapping[LaneId, Look], *, now: int) -> dict[LaneId, list
     part_count = 1 << (len(asked) - 1).bit_length()
     asked += [(lane_id, look._replace(most=0)) for lane_id, look in asked[:1]] * (part_count - len(asked))
     values: dict[str, object] = {"now": now}
-    for index, (lane_id, (level, most, (due_at, pk))) in enumerate(asked):
+    for index, (lane_id, (level, most, (due_at, delivery_id))) in enumerate(asked):
         values |= {f"lane_{index}": lane_id, f"level_{index}": level.value, f"count_{index}": most}
-        values |= {f"due_at_{index}": due_at, f"pk_{index}": pk}
+        values |= {f"due_at_{index}": due_at, f"id_{index}": delivery_id}
     found: dict[LaneId, list[Due]] = {lane_id: [] for lane_id in wanted}
     for row in _due(part_count).tuples(tx, values):
         found[row[2]].append(_as_due(row))
@@ -139,7 +139,7 @@ def due(tx: Tx, wanted: Mapping[LaneId, Look], *, now: int) -> dict[LaneId, list
 
 
 _as_due = partial(tuple.__new__, Due)
-_in_order = attrgetter("due_at", "pk")
+_in_order = attrgetter("due_at", "id")
 
 
 @lru_cache(LOOK_LANES_MAX)
@@ -163,10 +163,10 @@ def _due(lane_count: int) -> Prepared:
                 deliveries.c.lane_id == bindparam(f"lane_{index}"),
                 deliveries.c.state == PENDING,
                 deliveries.c.due_at <= bindparam("now"),
-                tuple_(deliveries.c.due_at, deliveries.c.pk)
-                > tuple_(*(bindparam(f"{name}_{index}", type_=BigInteger) for name in ("due_at", "pk"))),
+                tuple_(deliveries.c.due_at, deliveries.c.id)
+                > tuple_(bindparam(f"due_at_{index}", type_=BigInteger), bindparam(f"id_{index}")),
             )
-            .order_by(deliveries.c.due_at, deliveries.c.pk)
+            .order_by(deliveries.c.due_at, deliveries.c.id)
             .limit(bindparam(f"count_{index}"))
             .subquery()
         )
@@ -304,7 +304,7 @@ _CANCEL = (
                 deliveries.c.state == PENDING,
                 deliveries.c.created_at <= bindparam("until"),
             )
-            .order_by(deliveries.c.due_at, deliveries.c.pk)
+            .order_by(deliveries.c.due_at, deliveries.c.id)
             .limit(limits.HOLD_BATCH_COUNT_MAX)
         ),
         deliveries.c.state == PENDING,

@@ -26,7 +26,7 @@ _EXPIRED = (
         deliveries.c.state == PENDING,
         deliveries.c.due_at <= bindparam("before"),
     )
-    .order_by(deliveries.c.due_at, deliveries.c.pk)
+    .order_by(deliveries.c.due_at, deliveries.c.id)
     .limit(limits.HOLD_BATCH_COUNT_MAX)
 )
 _SUBJECTS = (

@@ -67,18 +67,17 @@ class SentDelivery:
 
 
 _SOME = (
-    select(deliveries.c.pk)
+    select(deliveries.c.id)
     .where(deliveries.c.lane_id == lanes.c.id, deliveries.c.state == PENDING)
-    .order_by(deliveries.c.due_at, deliveries.c.pk)
+    .order_by(deliveries.c.due_at, deliveries.c.id)
     .limit(limits.DASHBOARD_WAITING_COUNT_MAX + 1)
     .correlate(lanes)
     .subquery()
 )
-_FIRST = select(func.min(_SOME.c.pk)).scalar_subquery()
 _WAITING = select(
     lanes.c.endpoint_id,
     select(func.count()).select_from(_SOME).scalar_subquery().label("number"),
-    select(deliveries.c.id).where(deliveries.c.pk == _FIRST).scalar_subquery().label("oldest"),
+    select(func.min(_SOME.c.id)).scalar_subquery().label("oldest"),
 ).where(lanes.c.endpoint_id.in_(bindparam("ids", expanding=True)))
 
 

@@ -1,32 +1,53 @@
 """Where the row of a new delivery lies: its key, `pk`.
 
-A lane's deliveries are read and written together, so SQLite, whose tables lie in the order of their keys, gets each
-behind the last one of its lane: a batch of a long backlog then touches a few pages instead of one for each. PostgreSQL
-has no such order; there it is a sequence.
+SQLite's tables lie in the order of their keys. Rows of many lanes that come and go are best together at the end, so
+that one page takes several of them. Of a lane with a backlog they are best behind each other, for they are read and
+written together: one page for each of them was most of what a delivery cost out of millions. So there each lane has a
+stretch of keys of its own, used while it has a backlog. PostgreSQL has no such order; keys are a sequence there.
 """
 
+import itertools
 from collections.abc import Sequence
 
 from bookbell.core.model import DeliveryPk, LaneId
 from bookbell.store.database import Tx
 from bookbell.store.prepared import execute
 
-# Keys are 63 bits: half of them for the lane, by the place of its own row. That may change when the file is vacuumed;
-# the next keys then are behind those of another lane, which costs nothing but the order.
-LAST = """
-SELECT coalesce((SELECT pk FROM deliveries WHERE pk > base AND pk < base + (1 << 32) ORDER BY pk DESC LIMIT 1), base)
-FROM (SELECT coalesce((SELECT rowid FROM lanes WHERE id = ?), 0) << 32 AS base)
-"""
+BACKLOG_COUNT = 16  # so many pending are a backlog
+STRETCH_BITS, OWN_BITS = 38, 24  # of the 62 below the keys at the end: how many a stretch has, and for how many lanes
+_END, _END_COUNT = 1 << 62, 1 << 61
+
+_IS_BEHIND = f"SELECT 1 FROM deliveries WHERE lane_id = ? AND state = 'pending' LIMIT 1 OFFSET {BACKLOG_COUNT - 1}"  # noqa: S608 - a number of ours
+_NUMBER = "SELECT rowid FROM lanes WHERE id = ?"  # may change in a file that is vacuumed: then another stretch goes on
+_LAST = "SELECT pk FROM deliveries WHERE pk > ? AND pk < ? ORDER BY pk DESC LIMIT 1"
 _NEXT = "SELECT nextval('deliveries_pk_seq') FROM generate_series(1, %s::int)"
 
 
 def places(tx: Tx, lane_ids: Sequence[LaneId]) -> list[DeliveryPk]:
-    """Keys for new deliveries of these lanes, in their order; one statement for each lane, or one for all."""
+    """Keys for new deliveries of these lanes, in their order. On PostgreSQL one statement gives them all; on SQLite
+    there is one for each lane, two more for each that is behind, and one for all that are not.
+    """
     if tx.dialect.name != "sqlite":
         return [row[0] for row in execute(tx, _NEXT, [len(lane_ids)]).fetchall()]
-    last = {lane_id: execute(tx, LAST, [lane_id]).fetchone()[0] for lane_id in dict.fromkeys(lane_ids)}
-    found = []
-    for lane_id in lane_ids:
-        last[lane_id] += 1
-        found.append(last[lane_id])
-    return found
+    base_of = {lane_id: _base(tx, lane_id) for lane_id in dict.fromkeys(lane_ids)}
+    keys = {base: itertools.count(_last(tx, base) + 1) for base in dict.fromkeys(base_of.values())}
+    return [DeliveryPk(next(keys[base_of[lane_id]])) for lane_id in lane_ids]
+
+
+def _base(tx: Tx, lane_id: LaneId) -> int:
+    """Where the stretch begins in which the lane's next deliveries lie."""
+    if not _value(tx, _IS_BEHIND, lane_id):
+        return _END
+    return _value(tx, _NUMBER, lane_id) % (1 << OWN_BITS) << STRETCH_BITS
+
+
+def _last(tx: Tx, base: int) -> int:
+    """The last key in use of the stretch that begins there."""
+    count = _END_COUNT if base == _END else 1 << STRETCH_BITS
+    return _value(tx, _LAST, base, base + count) or base
+
+
+def _value(tx: Tx, sql: str, *values: object) -> int:
+    """The value that the statement finds, 0 if it finds none."""
+    found = execute(tx, sql, values).fetchone()
+    return 0 if found is None else int(found[0])

@@ -361,7 +361,7 @@ deliveries = Table(
     ),
     Index("deliveries_queue", "lane_id", "queue_pk", "id", **rows_where(QUEUES)),
     Index("deliveries_subject", "lane_id", "subject_pk", "id", **rows_where(SUBJECTS)),
-    Index("deliveries_due", "lane_id", "due_at", "pk", **rows_where(WAITING)),
+    Index("deliveries_due", "lane_id", "due_at", "id", **rows_where(WAITING)),
 )
 
 attempts = Table(
