@@ -17,15 +17,19 @@ BACKLOG_COUNT = 16  # so many pending are a backlog
 STRETCH_BITS, OWN_BITS = 38, 24  # of the 62 below the keys at the end: how many a stretch has, and for how many lanes
 _END, _END_COUNT = 1 << 62, 1 << 61
 
-_IS_BEHIND = f"SELECT 1 FROM deliveries WHERE lane_id = ? AND state = 'pending' LIMIT 1 OFFSET {BACKLOG_COUNT - 1}"  # noqa: S608 - a number of ours
-_NUMBER = "SELECT rowid FROM lanes WHERE id = ?"  # may change in a file that is vacuumed: then another stretch goes on
+# The number of a lane that is behind: the place of its own row. It may change in a file that is vacuumed, and then
+# another stretch goes on.
+_BEHIND = f"""
+SELECT (SELECT rowid FROM lanes WHERE id = ?1)
+FROM deliveries WHERE lane_id = ?1 AND state = 'pending' LIMIT 1 OFFSET {BACKLOG_COUNT - 1}
+"""  # noqa: S608 - a number of ours
 _LAST = "SELECT pk FROM deliveries WHERE pk > ? AND pk < ? ORDER BY pk DESC LIMIT 1"
 _NEXT = "SELECT nextval('deliveries_pk_seq') FROM generate_series(1, %s::int)"
 
 
 def places(tx: Tx, lane_ids: Sequence[LaneId]) -> list[DeliveryPk]:
     """Keys for new deliveries of these lanes, in their order. On PostgreSQL one statement gives them all; on SQLite
-    there is one for each lane, two more for each that is behind, and one for all that are not.
+    there is one for each lane, one more for each that is behind, and one for all that are not.
     """
     if tx.dialect.name != "sqlite":
         return [row[0] for row in execute(tx, _NEXT, [len(lane_ids)]).fetchall()]
@@ -36,9 +40,8 @@ def places(tx: Tx, lane_ids: Sequence[LaneId]) -> list[DeliveryPk]:
 
 def _base(tx: Tx, lane_id: LaneId) -> int:
     """Where the stretch begins in which the lane's next deliveries lie."""
-    if not _value(tx, _IS_BEHIND, lane_id):
-        return _END
-    return _value(tx, _NUMBER, lane_id) % (1 << OWN_BITS) << STRETCH_BITS
+    number = _value(tx, _BEHIND, lane_id)
+    return number % (1 << OWN_BITS) << STRETCH_BITS if number else _END
 
 
 def _last(tx: Tx, base: int) -> int:

@@ -1,0 +1,113 @@
+"""Every delivery has a key of its own; on SQLite, those of a lane with a backlog follow each other."""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+
+import pytest
+from sqlalchemy import text, update
+
+from bookbell.core.model import Account, LaneId
+from bookbell.store.database import Database, Tx
+from bookbell.store.places import BACKLOG_COUNT, places
+from bookbell.store.schema import deliveries
+from world import World, world_in
+
+
+@pytest.fixture
+def world(db: Database) -> World:
+    return world_in(db)
+
+
+def hooked(world: World, count: int) -> list[tuple[Account, LaneId]]:
+    accounts = [world.account(f"account {number}") for number in range(count)]
+    return [(account, world.webhook(account, "DOC_VERIFIED").lane_id) for account in accounts]
+
+
+def keys(world: World, lane_id: LaneId) -> list[int]:
+    """In the order in which the lane's deliveries were made."""
+
+    def read(tx: Tx) -> list[int]:
+        rows = tx.execute(deliveries.select().where(deliveries.c.lane_id == lane_id).order_by(deliveries.c.id))
+        return [row.pk for row in rows]
+
+    return world.db.read_now(read)
+
+
+def end_all(world: World) -> None:
+    world.db.write_now(lambda tx: tx.execute(update(deliveries).values(state="delivered", finished_at=1)))
+
+
+def are_together(found: list[int]) -> bool:
+    return found == list(range(found[0], found[0] + len(found)))
+
+
+def test_keys_of_a_batch_are_as_many_as_asked_for_and_in_order(world: World) -> None:
+    (_, one), (_, two) = hooked(world, 2)
+    asked = [one, two, two, one, two]
+    found = world.db.write_now(places, asked)
+    assert found == sorted(set(found))
+    assert len(found) == len(asked)
+
+
+def test_what_comes_and_goes_lies_together_whosever_it_is(world: World) -> None:
+    hooks = hooked(world, 3)
+    for _ in range(BACKLOG_COUNT - 1):
+        for account, _ in hooks:
+            world.publish(account, 1)
+    found = sorted(chain.from_iterable(keys(world, lane_id) for _, lane_id in hooks))
+    assert are_together(found)
+
+
+def test_a_backlog_lies_together_until_it_has_ended(world: World) -> None:
+    hooks = hooked(world, 3)
+    for account, _ in hooks:
+        world.publish(account, BACKLOG_COUNT)
+    for _ in range(10):
+        for account, _ in hooks:
+            world.publish(account, 2)
+    if world.db.is_sqlite:
+        for _, lane_id in hooks:
+            assert are_together(keys(world, lane_id)[:BACKLOG_COUNT])
+            assert are_together(keys(world, lane_id)[BACKLOG_COUNT:])
+    last = max(chain.from_iterable(keys(world, lane_id) for _, lane_id in hooks))
+    end_all(world)
+    for account, _ in hooks:
+        world.publish(account, 1)
+    assert [keys(world, lane_id)[-1] for _, lane_id in hooks] == [last + 1, last + 2, last + 3]
+
+
+def test_one_batch_may_have_lanes_of_both_kinds(world: World) -> None:
+    (behind, one), (_, two) = hooked(world, 2)
+    world.publish(behind, BACKLOG_COUNT)
+    asked = [one, two] * 3
+    found = dict(zip(world.db.write_now(places, asked), asked, strict=True))
+    assert len(found) == len(asked)
+    if world.db.is_sqlite:
+        assert are_together([key for key, lane_id in found.items() if lane_id == one])
+        assert are_together([key for key, lane_id in found.items() if lane_id == two])
+
+
+def test_several_publish_for_one_lane_at_once(world: World) -> None:
+    ((account, lane_id),) = hooked(world, 1)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: world.publish(account, 5), range(16)))
+    assert len(set(keys(world, lane_id))) == 80
+
+
+def test_keys_are_new_in_a_file_that_was_vacuumed_without_its_first_lanes(world: World) -> None:
+    if not world.db.is_sqlite:
+        return
+    (_, (second, lane_id)) = hooked(world, 2)
+    world.publish(second, BACKLOG_COUNT * 2)
+
+    def vacuum(tx: Tx) -> None:
+        tx.execute(text("DELETE FROM lanes WHERE id <> :id"), {"id": lane_id})
+        tx.execute(text("COMMIT"))
+        tx.execute(text("VACUUM"))
+        tx.execute(text("BEGIN"))
+
+    before = keys(world, lane_id)
+    world.db.write_now(vacuum)
+    world.publish(second, 3)
+    assert keys(world, lane_id)[: len(before)] == before
+    assert len(set(keys(world, lane_id))) == len(before) + 3
