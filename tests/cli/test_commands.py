@@ -469,6 +469,7 @@ def exhaust(listening: Listening, delivery_id: str) -> None:
     ended = Result(
         lane_id=lane_id,
         epoch=taken[lane_id],
+        delivery_id=chosen.id,
         attempt=attempt,
         state=DeliveryState.EXHAUSTED,
         due_at=START,

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from bookbell.core.limits import HOLD_BATCH_COUNT_MAX
-from bookbell.core.model import AttemptId, DeliveryState, LaneId, Level, OrganizationId
+from bookbell.core.model import AttemptId, DeliveryId, DeliveryState, LaneId, Level, OrganizationId
 from bookbell.store import deliveries, lanes
 from bookbell.store.database import Database, Tx
 from bookbell.store.deliveries import AttemptRow, Due, Look, Result
@@ -56,7 +56,14 @@ def result(due: Due, epoch: int, state: DeliveryState = DeliveryState.DELIVERED,
         response_body=b"ok",
     )
     base = Result(
-        lane_id=due.lane_id, epoch=epoch, attempt=attempt, state=state, due_at=START, finished_at=START, reason=None
+        lane_id=due.lane_id,
+        epoch=epoch,
+        delivery_id=due.id,
+        attempt=attempt,
+        state=state,
+        due_at=START,
+        finished_at=START,
+        reason=None,
     )
     return replace(base, **changes)
 
@@ -106,6 +113,15 @@ def test_recording_settles_the_delivery_and_keeps_the_attempt(world: World) -> N
     assert look(world, lane_id) == []
     (again,) = look(world, lane_id, now=START + 5_000)
     assert (again.id, again.attempt_count) == (second.id, 1)
+
+
+def test_what_has_the_key_of_a_removed_delivery_is_not_settled_in_its_place(world: World) -> None:
+    lane_id = lane_with(world, 1)
+    (due,) = look(world, lane_id)
+    later = DeliveryId(new_id())
+    world.db.write_now(lambda tx: tx.execute(table.update().values(id=later)))
+    assert world.db.write_now(deliveries.record, [result(due, 1)]) == frozenset()
+    assert states(world) == {later: "pending"}
 
 
 def test_late_worker_cannot_overwrite(world: World) -> None:

@@ -13,6 +13,7 @@ from bookbell.core.attempt import Refused, Unreachable
 from bookbell.core.circuit import CLOSED, Circuit, allowed, is_probing
 from bookbell.core.feedback import SLOW_RATE_PER_S
 from bookbell.core.model import DeliveryId, DeliveryPk, LaneId, OrganizationId
+from bookbell.core.pace import READY_COUNT_MAX
 from bookbell.core.policy import Policy
 from bookbell.core.rate import Bucket, filled, full_ms, next_token_ms
 from bookbell.core.signing import Signing
@@ -176,7 +177,7 @@ class Lane:
     def look_count(self, now: int, lane_count: int) -> int:
         """How many due deliveries a look should bring: as many as fit, but one where nothing may be sent.
 
-        lane_count: the worker's lanes; the more it has, the less is read ahead of each.
+        lane_count: the worker's lanes; the more of them may have a backlog in hand, the less is read ahead of each.
         """
         if self.config is not None and not self.may_send(now):
             return 1
@@ -184,7 +185,8 @@ class Lane:
             return 1
         if not self.body_bytes:
             return limits.FIRST_LOOK_COUNT
-        share_bytes = min(limits.LANE_BUFFER_BYTES, limits.BUFFERS_BYTES_MAX // max(1, lane_count))
+        sharing = max(1, min(lane_count, READY_COUNT_MAX))
+        share_bytes = min(limits.LANE_BUFFER_BYTES, limits.BUFFERS_BYTES_MAX // sharing)
         return min(limits.LANE_BUFFER_COUNT, max(1, share_bytes // self.body_bytes))
 
     def take_in(self, found: list[Due], in_flight: Container[DeliveryId]) -> None:

@@ -106,6 +106,7 @@ def settle(sent: Sent, report: Report, by: Settling) -> tuple[Result, Verdict]:
     result = Result(
         due.lane_id,
         sent.config.epoch,
+        due.id,
         _attempt_row(sent, report, by),
         state,
         due_at,

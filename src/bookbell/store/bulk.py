@@ -43,16 +43,18 @@ def insert_rows(
     _copy(tx, f"COPY {table.name} ({', '.join(columns)}) FROM STDIN", rows)  # names are ours
 
 
-def update_rows(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[Row], *, where: str) -> None:
-    """Set columns of the rows with these keys. columns: the key first; where: what must hold of a row too, as SQL."""
+def update_rows(
+    tx: Tx, table: Table, keys: tuple[str, ...], columns: tuple[str, ...], rows: Sequence[Row], *, where: str
+) -> None:
+    """Set these columns of the rows with these keys, whose values come first; where: what must hold too, as SQL."""
     if not rows:
         return
     if _is_sqlite(tx):
-        given, values = _filled(columns, rows)
-        _execute_many(tx, _update_sql(table.name, columns, given, where), values)
+        given, values = _filled((*keys, *columns), rows)
+        _execute_many(tx, _update_sql(table.name, keys, columns, given, where), values)
         return
     arrays = [list(values) for values in zip(*rows, strict=True)]
-    execute(tx, _update_from_arrays_sql(table, columns, where), arrays)
+    execute(tx, _update_from_arrays_sql(table, keys, columns, where), arrays)
 
 
 def _filled(columns: tuple[str, ...], rows: Sequence[Row]) -> tuple[tuple[str, ...], list[Row]]:
@@ -133,20 +135,24 @@ def _select_sql(table: str, columns: tuple[str, ...], among: str, end: str) -> s
 
 
 @lru_cache(64)
-def _update_sql(table: str, columns: tuple[str, ...], given: tuple[str, ...], where: str) -> str:
+def _update_sql(
+    table: str, keys: tuple[str, ...], columns: tuple[str, ...], given: tuple[str, ...], where: str
+) -> str:
     values = {column: f"?{number}" for number, column in enumerate(given, 1)}
-    changes = ", ".join(f"{column} = {values.get(column, 'NULL')}" for column in columns[1:])
-    return f"UPDATE {table} SET {changes} WHERE {columns[0]} = ?1 AND {where}"  # noqa: S608 - our names
+    changes = ", ".join(f"{column} = {values.get(column, 'NULL')}" for column in columns)
+    same = " AND ".join(f"{key} = {values[key]}" for key in keys)
+    return f"UPDATE {table} SET {changes} WHERE {same} AND {where}"  # noqa: S608 - our names
 
 
 @lru_cache(64)
-def _update_from_arrays_sql(table: Table, columns: tuple[str, ...], where: str) -> str:
-    changes = ", ".join(f"{column} = new.{column}" for column in columns[1:])
-    arrays = ", ".join(f"%b::{_type_of(table, column)}[]" for column in columns)
-    named = ", ".join(columns)
+def _update_from_arrays_sql(table: Table, keys: tuple[str, ...], columns: tuple[str, ...], where: str) -> str:
+    changes = ", ".join(f"{column} = new.{column}" for column in columns)
+    arrays = ", ".join(f"%b::{_type_of(table, column)}[]" for column in (*keys, *columns))
+    same = " AND ".join(f"{table.name}.{key} = new.{key}" for key in keys)
+    named = ", ".join((*keys, *columns))
     return (
         f"UPDATE {table.name} SET {changes} FROM unnest({arrays}) AS new({named}) "  # noqa: S608 - our names
-        f"WHERE {table.name}.{columns[0]} = new.{columns[0]} AND {table.name}.{where}"
+        f"WHERE {same} AND {table.name}.{where}"
     )
 
 

@@ -85,6 +85,7 @@ class Result(Struct, frozen=True, gc=False):
 
     lane_id: LaneId
     epoch: int
+    delivery_id: DeliveryId
     attempt: AttemptRow
     state: DeliveryState
     due_at: int
@@ -201,7 +202,7 @@ def _has_earlier(row: Any) -> ColumnElement[bool]:
     )
 
 
-_SETTLED = ("pk", "state", "attempt_count", "due_at", "finished_at", "reason", "probe_count")
+_SETTLED = ("state", "attempt_count", "due_at", "finished_at", "reason", "probe_count")
 
 
 def recorded(tx: Tx, results: Sequence[Result]) -> set[AttemptId]:
@@ -225,12 +226,14 @@ def record(tx: Tx, results: Sequence[Result]) -> frozenset[LaneId]:
         if epochs.get(result.lane_id) == result.epoch:
             rows.append(attempt)
             ended = result.finished_at, result.reason, result.probe_count
-            settled.append((attempt.delivery_pk, result.state._value_, attempt.number, result.due_at, *ended))
+            key = attempt.delivery_pk, result.delivery_id
+            settled.append((*key, result.state._value_, attempt.number, result.due_at, *ended))
         else:
             rows.append(attempt._replace(is_stale=True))
             lost.add(result.lane_id)
     insert_rows(tx, attempts, AttemptRow._fields, rows)
-    update_rows(tx, deliveries, _SETTLED, settled, where="state = 'pending'")
+    # By the id too: keys of what retention has removed are used again, and a worker may have stood still for days.
+    update_rows(tx, deliveries, ("pk", "id"), _SETTLED, settled, where="state = 'pending'")
     queues = {
         (result.lane_id, result.queue_pk)
         for result in results
