@@ -72,9 +72,10 @@ def write(db: Database, *each: Bygone) -> None:
 
     def run(tx: Tx) -> None:
         insert_events(tx, [one.event for one in each])
-        pks = insert_deliveries(tx, [delivery for one in each for delivery in one.deliveries])
-        rows = zip([attempt for one in each for attempt in one.attempts], pks, strict=True)
-        insert_rows(tx, attempts, AttemptRow._fields, [attempt._replace(delivery_pk=pk) for attempt, pk in rows])
+        for one in each:
+            pks = insert_deliveries(tx, one.deliveries)
+            rows = [attempt._replace(delivery_pk=pk) for attempt, pk in zip(one.attempts, pks, strict=False)]
+            insert_rows(tx, attempts, AttemptRow._fields, rows)
 
     db.write_now(run)
 

@@ -81,14 +81,21 @@ def test_the_demo_tells_its_story_and_leaves_nothing(tmp_path: Path) -> None:
     assert status == 0, told
     arrived = [COLUMN.split(line.strip()) for line in told.splitlines() if line.strip().startswith("●")]
     by_key = {key: sorted(row[1] for row in arrived if row[0] == f"● key {key}") for key in ("one", "two")}
-    assert by_key["two"] == ["BOOK_VERIFIED", "document.upload_succeeded"]
+    # A receiver that is killed just before it answers is sent the same again.
+    twice = re.search(r"(\d+) arrived twice", told)
+    repeated = 0 if twice is None else int(twice[1])
+    assert repeated <= 3
+    assert sorted(set(by_key["two"])) == ["BOOK_VERIFIED", "document.upload_succeeded"]
+    assert 0 <= len(by_key["two"]) - 2 <= repeated
     # On a machine so slow that a book is verified before its last upload, it is re-opened and verified again.
-    assert by_key["one"].count("DOC_VERIFIED") == 9
-    assert by_key["one"].count("BOOK_VERIFIED") == by_key["one"].count("book.completed") >= 2
+    assert 0 <= by_key["one"].count("DOC_VERIFIED") - 9 <= repeated
+    assert by_key["one"].count("BOOK_VERIFIED") >= 2
+    assert abs(by_key["one"].count("BOOK_VERIFIED") - by_key["one"].count("book.completed")) <= repeated
     assert {"IMAGE_GROUP_VERIFIED", "ANALYTICS_COMPLETED"} <= set(by_key["one"])
     assert {row[2] for row in arrived} == {"Loan 2210", "Loan 3175", "Loan 4096"}
     assert all(row[-1] == "signature and credentials right" and re.fullmatch(r"\d+ ms", row[-2]) for row in arrived)
     assert sum("REJECTED" in row for row in arrived) == 1
+    count = len(arrived) - repeated
     story = [
         "Organization PennyMae gets two API keys",
         "test: 200 Success calling webhook endpoint",
@@ -97,7 +104,7 @@ def test_the_demo_tells_its_story_and_leaves_nothing(tmp_path: Path) -> None:
         "waiting  BOOK_VERIFIED",
         "The receiver comes back; the backlog drains",
         "deliveries drained, none is waiting",
-        f"matched {len(arrived)} = delivered {len(arrived)} + pending 0 + exhausted 0 + cancelled 0",
+        f"matched {count} = delivered {count} + pending 0 + exhausted 0 + cancelled 0",
         "Everything arrived and the ledger balances",
     ]
     places = [told.find(line) for line in story]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +17,32 @@ from typing import Any, Self
 START_S = 15
 STOP_S = 10
 LOG_LINES = 8
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class DemoFailedError(Exception):
     """The demo did not go as it should; the message says where."""
+
+
+def started(command: Sequence[str], **options: Any) -> subprocess.Popen[str]:
+    """A process that runs this. Ctrl-C and SIGTERM are put off until it is there, so it cannot be left to nobody."""
+    told: list[int] = []
+    before = {each: signal.signal(each, lambda number, _: told.append(number)) for each in ENDING}
+    try:
+        process = subprocess.Popen(command, text=True, **options)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    if told:
+        end(process)
+        raise KeyboardInterrupt
+    return process
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End it, whatever it does."""
+    process.kill()
+    process.wait()
 
 
 class ServiceProcess:
@@ -35,33 +57,31 @@ class ServiceProcess:
             "BOOKBELL_SIMULATOR_DELAY_MS": "80",
             "BOOKBELL_RATE_LIMIT_PER_S": "200",  # one organization makes all calls of the demo
         }
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bookbell.cli.main", "serve", "--simulate", "--port", "0"],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=self.log.open("wb"),
-            text=True,
-        )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if " at http://" not in line:
+        command = [sys.executable, "-m", "bookbell.cli.main", "serve", "--simulate", "--port", "0"]
+        output = {"stdout": subprocess.PIPE, "stderr": self.log.open("wb")}
+        self._process = started(command, env=self.environment, **output)
+        try:
+            assert self._process.stdout is not None
+            line = self._process.stdout.readline()
+            if " at http://" not in line:
+                raise DemoFailedError(f"The service did not start: {line}{self.log.read_text()[-2000:]}")
+        except BaseException:
             self.kill()
-            raise DemoFailedError(f"The service did not start: {line}{self.log.read_text()[-2000:]}")
+            raise
         self.base_url = line.split(" at ", 1)[1].strip()
 
     def command(self, *arguments: str) -> Any:
         """The JSON that a bookbell command prints about this service."""
-        done = subprocess.run(
-            [sys.executable, "-m", "bookbell.cli.main", *arguments, "--json"],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=START_S,
-            check=False,
-        )
-        if not done.stdout.strip():
-            raise DemoFailedError(f"bookbell {' '.join(arguments)} printed nothing: {done.stderr}")
-        return json.loads(done.stdout.splitlines()[0])
+        command = [sys.executable, "-m", "bookbell.cli.main", *arguments, "--json"]
+        process = started(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            printed, problem = process.communicate(timeout=START_S)
+        except BaseException:
+            end(process)
+            raise
+        if not printed.strip():
+            raise DemoFailedError(f"bookbell {' '.join(arguments)} printed nothing: {problem}")
+        return json.loads(printed.splitlines()[0])
 
     def last_words(self) -> str:
         """The end of its log, for when something went wrong."""
@@ -78,8 +98,7 @@ class ServiceProcess:
 
     def kill(self) -> None:
         """End it, whatever it does."""
-        self._process.kill()
-        self._process.wait()
+        end(self._process)
 
 
 class ReceiverProcess:
@@ -93,20 +112,19 @@ class ReceiverProcess:
 
     def bring_back(self) -> None:
         """Start it."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bookbell.cli.demo_receiver", str(self.port)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(self._keys) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
+        command = [sys.executable, "-m", "bookbell.cli.demo_receiver", str(self.port)]
+        self._process = started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            self._process.stdin.write(json.dumps(self._keys) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+            if not line:
+                raise DemoFailedError(f"The receiver could not listen on port {self.port} of 127.0.0.1.")
+        except BaseException:
             self.take_down()
-            raise DemoFailedError(f"The receiver could not listen on port {self.port} of 127.0.0.1.")
+            raise
         self.port = int(json.loads(line)["port"])
         threading.Thread(target=self._read, args=[self._process.stdout], daemon=True).start()
 
@@ -117,8 +135,7 @@ class ReceiverProcess:
 
     def take_down(self) -> None:
         """Kill it."""
-        self._process.kill()
-        self._process.wait()
+        end(self._process)
 
 
 class Stage:
