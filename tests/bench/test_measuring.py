@@ -11,6 +11,7 @@ from bench.pages import BEGIN, END, write_pages
 from bookbell.actions import ledger
 from bookbell.bench.backlog import hooks_in
 from bookbell.bench.figures import Figures, summarized
+from bookbell.bench.lists import run_lists
 from bookbell.bench.loader import run
 from bookbell.bench.measuring import measure
 from bookbell.bench.multitude import Multitude, fill
@@ -114,3 +115,9 @@ def test_a_multitude_is_what_publishers_would_have_left(tmp_path: Path) -> None:
         assert database.read_now(lambda tx: tx.exec_driver_sql("SELECT count(*) FROM attempts").scalar_one()) == 10
     finally:
         database.close()
+
+
+def test_lists_are_asked_for_among_as_many_as_wanted() -> None:
+    found = run_lists(1_000)
+    assert (found.lost, len(found.extra)) == (0, 7)
+    assert all(value > 0 for value in found.extra.values())

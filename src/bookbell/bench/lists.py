@@ -57,8 +57,8 @@ def _fill(path: Path, count: int) -> tuple[Hook, Hook, str]:
     many = Multitude(count=count, from_at=from_at + 2 * SPREAD_MS, spread_ms=SPREAD_MS, state=DeliveryState.DELIVERED)
     fill(path, [big], many)
     with closing(sqlite3.connect(path)) as connection:
-        wanted = "SELECT id FROM deliveries WHERE rowid = ?"
-        middle = connection.execute(wanted, [3 * FEW + count // 2]).fetchone()[0]
+        wanted = "SELECT id FROM deliveries ORDER BY pk DESC LIMIT 1 OFFSET ?"  # those that ended lie at the end
+        middle = connection.execute(wanted, [count // 2]).fetchone()[0]
     return big, small, middle
 
 
