@@ -2,6 +2,10 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import ClauseElement
 
 from bookbell.core.model import LaneId, Level
 from bookbell.store import circuits, deliveries, lanes
@@ -192,3 +196,20 @@ def test_configs_say_what_the_owner_needs(db: Database) -> None:
     (config,) = db.read_now(lanes.configs, [endpoint.lane_id], now=START)
     assert (config.endpoint_id, config.account_id) == (endpoint.id, account.id)
     assert (config.epoch, config.closed_at, config.disabled_at) == (0, None, None)
+
+
+@pytest.mark.parametrize("statement", [lanes._LATE, lanes._EARLY, lanes._NEXT], ids=["late", "early", "next"])
+def test_owned_lanes_are_found_without_reading_all_that_are_due(world: World, statement: ClauseElement) -> None:
+    values = {"now": START, "late": START, "early": START, "least": 1, "by": "a", "count": 5}
+
+    def plan(tx: Tx) -> str:
+        if tx.dialect.name != "sqlite":
+            tx.exec_driver_sql("SET LOCAL enable_seqscan = off")  # a table as small as here is read from end to end
+        kinds: dict[str, Any] = {"render_postcompile": True, "literal_binds": True}
+        bound = statement.compile(dialect=tx.dialect).params
+        given = statement.params({name: values[name] for name in bound if name in values})
+        explain = "EXPLAIN QUERY PLAN" if tx.dialect.name == "sqlite" else "EXPLAIN"
+        told = tx.exec_driver_sql(f"{explain} {given.compile(dialect=tx.dialect, compile_kwargs=kinds)}")
+        return str(told.all())
+
+    assert "lanes_owned" in world.db.write_now(plan)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bookbell.bench.seeding import BODY, EVENT_TYPE, Hook
 from bookbell.core.model import DeliveryState
+from bookbell.store.places import END, STRETCH_BITS
 
 PACE = """
 PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA foreign_keys = OFF;
@@ -58,12 +59,12 @@ detail, dns_us, connect_us, tls_us, first_byte_us, total_us, remote_address)
 '', 0, 0, 0, 500, 600, '127.0.0.1'
 FROM numbered JOIN receivers ON receivers.number = i % :receivers
 """  # noqa: S608 - all text is ours
-_LAST = "SELECT max(1 << 62, coalesce(max(pk), 0)) FROM deliveries"
-_PLACES = """
+_LAST = f"SELECT max({END}, coalesce(max(pk), 0)) FROM deliveries"  # noqa: S608 - a number of ours
+_PLACES = f"""
 UPDATE receivers SET place = coalesce(
-    (SELECT max(pk) FROM deliveries WHERE pk BETWEEN stretch AND stretch + (1 << 38) - 1), stretch)
-FROM (SELECT id, rowid << 38 AS stretch FROM lanes) AS found WHERE found.id = receivers.lane
-"""
+    (SELECT max(pk) FROM deliveries WHERE pk BETWEEN stretch AND stretch + {(1 << STRETCH_BITS) - 1}), stretch)
+FROM (SELECT id, rowid << {STRETCH_BITS} AS stretch FROM lanes) AS found WHERE found.id = receivers.lane
+"""  # noqa: S608 - numbers of ours
 _WAKE = """
 UPDATE lanes SET due_at = coalesce(
     (SELECT min(due_at) FROM deliveries WHERE lane_id = lanes.id AND state = 'pending'), lanes.due_at)

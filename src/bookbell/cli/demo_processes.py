@@ -8,8 +8,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -45,6 +45,16 @@ def end(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
+@contextmanager
+def or_ended(process: subprocess.Popen[str]) -> Iterator[None]:
+    """It goes on only if this goes well."""
+    try:
+        yield
+    except BaseException:
+        end(process)
+        raise
+
+
 class ServiceProcess:
     """`bookbell serve --simulate` on a temporary SQLite file."""
 
@@ -60,25 +70,19 @@ class ServiceProcess:
         command = [sys.executable, "-m", "bookbell.cli.main", "serve", "--simulate", "--port", "0"]
         output = {"stdout": subprocess.PIPE, "stderr": self.log.open("wb")}
         self._process = started(command, env=self.environment, **output)
-        try:
+        with or_ended(self._process):
             assert self._process.stdout is not None
             line = self._process.stdout.readline()
             if " at http://" not in line:
                 raise DemoFailedError(f"The service did not start: {line}{self.log.read_text()[-2000:]}")
-        except BaseException:
-            self.kill()
-            raise
         self.base_url = line.split(" at ", 1)[1].strip()
 
     def command(self, *arguments: str) -> Any:
         """The JSON that a bookbell command prints about this service."""
         command = [sys.executable, "-m", "bookbell.cli.main", *arguments, "--json"]
         process = started(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        try:
+        with or_ended(process):
             printed, problem = process.communicate(timeout=START_S)
-        except BaseException:
-            end(process)
-            raise
         if not printed.strip():
             raise DemoFailedError(f"bookbell {' '.join(arguments)} printed nothing: {problem}")
         return json.loads(printed.splitlines()[0])
@@ -114,7 +118,7 @@ class ReceiverProcess:
         """Start it."""
         command = [sys.executable, "-m", "bookbell.cli.demo_receiver", str(self.port)]
         self._process = started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        try:
+        with or_ended(self._process):
             assert self._process.stdin is not None
             assert self._process.stdout is not None
             self._process.stdin.write(json.dumps(self._keys) + "\n")
@@ -122,9 +126,6 @@ class ReceiverProcess:
             line = self._process.stdout.readline()
             if not line:
                 raise DemoFailedError(f"The receiver could not listen on port {self.port} of 127.0.0.1.")
-        except BaseException:
-            self.take_down()
-            raise
         self.port = int(json.loads(line)["port"])
         threading.Thread(target=self._read, args=[self._process.stdout], daemon=True).start()
 

@@ -172,8 +172,8 @@ def _leased(is_so: ColumnElement[bool], *columns: Any) -> Select[Any]:
 
 
 _SUSPECT = (lanes.c.id, lanes.c.owner, lanes.c.lease_until)
-_LATE = _leased(lanes.c.lease_until <= bindparam("late"), *_SUSPECT).limit(bindparam("count"))
-_EARLY = _leased(lanes.c.lease_until > bindparam("early"), *_SUSPECT).limit(bindparam("count"))
+_LATE = _leased(lanes.c.lease_until <= bindparam("late"), *_SUSPECT).limit(bindparam("count", type_=BigInteger))
+_EARLY = _leased(lanes.c.lease_until > bindparam("early"), *_SUSPECT).limit(bindparam("count", type_=BigInteger))
 _SHORT = _leased(
     and_(lanes.c.lease_until > bindparam("late"), lanes.c.owner != bindparam("by")),
     lanes.c.lease_until - bindparam("least", type_=BigInteger),

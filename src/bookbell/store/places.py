@@ -15,7 +15,7 @@ from bookbell.store.prepared import execute
 
 BACKLOG_COUNT = 16  # so many pending are a backlog
 STRETCH_BITS, OWN_BITS = 38, 24  # of the 62 below the keys at the end: how many a stretch has, and for how many lanes
-_END, _END_COUNT = 1 << 62, 1 << 61
+END, _END_COUNT = 1 << 62, 1 << 61
 
 # The number of a lane that is behind: the place of its own row. It may change in a file that is vacuumed, and then
 # another stretch goes on.
@@ -41,12 +41,12 @@ def places(tx: Tx, lane_ids: Sequence[LaneId]) -> list[DeliveryPk]:
 def _base(tx: Tx, lane_id: LaneId) -> int:
     """Where the stretch begins in which the lane's next deliveries lie."""
     number = _value(tx, _BEHIND, lane_id)
-    return number % (1 << OWN_BITS) << STRETCH_BITS if number else _END
+    return number % (1 << OWN_BITS) << STRETCH_BITS if number else END
 
 
 def _last(tx: Tx, base: int) -> int:
     """The last key in use of the stretch that begins there."""
-    count = _END_COUNT if base == _END else 1 << STRETCH_BITS
+    count = _END_COUNT if base == END else 1 << STRETCH_BITS
     return _value(tx, _LAST, base, base + count) or base
 
 
