@@ -25,8 +25,8 @@ from bookbell.core.policy import PRESETS
 from bookbell.core.signing import Scheme, Signing, delivery_lines, ed25519_signer, signing_with
 from bookbell.delivery.sender_transfer import Setup, Transfer
 from bookbell.delivery.worker import USER_AGENT, Sent, Settling, settle
+from bookbell.store.configs import LaneConfig
 from bookbell.store.deliveries import Due
-from bookbell.store.lanes import LaneConfig
 
 REPEAT_COUNT, CALL_COUNT = 9, 20_000
 AT_MS = 1_750_000_000_000
@@ -93,7 +93,7 @@ def judging(due: Due, ambient: RealAmbient) -> Part:
     )
     sent = Sent(due, config, PRESETS["standard"], AT_MS)
     report = Report(Answered(200), Timings(0, 0, 0, 900, 950), "127.0.0.1", b"HTTP/1.1 200 OK\r\n\r\n", b"ok")
-    by = Settling("worker", AT_MS, ambient.draw, ambient.new_id)
+    by = Settling("worker", AT_MS, ambient.draw)
     return lambda: settle(sent, report, by)
 
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bookbell.ambient import RealAmbient, uuid7_text
-from bookbell.core.instants import DAY_MS, made_at
-from bookbell.core.model import AttemptId, Delivery, DeliveryId, DeliveryPk, DeliveryState, Event, EventId
+from bookbell.core.instants import DAY_MS, key_floor
+from bookbell.core.model import Delivery, DeliveryId, DeliveryPk, DeliveryState, Event, EventId, OrganizationId
 from bookbell.store.bulk import insert_rows
 from bookbell.store.database import Database, Tx
 from bookbell.store.deliveries import AttemptRow, insert_deliveries
@@ -17,6 +18,24 @@ from world import START
 
 BODY, ANSWER = b'{"status": "BOOK_COMPLETE"}', b"ok"
 NOW = START + 200 * DAY_MS
+ATTEMPT = AttemptRow(
+    organization_id=OrganizationId("o"),
+    delivery_pk=DeliveryPk(0),
+    number=1,
+    worker="w",
+    started_at=START,
+    outcome="answered",
+    status_code=200,
+    detail="",
+    dns_us=0,
+    connect_us=0,
+    tls_us=0,
+    first_byte_us=0,
+    total_us=0,
+    remote_address=None,
+    response_head=None,
+    response_body=ANSWER,
+)
 _numbers = itertools.count(1)
 
 
@@ -74,10 +93,16 @@ def write(db: Database, *each: Bygone) -> None:
         insert_events(tx, [one.event for one in each])
         for one in each:
             pks = insert_deliveries(tx, one.deliveries)
-            rows = [attempt._replace(delivery_pk=pk) for attempt, pk in zip(one.attempts, pks, strict=False)]
-            insert_rows(tx, attempts, AttemptRow._fields, rows)
+            told = zip(one.attempts, pks, strict=False)
+            keep_attempts(tx, [attempt._replace(delivery_pk=pk) for attempt, pk in told])
 
     db.write_now(run)
+
+
+def keep_attempts(tx: Tx, rows: Sequence[AttemptRow]) -> None:
+    """As if each had been recorded when it began."""
+    keyed = [(key_floor(row.started_at) + next(_numbers), *row) for row in rows]
+    insert_rows(tx, attempts, ("pk", *AttemptRow._fields), keyed)
 
 
 def _id(at: int) -> str:
@@ -102,23 +127,7 @@ def _delivery(event: Event, endpoint: Endpoint, state: DeliveryState, reason: st
 
 
 def _attempt(delivery: Delivery) -> AttemptRow:
-    is_answered = delivery.state is DeliveryState.DELIVERED
-    return AttemptRow(
-        id=AttemptId(_id(made_at(delivery.id))),
-        organization_id=delivery.organization_id,
-        delivery_pk=DeliveryPk(0),  # it has none yet
-        number=1,
-        worker="w",
-        started_at=delivery.created_at,
-        outcome="answered" if is_answered else "unreachable",
-        status_code=200 if is_answered else None,
-        detail="",
-        dns_us=0,
-        connect_us=0,
-        tls_us=0,
-        first_byte_us=0,
-        total_us=0,
-        remote_address=None,
-        response_head=None,
-        response_body=ANSWER,
-    )
+    attempt = ATTEMPT._replace(organization_id=delivery.organization_id, started_at=delivery.created_at)
+    if delivery.state is DeliveryState.DELIVERED:
+        return attempt
+    return attempt._replace(outcome="unreachable", status_code=None)

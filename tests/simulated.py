@@ -27,9 +27,9 @@ from bookbell.delivery.engine import Engine
 from bookbell.delivery.lane import Destination
 from bookbell.delivery.parts import EngineParts
 from bookbell.store import ledger
+from bookbell.store.configs import LaneConfig
 from bookbell.store.database import Database, Tx
 from bookbell.store.group_commit import only
-from bookbell.store.lanes import LaneConfig
 from bookbell.store.schema import attempts
 from bookbell.store.schema import deliveries as table
 from struck import struck_postgresql, struck_sqlite

@@ -12,15 +12,16 @@ from typer.testing import Result as Run
 
 from bookbell.actions import replaying, webhooks
 from bookbell.cli.main import app
-from bookbell.core.model import Account, AttemptId, DeliveryState, LaneId, Level
+from bookbell.core.model import Account, DeliveryState, LaneId, Level
 from bookbell.core.signing import signature
 from bookbell.store import accounts, chores, deliveries, lanes
 from bookbell.store.database import Database, Tx
-from bookbell.store.deliveries import AttemptRow, Result
+from bookbell.store.deliveries import Result
 from bookbell.store.endpoints import Endpoint
 from bookbell.store.schema import deliveries as table
 from bookbell.store.schema import events
 from bookbell.vault import Vault, kept_keys
+from bygone import ATTEMPT
 from receivers import Proving
 from world import START, World, new_id, stamp, world_in
 
@@ -447,22 +448,11 @@ def exhaust(listening: Listening, delivery_id: str) -> None:
     taken = db.write_now(lanes.acquire, [lane_id], owner="test", now=START, lease_until=START + 1_000)
     due = db.read_now(deliveries.due, {lane_id: deliveries.Look(Level.ACCOUNT, 100)}, now=START)[lane_id]
     (chosen,) = [each for each in due if each.id == delivery_id]
-    attempt = AttemptRow(
-        id=AttemptId(new_id()),
+    attempt = ATTEMPT._replace(
         organization_id=listening.world.organization.id,
         delivery_pk=chosen.pk,
-        number=1,
-        worker="test",
-        started_at=START,
-        outcome="answered",
         status_code=500,
         detail="The receiver answered 500.",
-        dns_us=0,
-        connect_us=1,
-        tls_us=0,
-        first_byte_us=1,
-        total_us=2,
-        remote_address="127.0.0.1",
         response_head=b"HTTP/1.1 500 No\r\n\r\n",
         response_body=b"",
     )
@@ -476,7 +466,7 @@ def exhaust(listening: Listening, delivery_id: str) -> None:
         finished_at=START,
         reason="attempts_exhausted",
     )
-    db.write_now(deliveries.record, [ended])
+    db.write_now(deliveries.record, [ended], at=START)
     db.write_now(lanes.park, {lane_id: 0}, owner="test")
 
 

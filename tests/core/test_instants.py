@@ -5,7 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookbell.ambient import uuid7_text
-from bookbell.core.instants import DAY_MS, day_of, id_floor, instant_from, made_at
+from bookbell.core.instants import (
+    DAY_MS,
+    KEY_BITS,
+    day_of,
+    id_floor,
+    instant_from,
+    key_floor,
+    last_key,
+    made_at,
+    position_of,
+)
 
 NOW = 1_750_000_000_000
 INSTANTS = st.integers(0, 253_402_300_799_999)
@@ -26,6 +36,23 @@ def test_the_floor_of_an_instant_was_made_then(at: int) -> None:
 def test_the_empty_text_is_before_all_ids() -> None:
     assert made_at("") == 0
     assert id_floor(-1) == id_floor(0)
+
+
+@given(st.integers(0, 2**43 - 1), st.integers(0, 2**43 - 1), st.integers(0, 2**KEY_BITS - 1))
+def test_a_range_of_time_is_a_range_of_keys(made: int, at: int, number: int) -> None:
+    key = key_floor(made) + number
+    assert (key > last_key(id_floor(at))) == (made >= at)
+    assert (position_of(key) > id_floor(at)) == (made >= at)
+    assert last_key(position_of(key)) == key
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1))
+def test_positions_sort_as_their_keys(one: int, other: int) -> None:
+    assert (position_of(one) < position_of(other)) == (one < other)
+
+
+def test_no_key_is_too_large_for_a_database() -> None:
+    assert 0 < key_floor(253_402_300_799_999) < 2**63
 
 
 def test_days_begin_at_midnight_utc() -> None:

@@ -53,7 +53,7 @@ def test_a_report_that_is_struck_anywhere_has_done_nothing(world: World) -> None
 def a_row(number: int, **given: object) -> tuple[object, ...]:
     """An attempt's values in the order of COLUMNS."""
     values = {
-        "id": f"{number:036}",
+        "pk": number,
         "organization_id": "o",
         "delivery_pk": 7,
         "number": number,
@@ -72,12 +72,12 @@ def a_row(number: int, **given: object) -> tuple[object, ...]:
 
 
 COLUMNS = tuple(column.name for column in attempts.c if column.name != "response_body")
-SOME = ("id", "is_stale", "outcome", "status_code", "remote_address", "response_head", "response_body")
+SOME = ("pk", "is_stale", "outcome", "status_code", "remote_address", "response_head", "response_body")
 
 
 def kept(tx: Tx) -> list[tuple[object, ...]]:
     """What is in the table of attempts."""
-    rows = tx.execute(select(*(attempts.c[name] for name in SOME)).order_by(attempts.c.id))
+    rows = tx.execute(select(*(attempts.c[name] for name in SOME)).order_by(attempts.c.pk))
     return [tuple(row[1:]) for row in rows]
 
 
@@ -96,12 +96,12 @@ def test_what_is_null_in_some_rows_or_in_all_is_null_in_those(db: Database) -> N
 def test_a_value_can_be_taken_away_from_some_rows_or_from_all(db: Database) -> None:
     def update(count: int, *rows: tuple[object, ...]) -> None:
         columns = ("status_code", "remote_address", "response_head")
-        db.write_now(update_rows, attempts, ("id",), columns, rows, where=f"number <= {count}")
+        db.write_now(update_rows, attempts, ("pk",), columns, rows, where=f"number <= {count}")
 
     for number in (1, 2, 3):
         row = a_row(number, status_code=200, remote_address="::1", response_head=b"h")
         db.write_now(insert_rows, attempts, COLUMNS, [row])
-    update(2, (f"{1:036}", None, None, b"i"), (f"{2:036}", 201, None, None), (f"{3:036}", None, None, None))
+    update(2, (1, None, None, b"i"), (2, 201, None, None), (3, None, None, None))
     assert [row[2:5] for row in db.read_now(kept)] == [(None, None, b"i"), (201, None, None), (200, "::1", b"h")]
     update(3, (f"{3:036}", None, None, None))
     assert [row[2:5] for row in db.read_now(kept)][2] == (None, None, None)

@@ -7,13 +7,14 @@ import pytest
 from msgspec.structs import replace
 
 from bookbell.core.limits import HOLD_BATCH_COUNT_MAX
-from bookbell.core.model import AttemptId, DeliveryId, DeliveryState, LaneId, Level, OrganizationId
-from bookbell.store import deliveries, lanes
+from bookbell.core.model import DeliveryId, DeliveryState, LaneId, Level
+from bookbell.store import configs, deliveries, lanes
 from bookbell.store.database import Database, Tx
-from bookbell.store.deliveries import AttemptRow, Due, Look, Result
+from bookbell.store.deliveries import Due, Look, Result
 from bookbell.store.lanes import Suspect
 from bookbell.store.schema import attempts
 from bookbell.store.schema import deliveries as table
+from bygone import ATTEMPT
 from crowds import like
 from world import START, World, new_id, world_in
 
@@ -36,25 +37,7 @@ def look(world: World, lane_id: LaneId, count: int = 100, now: int = START) -> l
 
 
 def result(due: Due, epoch: int, state: DeliveryState = DeliveryState.DELIVERED, **changes: Any) -> Result:
-    attempt = AttemptRow(
-        id=AttemptId(new_id()),
-        organization_id=OrganizationId("o"),
-        delivery_pk=due.pk,
-        number=due.attempt_count + 1,
-        worker="a",
-        started_at=START,
-        outcome="answered",
-        status_code=200,
-        detail="The receiver answered 200.",
-        dns_us=1,
-        connect_us=2,
-        tls_us=3,
-        first_byte_us=4,
-        total_us=10,
-        remote_address="127.0.0.1",
-        response_head=b"HTTP/1.1 200 OK\r\n\r\n",
-        response_body=b"ok",
-    )
+    attempt = ATTEMPT._replace(delivery_pk=due.pk, number=due.attempt_count + 1)
     base = Result(
         lane_id=due.lane_id,
         epoch=epoch,
@@ -77,7 +60,7 @@ def states(world: World) -> dict[str, str]:
 
 def stale(world: World) -> list[bool]:
     def read(tx: Tx) -> list[bool]:
-        return [row.is_stale for row in tx.execute(attempts.select().order_by(attempts.c.id))]
+        return [row.is_stale for row in tx.execute(attempts.select().order_by(attempts.c.pk))]
 
     return world.db.read_now(read)
 
@@ -107,7 +90,7 @@ def test_recording_settles_the_delivery_and_keeps_the_attempt(world: World) -> N
     lane_id = lane_with(world, 2)
     first, second = look(world, lane_id)
     retry = result(second, 1, DeliveryState.PENDING, due_at=START + 5_000, finished_at=None)
-    assert world.db.write_now(deliveries.record, [result(first, 1), retry]) == frozenset()
+    assert world.db.write_now(deliveries.record, [result(first, 1), retry], at=START) == frozenset()
     assert states(world) == {first.id: "delivered", second.id: "pending"}
     assert stale(world) == [False, False]
     assert look(world, lane_id) == []
@@ -120,8 +103,18 @@ def test_what_has_the_key_of_a_removed_delivery_is_not_settled_in_its_place(worl
     (due,) = look(world, lane_id)
     later = DeliveryId(new_id())
     world.db.write_now(lambda tx: tx.execute(table.update().values(id=later)))
-    assert world.db.write_now(deliveries.record, [result(due, 1)]) == frozenset()
+    assert world.db.write_now(deliveries.record, [result(due, 1)], at=START) == frozenset()
     assert states(world) == {later: "pending"}
+
+
+def test_what_may_have_been_recorded_is_told_from_what_was_not(world: World) -> None:
+    lane_id = lane_with(world, 2)
+    first, second = (result(due, 1) for due in look(world, lane_id))
+    world.db.write_now(deliveries.record, [first], at=START)
+    later = replace(first, attempt=first.attempt._replace(number=2))
+    by_another = replace(first, attempt=first.attempt._replace(worker="b"))
+    asked = [first, second, later, by_another]
+    assert world.db.read_now(deliveries.unrecorded, asked) == [second, later, by_another]
 
 
 def test_late_worker_cannot_overwrite(world: World) -> None:
@@ -129,12 +122,12 @@ def test_late_worker_cannot_overwrite(world: World) -> None:
     (due,) = look(world, lane_id)
     seen = Suspect(lane_id, "a", START + 1_000)
     world.db.write_now(lanes.take_over, [seen], owner="b", lease_until=START + 2_000)
-    assert world.db.write_now(deliveries.record, [result(due, 1)]) == {lane_id}
+    assert world.db.write_now(deliveries.record, [result(due, 1)], at=START) == {lane_id}
     assert states(world) == {due.id: "pending"}
     assert stale(world) == [True]
     exhausted = result(due, 2, DeliveryState.EXHAUSTED, reason="attempts_used_up")
-    assert world.db.write_now(deliveries.record, [exhausted]) == frozenset()
-    assert world.db.write_now(deliveries.record, [result(due, 1)]) == {lane_id}
+    assert world.db.write_now(deliveries.record, [exhausted], at=START) == frozenset()
+    assert world.db.write_now(deliveries.record, [result(due, 1)], at=START) == {lane_id}
     assert states(world) == {due.id: "exhausted"}
 
 
@@ -142,7 +135,7 @@ def test_what_was_cancelled_meanwhile_stays_cancelled(world: World) -> None:
     lane_id = lane_with(world, 1)
     (due,) = look(world, lane_id)
     assert world.db.write_now(deliveries.discard, lane_id, reason="deregistered", at=START) == 1
-    world.db.write_now(deliveries.record, [result(due, 1)])
+    world.db.write_now(deliveries.record, [result(due, 1)], at=START)
     assert states(world) == {due.id: "cancelled"}
     assert stale(world) == [False]
 
@@ -158,10 +151,10 @@ def test_a_long_backlog_is_cancelled_in_batches_and_what_comes_later_is_spared(w
         tx.execute(table.insert().values(later))
 
     world.db.write_now(publish_later)
-    (config,) = world.db.read_now(lanes.configs, [lane_id], now=START)
+    (config,) = world.db.read_now(configs.configs, [lane_id], now=START)
     assert config.is_unwanted
     assert world.db.write_now(deliveries.cancel_unwanted, lane_id, at=START) == 30
     assert world.db.write_now(deliveries.cancel_unwanted, lane_id, at=START) == 0
-    (config,) = world.db.read_now(lanes.configs, [lane_id], now=START)
+    (config,) = world.db.read_now(configs.configs, [lane_id], now=START)
     assert not config.is_unwanted
     assert Counter(states(world).values()) == {"cancelled": HOLD_BATCH_COUNT_MAX + 30, "pending": 1}

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import ClauseElement
 
 from bookbell.core.model import LaneId, Level
-from bookbell.store import circuits, deliveries, lanes
+from bookbell.store import circuits, configs, deliveries, lanes
 from bookbell.store.database import Database, Tx
 from bookbell.store.lanes import Candidates, Suspect
 from bookbell.store.schema import NEVER_AT
@@ -193,7 +193,7 @@ def test_configs_say_what_the_owner_needs(db: Database) -> None:
     world = world_in(db)
     account = world.account()
     endpoint = world.webhook(account, "DOC_VERIFIED")
-    (config,) = db.read_now(lanes.configs, [endpoint.lane_id], now=START)
+    (config,) = db.read_now(configs.configs, [endpoint.lane_id], now=START)
     assert (config.endpoint_id, config.account_id) == (endpoint.id, account.id)
     assert (config.epoch, config.closed_at, config.disabled_at) == (0, None, None)
 

@@ -7,11 +7,12 @@ from sqlalchemy import insert, update
 
 from bookbell.actions import overview as acting
 from bookbell.core import limits
-from bookbell.core.model import DeliveryState
+from bookbell.core.model import DeliveryPk, DeliveryState
 from bookbell.store import endpoints, ledger, overview
 from bookbell.store.database import Database, Tx
 from bookbell.store.overview import SentDelivery, Waiting
-from bookbell.store.schema import NEVER_AT, attempts, deliveries
+from bookbell.store.schema import NEVER_AT, deliveries
+from bygone import ATTEMPT, keep_attempts
 from crowds import like
 from store.test_retention import plan, statements, whole_table_reads
 from world import START, World, new_id, world_in
@@ -32,11 +33,12 @@ def attempted(world: World, delivery_pk: int, *outcomes: str) -> None:
     """Attempts of this delivery, as they are kept."""
 
     def write(tx: Tx) -> None:
-        for number, outcome in enumerate(outcomes, 1):
-            values = {"id": new_id(), "organization_id": world.organization.id, "delivery_pk": delivery_pk}
-            values |= {"worker": "a", "detail": f"was {outcome}", "outcome": outcome}
-            durations = dict.fromkeys(["dns_us", "connect_us", "tls_us", "first_byte_us", "total_us"], number)
-            tx.execute(insert(attempts).values(**values, **durations, number=number, started_at=START, is_stale=False))
+        of_delivery = ATTEMPT._replace(organization_id=world.organization.id, delivery_pk=DeliveryPk(delivery_pk))
+        rows = [
+            of_delivery._replace(number=number, total_us=number, outcome=outcome, detail=f"was {outcome}")
+            for number, outcome in enumerate(outcomes, 1)
+        ]
+        keep_attempts(tx, rows)
 
     world.db.write_now(write)
 

@@ -6,11 +6,15 @@ from itertools import chain
 import pytest
 from sqlalchemy import text, update
 
+from bookbell.core.instants import KEY_BITS
 from bookbell.core.model import Account, LaneId
+from bookbell.store.bulk import insert_rows
 from bookbell.store.database import Database, Tx
-from bookbell.store.places import BACKLOG_COUNT, places
-from bookbell.store.schema import deliveries
-from world import World, world_in
+from bookbell.store.deliveries import AttemptRow
+from bookbell.store.places import BACKLOG_COUNT, attempt_places, places
+from bookbell.store.schema import attempts, deliveries
+from bygone import ATTEMPT
+from world import START, World, world_in
 
 
 @pytest.fixture
@@ -111,3 +115,22 @@ def test_keys_are_new_in_a_file_that_was_vacuumed_without_its_first_lanes(world:
     world.publish(second, 3)
     assert keys(world, lane_id)[: len(before)] == before
     assert len(set(keys(world, lane_id))) == len(before) + 3
+
+
+def test_keys_of_attempts_tell_when_they_were_recorded_and_follow_each_other(db: Database) -> None:
+    first = list(db.write_now(attempt_places, 3, START))
+    assert len(set(first)) == 3
+    assert {key >> KEY_BITS for key in first} == {START}
+    assert {key >> KEY_BITS for key in db.write_now(attempt_places, 3, START + 1)} == {START + 1}
+
+
+def test_keys_of_attempts_go_on_when_the_clock_went_back(db: Database) -> None:
+    def add(tx: Tx, at: int) -> list[int]:
+        found = list(attempt_places(tx, 2, at))
+        insert_rows(tx, attempts, ("pk", *AttemptRow._fields), [(key, *ATTEMPT) for key in found])
+        return found
+
+    found = [key for at in (START, START - 5_000, START, START + 1) for key in db.write_now(add, at)]
+    assert len(set(found)) == len(found)
+    if db.read_now(lambda tx: tx.dialect.name) == "sqlite":
+        assert found == sorted(found)

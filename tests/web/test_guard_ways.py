@@ -17,8 +17,8 @@ from bookbell.core.model import Level
 from bookbell.core.target import parse
 from bookbell.delivery.lane import Destination
 from bookbell.delivery.worker import open_destination
+from bookbell.store.configs import LaneConfig
 from bookbell.store.endpoints import Endpoint
-from bookbell.store.lanes import LaneConfig
 from bookbell.web.app import App
 from bookbell.web.routes import ROUTES
 from in_process import Opened, Peopled, opened

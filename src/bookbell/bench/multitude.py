@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bookbell.bench.seeding import BODY, EVENT_TYPE, Hook
+from bookbell.core.instants import KEY_BITS
 from bookbell.core.model import DeliveryState
 from bookbell.store.places import END, STRETCH_BITS
 
@@ -53,10 +54,10 @@ INSERT INTO deliveries {_COLUMNS} {_ROWS} SELECT :last + i + 1, {_OF_DELIVERY}, 
 :from_at + abs(random()) % :spread, at, at FROM numbered JOIN receivers ON receivers.number = i % :receivers
 """  # noqa: S608 - all text is ours
 _ATTEMPTS = f"""
-INSERT INTO attempts (id, organization_id, delivery_pk, number, worker, started_at, is_stale, outcome, status_code,
+INSERT INTO attempts (pk, organization_id, delivery_pk, number, worker, started_at, is_stale, outcome, status_code,
 detail, dns_us, connect_us, tls_us, first_byte_us, total_us, remote_address)
-{_ROWS} SELECT {_ID.format(kind="a00")}, organization, :last + i + 1, 1, 'bench', at, 0, 'answered', 200,
-'', 0, 0, 0, 500, 600, '127.0.0.1'
+{_ROWS} SELECT (at << {KEY_BITS}) + i % {1 << KEY_BITS}, organization, :last + i + 1, 1, 'bench', at, 0, 'answered',
+200, '', 0, 0, 0, 500, 600, '127.0.0.1'
 FROM numbered JOIN receivers ON receivers.number = i % :receivers
 """  # noqa: S608 - all text is ours
 _LAST = f"SELECT max({END}, coalesce(max(pk), 0)) FROM deliveries"  # noqa: S608 - a number of ours

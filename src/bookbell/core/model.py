@@ -17,7 +17,6 @@ LaneId = NewType("LaneId", str)
 EventId = NewType("EventId", str)
 DeliveryId = NewType("DeliveryId", str)
 DeliveryPk = NewType("DeliveryPk", int)
-AttemptId = NewType("AttemptId", str)
 
 
 class Role(StrEnum):

@@ -96,14 +96,14 @@ class Dispatch:
         if ended_count >= BUSY_COUNT:
             self._busy_until = monotonic + BUSY_MS
         most = start_count_max(len(self.in_flight), ended_count, is_busy=monotonic < self._busy_until)
-        end = len(self.in_flight) + min(most, self._budget())
+        left = min(most, self._budget())
         # Each gets an equal part of what is free, so that many lanes share the connections rather than wear them out.
-        turn_count = 1 if self.waiting.count else max(1, (end - len(self.in_flight)) // max(1, self.ring.count))
-        while len(self.in_flight) < end and self._budget() > 0 and (lane := self.ring.take()) is not None:
+        turn_count = 1 if self.waiting.count else max(1, left // max(1, self.ring.count))
+        while left > 0 and (lane := self.ring.take()) is not None:
             lane.is_ready = False
             if self.lanes.get(lane.id) is lane and monotonic < lane.lease_end:
                 lane.busy_at = monotonic
-                self._start_lane(lane, now, requests, turn_count)
+                left -= self._start_lane(lane, now, requests, min(turn_count, left))
         if self.results:
             self._calls.full()
         if requests:
@@ -156,14 +156,16 @@ class Dispatch:
         if self._of_organization[organization] == limits.ORGANIZATION_IN_FLIGHT_MAX - 1:
             self.ring.unblock(organization)
 
-    def _start_lane(self, lane: Lane, now: int, requests: list[Request], count_max: int) -> None:
+    def _start_lane(self, lane: Lane, now: int, requests: list[Request], count_max: int) -> int:
+        """Gives how many deliveries it took, sent or not."""
         destination, config = lane.destination, lane.config
         assert destination is not None
         assert config is not None
         organization = config.organization_id
         room = limits.ORGANIZATION_IN_FLIGHT_MAX - self._of_organization[organization]
         is_probe, started = lane.circuit.opened_at is not None, 0
-        for _ in range(min(lane.room(self._ambient), self._budget(), room, count_max)):
+        count = min(lane.room(self._ambient), room, count_max)
+        for _ in range(count):
             due = lane.pick()
             sent = Sent(due, config, destination.policy, now, is_probe)
             if due.attempt_count == 0:
@@ -181,11 +183,12 @@ class Dispatch:
         if lane.has_more and lane.is_short:
             self._calls.hungry(lane)
         self.offer(lane)
-        if self._of_organization[organization] >= limits.ORGANIZATION_IN_FLIGHT_MAX:
+        if started == room:
             self.ring.block(organization)
+        return count
 
     def _settling(self) -> Settling:
-        return Settling(self._worker, self._ambient.now_ms(), self._ambient.draw, self._ambient.new_id)
+        return Settling(self._worker, self._ambient.now_ms(), self._ambient.draw)
 
     def _finish_guarded(self, lane: Lane, sent: Sent, report: Report, by: Settling) -> None:
         """One border: a bug in one report must not lose the others; its lane waits for the lease to end."""

@@ -17,9 +17,7 @@ from bookbell.delivery.looking import Looking
 from bookbell.delivery.owning import Owning
 from bookbell.delivery.parts import EngineParts, Hold
 from bookbell.delivery.recording import Recording
-from bookbell.delivery.rounds import Rounds
 
-LOOK_MS = 1_000  # how late work in an owned lane is found that no ring and no hint tells of
 RETRY_MS = 200  # pause after the database failed
 
 
@@ -31,7 +29,6 @@ class Engine:
         self._ambient = parts.ambient
         self._stopping = asyncio.Event()
         self._drain_ms = 0
-        self._rounds = Rounds(max(LOOK_MS, parts.poll_ms))
         self._rung: set[LaneId] = set()
         self._hold = Hold(parts)
         self._owning = Owning(self._hold)
@@ -102,7 +99,7 @@ class Engine:
         is_poll = now >= owning.poll_at
         if is_poll:
             owning.poll_at = now + self._parts.poll_ms
-        hold.starve_all(self._rounds.due(hold.lanes, now))
+        hold.starve_all(hold.rounds.due(hold.lanes, now))
         hold.bell.clear()
         hold.more_at = NEVER
         try:
@@ -112,7 +109,7 @@ class Engine:
             hold.starve_all(hold.lanes)  # what was left undone is found by the next turn's look at everything
             raise
         if not hold.hungry and not self._rung:
-            wake_at = min(owning.poll_at, self._rounds.next_at, hold.wake_at)
+            wake_at = min(owning.poll_at, hold.rounds.next_at, hold.wake_at)
             hold.is_waiting = True
             await self._ambient.wait_ms(hold.bell, max(1, wake_at - self._ambient.monotonic_ms()))
             hold.is_waiting = False

@@ -17,9 +17,9 @@ from bookbell.core.pace import READY_COUNT_MAX
 from bookbell.core.policy import Policy
 from bookbell.core.rate import Bucket, filled, full_ms, next_token_ms
 from bookbell.core.signing import Signing
+from bookbell.store.configs import LaneConfig
 from bookbell.store.deliveries import START, Due, Position
 from bookbell.store.holding import Walked
-from bookbell.store.lanes import LaneConfig
 from bookbell.store.schema import NEVER_AT
 
 
@@ -127,8 +127,8 @@ class Lane:
         """Whether more is to be read, if there is more."""
         if self.destination is None:
             return True
-        most = self.destination.policy.in_flight_max
-        return len(self.buffer) <= (min(most, self.low_count) if self.circuit is CLOSED else most)
+        count, most = len(self.buffer), self.destination.policy.in_flight_max
+        return count <= most and (count <= self.low_count or self.circuit is not CLOSED)
 
     def may_send(self, now: int) -> bool:
         """Whether anything may be started at this wall-clock instant, in flight or not."""
@@ -194,16 +194,17 @@ class Lane:
 
         in_flight: of all lanes, former ones too.
         """
-        sizes = [MIN_BODY_BYTES]
-        for due in found:
-            pk, size = due.pk, len(due.body)
-            sizes.append(size)
-            if due.is_head and pk not in self.held and pk not in self.settled and due.id not in in_flight:
-                self.held.add(pk)
-                self.buffer.append(due)
-                self.meter.bytes += size
+        held, settled = self.held, self.settled
+        new = [
+            due
+            for due in found
+            if due.is_head and due.pk not in held and due.pk not in settled and due.id not in in_flight
+        ]
+        held.update([due.pk for due in new])
+        self.buffer.extend(new)
+        self.meter.bytes += sum([len(due.body) for due in new])
         if found:
-            self.body_bytes = max(sizes)
+            self.body_bytes = max(MIN_BODY_BYTES, *[len(due.body) for due in found])
 
     def pick(self) -> Due:
         """Take the next from the buffer. Probes take turns, so that one bad delivery cannot keep the circuit open."""

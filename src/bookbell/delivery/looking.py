@@ -13,10 +13,10 @@ from bookbell.core.pace import READY_COUNT, READY_COUNT_MIN, must_wait
 from bookbell.core.rate import Bucket
 from bookbell.delivery.lane import Lane
 from bookbell.delivery.parts import Hold
-from bookbell.store import circuits, deliveries, holding, lanes
+from bookbell.store import circuits, configs, deliveries, holding
+from bookbell.store.configs import LaneConfig
 from bookbell.store.database import Tx
 from bookbell.store.deliveries import LOOK_LANES_MAX, START, Due, Look, Position
-from bookbell.store.lanes import LaneConfig
 from bookbell.store.schema import NEVER_AT
 
 KNOWN_MS = 50  # a lane that has enough to send is not looked at more often than that when it is rung for
@@ -109,13 +109,14 @@ class Looking:
         return has_room and all(delivery.queue_pk is None for _, delivery, _ in new)
 
     async def _look_at(self, wanted: list[Lane]) -> None:
-        now = self._ambient.now_ms()
+        now, monotonic = self._ambient.now_ms(), self._ambient.monotonic_ms()
         lane_count = len(self._hold.lanes)
         asked = {lane.id: lane.look_count(now, lane_count) for lane in wanted if _is_short(lane)}
         for lane in wanted:
             lane.is_looking = True
             lane.next_due = NEVER_AT
-            lane.known_at = self._ambient.monotonic_ms()
+            lane.known_at = monotonic
+            self._hold.rounds.note(lane.id, monotonic)
         found: Found = {}
         looks = {lane.id: _look_of(lane, asked.get(lane.id, 0)) for lane in wanted}
         try:
@@ -245,7 +246,7 @@ def _look_of(lane: Lane, asked: int) -> tuple[int, Position]:
 
 
 def _read(tx: Tx, looks: dict[LaneId, tuple[int, Position]], *, now: int) -> Found:
-    configs = {config.lane_id: config for config in lanes.configs(tx, looks, now=now)}
-    wanted = {lane_id: Look(configs[lane_id].level, *look) for lane_id, look in looks.items() if look[0]}
+    known = {config.lane_id: config for config in configs.configs(tx, looks, now=now)}
+    wanted = {lane_id: Look(known[lane_id].level, *look) for lane_id, look in looks.items() if look[0]}
     found = deliveries.due(tx, wanted, now=now) if wanted else {}
-    return {lane_id: (configs[lane_id], found.get(lane_id, [])) for lane_id in looks}
+    return {lane_id: (known[lane_id], found.get(lane_id, [])) for lane_id in looks}

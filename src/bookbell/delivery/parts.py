@@ -11,12 +11,14 @@ from bookbell.core.model import LaneId
 from bookbell.delivery.alarms import NEVER, Alarms
 from bookbell.delivery.dispatch import Calls, Dispatch, Transport
 from bookbell.delivery.lane import Destination, Lane
+from bookbell.delivery.rounds import Rounds
+from bookbell.store.configs import LaneConfig
 from bookbell.store.database import Database
 from bookbell.store.deliveries import START
-from bookbell.store.lanes import LaneConfig
 from bookbell.store.schema import NEVER_AT
 
 POLL_MS = 250  # how late work is found that no ring tells of
+LOOK_MS = 1_000  # how late work in an owned lane is found that no ring and no hint tells of
 SWEEP_MS = 30_000
 PRESENCE_MS = 2_500
 MORE_MS = 5  # until more requests are started, if answers come slowly
@@ -54,6 +56,7 @@ class Hold:
         self.results = asyncio.Event()
         self.owning = asyncio.Event()
         self.alarms = Alarms()
+        self.rounds = Rounds(max(LOOK_MS, parts.poll_ms))
         self.hungry: dict[LaneId, None] = {}
         self.is_draining = False
         self.is_waiting = False

@@ -162,13 +162,11 @@ def _anew(circuit: Circuit, succeeded_at: int | None) -> Circuit:
 
 
 def _write_again(tx: Tx, batch: Batch, *, at: int) -> Written:
-    done = deliveries.recorded(tx, batch.results)
-    left = [result for result in batch.results if result.attempt.id not in done]
-    return _write(tx, replace(batch, results=left), at=at)
+    return _write(tx, replace(batch, results=deliveries.unrecorded(tx, batch.results)), at=at)
 
 
 def _write(tx: Tx, batch: Batch, *, at: int) -> Written:
-    lost = deliveries.record(tx, batch.results) if batch.results else frozenset()
+    lost = deliveries.record(tx, batch.results, at=at) if batch.results else frozenset()
     circuits.note_successes(tx, [lane_id for lane_id in batch.succeeded if lane_id not in lost], at=at)
     spared = circuits.succeeded_beside(tx, batch.failing) if batch.failing else {}
     moved = [(lane_id, epoch, _anew(circuit, spared.get(lane_id))) for lane_id, epoch, circuit in batch.circuits]

@@ -1,38 +1,48 @@
-"""Looks that nothing asks for: each owned lane once in a while, a few at a time.
+"""Looks that nothing asks for: at each owned lane that has not been looked at for a while, a few at a time.
 
-All at once, two thousand lanes would keep one that is rung for waiting for a quarter of a second.
+All at once, two thousand lanes would keep one that is rung for waiting.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from bookbell.core.model import LaneId
 from bookbell.store.deliveries import LOOK_LANES_MAX
 
 
 class Rounds:
-    """Goes through the lanes again and again. next_at: when the next few are due."""
+    """Remembers when each lane was looked at last. next_at: when the next few are due."""
 
     def __init__(self, period_ms: int) -> None:
         self._period_ms = period_ms
-        self._left: Iterator[LaneId] = iter(())
+        self._looked_at: dict[LaneId, int] = {}  # longest ago first
         self.next_at = 0
 
+    def note(self, lane_id: LaneId, now: int) -> None:
+        """This lane is being looked at."""
+        self._looked_at.pop(lane_id, None)
+        self._looked_at[lane_id] = now
+
     def due(self, lanes: Collection[LaneId], now: int) -> list[LaneId]:
-        """Of these lanes those whose turn it is by now. Every lane has one in each period."""
+        """Those of these lanes that were looked at a period ago, which is noted; others of before are forgotten."""
         if now < self.next_at:
             return []
-        some = self._next(lanes)
-        if not some:
-            self._left = iter(list(lanes))
-            some = self._next(lanes)
-        self.next_at = now + (self._period_ms * len(some) // len(lanes) if some else self._period_ms)
+        some, gone = self._longest_ago(lanes, now - self._period_ms)
+        for lane_id in gone:
+            del self._looked_at[lane_id]
+        for lane_id in some:
+            self.note(lane_id, now)
+        first = next(iter(self._looked_at.values()), now)
+        self.next_at = max(first + self._period_ms, now + self._period_ms * len(some) // max(1, len(lanes)))
         return some
 
-    def _next(self, lanes: Collection[LaneId]) -> list[LaneId]:
+    def _longest_ago(self, lanes: Collection[LaneId], until: int) -> tuple[list[LaneId], list[LaneId]]:
         some: list[LaneId] = []
-        for lane_id in self._left:
-            if lane_id in lanes:
-                some.append(lane_id)
-            if len(some) == LOOK_LANES_MAX:
+        gone: list[LaneId] = []
+        for lane_id, at in self._looked_at.items():
+            if lane_id not in lanes:
+                gone.append(lane_id)
+            elif at > until or len(some) == LOOK_LANES_MAX:
                 break
-        return some
+            else:
+                some.append(lane_id)
+        return some, gone

@@ -15,12 +15,12 @@ from bookbell.core.attempt import Answered, Refused, Report, Request, Timings, U
 from bookbell.core.errors import BookbellError
 from bookbell.core.feedback import SKIPPED
 from bookbell.core.guard import GuardRules, judge_url
-from bookbell.core.model import AttemptId, DeliveryState
+from bookbell.core.model import DeliveryState
 from bookbell.core.policy import Policy, policy_from
 from bookbell.core.verdict import Delivered, Exhausted, Gone, Retry, Skipped, Verdict, judge
 from bookbell.delivery.lane import Destination
+from bookbell.store.configs import LaneConfig
 from bookbell.store.deliveries import AttemptRow, Due, Result
-from bookbell.store.lanes import LaneConfig
 from bookbell.vault import Vault, VaultError
 
 USER_AGENT = f"bookbell/{__version__}"
@@ -84,12 +84,11 @@ def unsent(problem: Refused | Unreachable) -> Report:
 
 
 class Settling(Struct, frozen=True, gc=False):
-    """What settling needs from the world: who, when, chance and new ids."""
+    """What settling needs from the world: who, when and chance."""
 
     worker: str
     now: int
     draw: Callable[[], float]
-    new_id: Callable[[], str]
 
 
 def settle(sent: Sent, report: Report, by: Settling) -> tuple[Result, Verdict]:
@@ -136,7 +135,6 @@ def _attempt_row(sent: Sent, report: Report, by: Settling) -> AttemptRow:
     outcome, due = report.outcome, sent.due
     return _row(
         (
-            AttemptId(by.new_id()),
             sent.config.organization_id,
             due.pk,
             due.attempt_count + 1,

@@ -14,7 +14,6 @@ from sqlalchemy import BigInteger, ColumnElement, bindparam, case, exists, liter
 
 from bookbell.core import limits
 from bookbell.core.model import (
-    AttemptId,
     Delivery,
     DeliveryId,
     DeliveryPk,
@@ -26,8 +25,8 @@ from bookbell.core.model import (
 from bookbell.store.bulk import Row, insert_rows, update_rows
 from bookbell.store.database import Tx
 from bookbell.store.lanes import PENDING, lock, lock_epochs, wake_closed
-from bookbell.store.places import places
-from bookbell.store.prepared import Prepared
+from bookbell.store.places import attempt_places, places
+from bookbell.store.prepared import Prepared, part_count
 from bookbell.store.schema import NEVER_AT, attempts, deliveries, endpoints, events, lanes
 
 DEREGISTERED, DEACTIVATED = "deregistered", "deactivated"
@@ -60,7 +59,6 @@ class Due(NamedTuple):
 class AttemptRow(NamedTuple):
     """One attempt as it is kept, in the order of its columns. Durations in microseconds."""
 
-    id: AttemptId
     organization_id: OrganizationId
     delivery_pk: DeliveryPk
     number: int
@@ -120,19 +118,16 @@ class Look(NamedTuple):
 
 
 def due(tx: Tx, wanted: Mapping[LaneId, Look], *, now: int) -> dict[LaneId, list[Due]]:
-    """What is due in these lanes, at most LOOK_LANES_MAX of them; each lane's longest due first.
-
-    The statement has 1, 2, 4 … parts, some of them for no lane: putting one into SQL costs more than a thousand looks.
-    """
+    """What is due in these lanes, at most LOOK_LANES_MAX of them; each lane's longest due first."""
     asked = list(wanted.items())
-    part_count = 1 << (len(asked) - 1).bit_length()
-    asked += [(lane_id, look._replace(most=0)) for lane_id, look in asked[:1]] * (part_count - len(asked))
+    count = part_count(len(asked))
+    asked += [(lane_id, look._replace(most=0)) for lane_id, look in asked[:1]] * (count - len(asked))
     values: dict[str, object] = {"now": now}
     for index, (lane_id, (level, most, (due_at, delivery_id))) in enumerate(asked):
         values |= {f"lane_{index}": lane_id, f"level_{index}": level.value, f"count_{index}": most}
         values |= {f"due_at_{index}": due_at, f"id_{index}": delivery_id}
     found: dict[LaneId, list[Due]] = {lane_id: [] for lane_id in wanted}
-    for row in _due(part_count).tuples(tx, values):
+    for row in _due(count).tuples(tx, values):
         found[row[2]].append(_as_due(row))
     for items in found.values():
         items.sort(key=_in_order)
@@ -205,33 +200,39 @@ def _has_earlier(row: Any) -> ColumnElement[bool]:
 _SETTLED = ("state", "attempt_count", "due_at", "finished_at", "reason", "probe_count")
 
 
-def recorded(tx: Tx, results: Sequence[Result]) -> set[AttemptId]:
-    """Which of these attempts have been recorded already: a commit may have succeeded although its answer got lost."""
-    asked = select(attempts.c.id).where(attempts.c.id.in_([result.attempt.id for result in results]))
-    return {AttemptId(row.id) for row in tx.execute(asked)}
+_SAME = ("delivery_pk", "number", "worker", "started_at")
+_same = attrgetter(*_SAME)
 
 
-def record(tx: Tx, results: Sequence[Result]) -> frozenset[LaneId]:
+def unrecorded(tx: Tx, results: Sequence[Result]) -> list[Result]:
+    """Those whose attempts are not recorded already: a commit may have succeeded although its answer got lost."""
+    pks = [result.attempt.delivery_pk for result in results]
+    asked = select(*(attempts.c[name] for name in _SAME)).where(attempts.c.delivery_pk.in_(pks))
+    done = {tuple(row) for row in tx.execute(asked)}
+    return [result for result in results if _same(result.attempt) not in done]
+
+
+def record(tx: Tx, results: Sequence[Result], *, at: int) -> frozenset[LaneId]:
     """Keep these attempts and settle their deliveries. Gives the lanes that have been lost to another owner.
 
     A result of a lost lane is kept as history, marked stale, and settles nothing; nor does one whose delivery has
     been cancelled meanwhile.
     """
     epochs = lock_epochs(tx, list({result.lane_id for result in results}))
-    rows: list[AttemptRow] = []
+    rows: list[Row] = []
     settled: list[Row] = []
     lost = set()
-    for result in results:
+    for pk, result in zip(attempt_places(tx, len(results), at), results, strict=True):
         attempt = result.attempt
         if epochs.get(result.lane_id) == result.epoch:
-            rows.append(attempt)
+            rows.append((pk, *attempt))
             ended = result.finished_at, result.reason, result.probe_count
             key = attempt.delivery_pk, result.delivery_id
             settled.append((*key, result.state._value_, attempt.number, result.due_at, *ended))
         else:
-            rows.append(attempt._replace(is_stale=True))
+            rows.append((pk, *attempt._replace(is_stale=True)))
             lost.add(result.lane_id)
-    insert_rows(tx, attempts, AttemptRow._fields, rows)
+    insert_rows(tx, attempts, ("pk", *AttemptRow._fields), rows)
     # By the id too: keys of what retention has removed are used again, and a worker may have stood still for days.
     update_rows(tx, deliveries, ("pk", "id"), _SETTLED, settled, where="state = 'pending'")
     queues = {

@@ -124,7 +124,7 @@ def list_attempts(tx: Tx, organization_id: OrganizationId, delivery_pk: Delivery
     query = (
         select(*(attempts.c[name] for name in names))
         .where(attempts.c.organization_id == organization_id, attempts.c.delivery_pk == delivery_pk)
-        .order_by(attempts.c.number, attempts.c.id)
+        .order_by(attempts.c.number, attempts.c.pk)
     )
     return [AttemptView(**row._mapping) for row in tx.execute(query)]
 

@@ -1,7 +1,8 @@
 """How many bytes of bodies are kept, by the hour they are from.
 
-Measured in batches behind the present, each row once, by range of ids; what retention removes is subtracted in the
-transaction that removes it. So publishing and recording pay nothing for it, and asking reads a row for each hour.
+Measured in batches behind the present, each row once, by range of positions (core.instants); what retention removes is
+subtracted in the transaction that removes it. So publishing and recording pay nothing for it, and asking reads a row
+for each hour.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Select,
-    String,
     and_,
     bindparam,
     delete,
@@ -21,6 +21,7 @@ from sqlalchemy import (
     update,
 )
 
+from bookbell.core.instants import last_key, position_of
 from bookbell.store.database import Tx
 from bookbell.store.schema import attempts, events, kept_bytes
 
@@ -35,39 +36,54 @@ EVENT_HOUR = (events.c.created_at - events.c.created_at % literal_column("360000
 ATTEMPT_HOUR = (attempts.c.started_at - attempts.c.started_at % literal_column("3600000")).label("hour")
 
 
-def _between(table: Any) -> ColumnElement[bool]:
-    return and_(table.c.id > bindparam("after", type_=String), table.c.id <= bindparam("until", type_=String))
+_KEYS = {"events": events.c.id, "attempts": attempts.c.pk}
 
 
-def _measured(table: Any, hour: ColumnElement[int], size: ColumnElement[int]) -> Select[Any]:
-    rows = select(hour, size.label("bytes")).where(_between(table), size > 0).subquery()
+def between(kind: str) -> ColumnElement[bool]:
+    """That a row of this kind lies in the range whose ends `ends` gives."""
+    key = _KEYS[kind]
+    return and_(key > bindparam("after", type_=key.type), key <= bindparam("until", type_=key.type))
+
+
+def ends(kind: str, after: str, until: str) -> dict[str, Any]:
+    """The values of a range between two positions for a statement with `between`."""
+    if kind == "attempts":
+        return {"after": last_key(after), "until": last_key(until)}
+    return {"after": after, "until": until}
+
+
+def _measured(kind: str, hour: ColumnElement[int], size: ColumnElement[int]) -> Select[Any]:
+    rows = select(hour, size.label("bytes")).where(between(kind), size > 0).subquery()
     return select(rows.c.hour, func.sum(rows.c.bytes).label("bytes")).group_by(rows.c.hour)
 
 
-def _end(table: Any) -> Select[Any]:
-    return select(table.c.id).where(_between(table)).order_by(table.c.id).limit(1).offset(bindparam("skipped"))
+def _end(kind: str) -> Select[Any]:
+    key = _KEYS[kind]
+    return select(key).where(between(kind)).order_by(key).limit(1).offset(bindparam("skipped"))
 
 
-_ENDS = {"events": _end(events), "attempts": _end(attempts)}
+_ENDS = {kind: _end(kind) for kind in _KEYS}
 _MEASURED = {
-    "events": _measured(events, EVENT_HOUR, EVENT_BYTES),
-    "attempts": _measured(attempts, ATTEMPT_HOUR, ATTEMPT_BYTES),
+    "events": _measured("events", EVENT_HOUR, EVENT_BYTES),
+    "attempts": _measured("attempts", ATTEMPT_HOUR, ATTEMPT_BYTES),
 }
 
 
 def range_end(tx: Tx, kind: str, *, after: str, until: str, count: int) -> str:
     """Where a range of that many events or attempts (kind) ends behind `after`; `until` if there are fewer."""
-    found = tx.execute(_ENDS[kind], {"after": after, "until": until, "skipped": count - 1}).scalar()
-    return until if found is None else str(found)
+    found = tx.execute(_ENDS[kind], {**ends(kind, after, until), "skipped": count - 1}).scalar()
+    if found is None:
+        return until
+    return position_of(found) if kind == "attempts" else str(found)
 
 
 def measure(tx: Tx, kind: str, *, after: str, until: str, count: int) -> tuple[str, dict[int, int]]:
-    """Bytes by hour of so many events or attempts (kind) behind one id and up to another.
+    """Bytes by hour of so many events or attempts (kind) behind one position and up to another.
 
-    Gives the last id that was measured, or `until` when all were; and the bytes.
+    Gives the last position that was measured, or `until` when all were; and the bytes.
     """
     last = range_end(tx, kind, after=after, until=until, count=count)
-    rows = tx.execute(_MEASURED[kind], {"after": after, "until": last})
+    rows = tx.execute(_MEASURED[kind], ends(kind, after, last))
     return last, {int(row.hour): int(row.bytes) for row in rows}
 
 

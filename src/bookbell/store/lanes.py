@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 
 from bookbell.core.circuit import CLOSED, Circuit
-from bookbell.core.model import AccountId, EndpointId, LaneId, Level, OrganizationId
+from bookbell.core.model import EndpointId, LaneId, OrganizationId
 from bookbell.store.bulk import held_rows
 from bookbell.store.database import Tx
 from bookbell.store.prepared import Prepared
@@ -42,46 +42,6 @@ PENDING: ColumnElement[str] = literal_column("'pending'")
 _CIRCUIT_NAMES = tuple(each.name for each in fields(Circuit))
 CIRCUIT = tuple(lanes.c[name] for name in _CIRCUIT_NAMES)
 """The columns of a lane's circuit."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneConfig:
-    """What the owner of a lane needs to know of its endpoint, as it stands now.
-
-    closed_at, disabled_at: set when nothing may be sent. The first (deregistered or deactivated) also means that
-    nothing waits any more. paused_at, resumed_at: by hand. discard_at: what was created by then is to be cancelled.
-    next_due_at: when the first delivery of the lane that is not due yet will be, NEVER_AT if there is none.
-    is_spent: a rate limit begins with nothing, because the owner before may have sent just now.
-    """
-
-    lane_id: LaneId
-    organization_id: OrganizationId
-    endpoint_id: EndpointId
-    account_id: AccountId | None
-    level: Level
-    epoch: int
-    url_sealed: bytes | None
-    secret_sealed: bytes | None
-    policy: str
-    updated_at: int
-    closed_at: int | None
-    disabled_at: int | None
-    paused_at: int | None
-    resumed_at: int | None
-    discard_at: int | None
-    circuit: Circuit
-    next_due_at: int
-    is_spent: bool
-
-    @property
-    def is_resting(self) -> bool:
-        """Whether nothing may be sent although it is kept."""
-        return self.disabled_at is not None or self.paused_at is not None
-
-    @property
-    def is_unwanted(self) -> bool:
-        """Whether something of what waits is to be cancelled before anything may be sent."""
-        return self.closed_at is not None or self.discard_at is not None
 
 
 def circuit_of(row: Row[Any]) -> Circuit:
@@ -299,67 +259,6 @@ def park(
     if due:
         tx.execute(_PARK, [{"lane": lane_id, "at": at, "spent": lane_id in spent} for lane_id, at in due.items()])
     return due
-
-
-_NOT_YET_DUE = (
-    select(deliveries.c.due_at)
-    .where(deliveries.c.lane_id == lanes.c.id, deliveries.c.state == PENDING, deliveries.c.due_at > bindparam("now"))
-    .order_by(deliveries.c.due_at)
-    .limit(1)
-    .correlate(lanes)
-    .scalar_subquery()
-)
-_CONFIGS = (
-    select(
-        lanes.c.id,
-        lanes.c.epoch,
-        lanes.c.organization_id,
-        lanes.c.endpoint_id,
-        endpoints.c.account_id,
-        endpoints.c.level,
-        endpoints.c.url_sealed,
-        endpoints.c.secret_sealed,
-        endpoints.c.policy,
-        endpoints.c.updated_at,
-        func.coalesce(endpoints.c.deregistered_at, endpoints.c.deactivated_at).label("closed_at"),
-        endpoints.c.disabled_at,
-        endpoints.c.paused_at,
-        endpoints.c.resumed_at,
-        lanes.c.discard_at,
-        lanes.c.is_spent,
-        *CIRCUIT,
-        func.coalesce(_NOT_YET_DUE, NEVER_AT).label("next_due_at"),
-    )
-    .join(endpoints, endpoints.c.id == lanes.c.endpoint_id)
-    .where(lanes.c.id.in_(bindparam("ids", expanding=True)))
-)
-
-
-def configs(tx: Tx, lane_ids: Collection[LaneId], *, now: int) -> list[LaneConfig]:
-    """The endpoints behind these lanes, as they stand now; no order."""
-    return [
-        LaneConfig(
-            lane_id=LaneId(row.id),
-            organization_id=OrganizationId(row.organization_id),
-            endpoint_id=EndpointId(row.endpoint_id),
-            account_id=None if row.account_id is None else AccountId(row.account_id),
-            level=Level(row.level),
-            epoch=row.epoch,
-            url_sealed=row.url_sealed,
-            secret_sealed=row.secret_sealed,
-            policy=row.policy,
-            updated_at=row.updated_at,
-            closed_at=row.closed_at,
-            disabled_at=row.disabled_at,
-            paused_at=row.paused_at,
-            resumed_at=row.resumed_at,
-            discard_at=row.discard_at,
-            circuit=circuit_of(row),  # type: ignore[arg-type] # a row of this shape
-            next_due_at=row.next_due_at,
-            is_spent=row.is_spent,
-        )
-        for row in tx.execute(_CONFIGS, {"ids": sorted(lane_ids), "now": now})
-    ]
 
 
 _ASLEEP = (

@@ -118,7 +118,7 @@ _LATEST = (
     _TIMED.where(
         attempts.c.delivery_pk == bindparam("delivery"), attempts.c.organization_id == bindparam("organization")
     )
-    .order_by(attempts.c.number.desc(), attempts.c.id.desc())
+    .order_by(attempts.c.number.desc(), attempts.c.pk.desc())
     .limit(bindparam("count", type_=Integer))
 )
 
@@ -157,7 +157,7 @@ def _last_attempts(tx: Tx, organization_id: str, delivery_pks: Sequence[int]) ->
     parts = [
         select(attempts.c.delivery_pk, *_TIMED.selected_columns)
         .where(attempts.c.delivery_pk == delivery_pk, attempts.c.organization_id == organization_id)
-        .order_by(attempts.c.number.desc(), attempts.c.id.desc())
+        .order_by(attempts.c.number.desc(), attempts.c.pk.desc())
         .limit(1)
         .subquery()
         for delivery_pk in delivery_pks

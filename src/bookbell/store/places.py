@@ -1,14 +1,17 @@
-"""Where the row of a new delivery lies: its key, `pk`.
+"""Where the row of a new delivery or attempt lies: its key, `pk`.
 
 SQLite's tables lie in the order of their keys. Rows of many lanes that come and go are best together at the end, so
 that one page takes several of them. Of a lane with a backlog they are best behind each other, for they are read and
 written together: one page for each of them was most of what a delivery cost out of millions. So there each lane has a
 stretch of keys of its own, used while it has a backlog. PostgreSQL has no such order; keys are a sequence there.
+
+Keys of attempts begin with the instant at which they were recorded, so no other index is needed to walk them by time.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from bookbell.core.instants import KEY_BITS, key_floor
 from bookbell.core.model import DeliveryPk, LaneId
 from bookbell.store.database import Tx
 from bookbell.store.prepared import execute
@@ -38,6 +41,19 @@ def places(tx: Tx, lane_ids: Sequence[LaneId]) -> list[DeliveryPk]:
     return [DeliveryPk(next(keys[base_of[lane_id]])) for lane_id in lane_ids]
 
 
+_LAST_ATTEMPT = "SELECT max(pk) FROM attempts"
+_NEXT_ATTEMPT = "SELECT nextval('attempts_pk_seq') FROM generate_series(1, %s::int)"
+
+
+def attempt_places(tx: Tx, count: int, at: int) -> Iterable[int]:
+    """Keys for so many attempts that are recorded now. If the clock went back, they go on behind the last."""
+    first = key_floor(at)
+    if tx.dialect.name != "sqlite":
+        return [first + row[0] % (1 << KEY_BITS) for row in execute(tx, _NEXT_ATTEMPT, [count]).fetchall()]
+    first = max(first, _value(tx, _LAST_ATTEMPT) + 1)
+    return range(first, first + count)
+
+
 def _base(tx: Tx, lane_id: LaneId) -> int:
     """Where the stretch begins in which the lane's next deliveries lie."""
     number = _value(tx, _BEHIND, lane_id)
@@ -53,4 +69,4 @@ def _last(tx: Tx, base: int) -> int:
 def _value(tx: Tx, sql: str, *values: object) -> int:
     """The value that the statement finds, 0 if it finds none."""
     found = execute(tx, sql, values).fetchone()
-    return 0 if found is None else int(found[0])
+    return 0 if found is None else int(found[0] or 0)

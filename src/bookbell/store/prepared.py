@@ -32,6 +32,16 @@ def as_toolkit_error(tx: Connection, sql: str, error: Exception) -> Exception:
     return shown
 
 
+def part_count(asked: int) -> int:
+    """How many alike parts a statement has that is asked about so many things: 1, 2, 4 … of them, the rest for nothing
+    or for one of them again. So few statements are made: putting one into SQL costs more than carrying it out.
+
+    >>> [part_count(asked) for asked in (1, 2, 3, 32)]
+    [1, 2, 4, 32]
+    """
+    return 1 << (asked - 1).bit_length()
+
+
 class Prepared:
     """One statement. The rows it gives have the names of its columns."""
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, bindparam, case, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, delete, func, select, update
 
 from bookbell.core import limits
+from bookbell.core.instants import position_of
 from bookbell.core.model import DeliveryState
 from bookbell.store import kept
 from bookbell.store.database import Tx
@@ -43,17 +44,12 @@ class OldEvent:
     byte_count: int
 
 
-def _old(table: Any, *columns: Any) -> Select[Any]:
-    return (
-        select(*columns)
-        .where(table.c.id > bindparam("after", type_=String), table.c.id <= bindparam("until", type_=String))
-        .order_by(table.c.id)
-        .limit(bindparam("count"))
-    )
+def _old(kind: str, *columns: Any) -> Select[Any]:
+    return select(*columns).where(kept.between(kind)).order_by(columns[0]).limit(bindparam("count"))
 
 
 _OLD_EVENTS = _old(
-    events,
+    "events",
     events.c.id,
     events.c.organization_id,
     (events.c.matched_count + events.c.replayed_count).label("matched_count"),
@@ -92,20 +88,20 @@ def empty_events(tx: Tx, gone: Sequence[OldEvent]) -> int:
     return kept.subtract(tx, [(event.hour, event.byte_count) for event in gone])
 
 
-_OLD_ATTEMPTS = _old(attempts, attempts.c.id, kept.ATTEMPT_HOUR, kept.ATTEMPT_BYTES.label("byte_count"))
+_OLD_ATTEMPTS = _old("attempts", attempts.c.pk, kept.ATTEMPT_HOUR, kept.ATTEMPT_BYTES.label("byte_count"))
 
 
 def empty_attempts(tx: Tx, *, after: str, until: str, count: int) -> tuple[str | None, int, int]:
-    """Remove what receivers answered to attempts behind one id and up to another, oldest first.
+    """Remove what receivers answered to attempts behind one position and up to another, oldest first.
 
-    Gives the last id that was seen, None when there are no more, how many attempts were emptied, and their bytes.
+    Gives the last position seen, None when there are no more, how many attempts were emptied, and their bytes.
     """
-    rows = tx.execute(_OLD_ATTEMPTS, {"after": after, "until": until, "count": count}).all()
-    emptied = [row.id for row in rows if row.byte_count]
+    rows = tx.execute(_OLD_ATTEMPTS, {**kept.ends("attempts", after, until), "count": count}).all()
+    emptied = [row.pk for row in rows if row.byte_count]
     if emptied:
-        tx.execute(update(attempts).where(attempts.c.id.in_(emptied)).values(response_head=None, response_body=None))
+        tx.execute(update(attempts).where(attempts.c.pk.in_(emptied)).values(response_head=None, response_body=None))
     byte_count = kept.subtract(tx, [(row.hour, row.byte_count) for row in rows])
-    return (rows[-1].id if len(rows) == count else None), len(emptied), byte_count
+    return (position_of(rows[-1].pk) if len(rows) == count else None), len(emptied), byte_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,17 +1,13 @@
-"""What retention would remove, counted in bounded ranges of ids; nothing is written or locked."""
+"""What retention would remove, counted in bounded ranges; nothing is written or locked."""
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, bindparam, false, func, not_, select
+from sqlalchemy import ColumnElement, Select, false, func, not_, select
 
 from bookbell.store import kept
 from bookbell.store.database import Tx
 from bookbell.store.retention import IS_ANY_PENDING, Removed
 from bookbell.store.schema import attempts, deliveries, events
-
-
-def _between(table: Any) -> ColumnElement[bool]:
-    return and_(table.c.id > bindparam("after", type_=String), table.c.id <= bindparam("until", type_=String))
 
 
 def _of_event(value: ColumnElement[Any]) -> Any:
@@ -33,7 +29,7 @@ _EVENTS = (
         _of_event(func.count()).label("deliveries"),
         _ATTEMPTS.label("attempts"),
     )
-    .where(_between(events), _IS_SETTLED)
+    .where(kept.between("events"), _IS_SETTLED)
     .subquery()
 )
 _WHOLE = select(
@@ -50,18 +46,18 @@ def whole_events(tx: Tx, *, after: str, until: str) -> Removed:
     return Removed(events=row[0], deliveries=int(row[1]), attempts=int(row[2]), byte_count=int(row[3]))
 
 
-def _bodies(table: Any, size: ColumnElement[int], *conditions: ColumnElement[bool]) -> Select[Any]:
-    rows = select(size.label("bytes")).where(_between(table), size > 0, *conditions).subquery()
+def _bodies(kind: str, size: ColumnElement[int], *conditions: ColumnElement[bool]) -> Select[Any]:
+    rows = select(size.label("bytes")).where(kept.between(kind), size > 0, *conditions).subquery()
     return select(func.count(), func.coalesce(func.sum(rows.c.bytes), 0)).select_from(rows)
 
 
 _BODIES = {
-    "events": _bodies(events, kept.EVENT_BYTES, _IS_SETTLED),
-    "attempts": _bodies(attempts, kept.ATTEMPT_BYTES),
+    "events": _bodies("events", kept.EVENT_BYTES, _IS_SETTLED),
+    "attempts": _bodies("attempts", kept.ATTEMPT_BYTES),
 }
 
 
 def bodies(tx: Tx, kind: str, *, after: str, until: str) -> tuple[int, int]:
     """How many events or attempts (kind) of this range would be emptied, and of how many bytes."""
-    row = tx.execute(_BODIES[kind], {"after": after, "until": until}).one()
+    row = tx.execute(_BODIES[kind], kept.ends(kind, after, until)).one()
     return int(row[0]), int(row[1])

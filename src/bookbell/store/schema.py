@@ -367,7 +367,7 @@ deliveries = Table(
 attempts = Table(
     "attempts",
     metadata,
-    Column("id", Id, primary_key=True),
+    Column("pk", Pk, primary_key=True),
     Column("organization_id", Id, nullable=False),
     Column("delivery_pk", BigInteger, nullable=False),
     Column("number", Integer, nullable=False),

@@ -12,7 +12,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "attempts",
-        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("organization_id", sa.String(length=36), nullable=False),
         sa.Column("delivery_pk", sa.BigInteger(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("remote_address", sa.Text(), nullable=True),
         sa.Column("response_head", sa.LargeBinary(), nullable=True),
         sa.Column("response_body", sa.LargeBinary(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name="attempts_pk"),
+        sa.PrimaryKeyConstraint("pk", name="attempts_pk"),
     )
     op.create_index("attempts_delivery", "attempts", ["delivery_pk", "number"], unique=False)
     transaction = "(pg_current_xact_id()::text::bigint)" if op.get_bind().dialect.name == "postgresql" else "0"
