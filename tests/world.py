@@ -40,7 +40,7 @@ def new_md5() -> str:
 
 def stamp(at: int = START) -> Stamp:
     """An instant, with fresh ids."""
-    return Stamp(at, new_id)
+    return Stamp(at, lambda: uuid7_text(at, 0, next(_numbers)))
 
 
 def seal(text: str, place: str) -> bytes:

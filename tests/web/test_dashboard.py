@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import httpx
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import update
 
 from bookbell.actions import webhooks
 from bookbell.actions.stamp import Stamp
@@ -22,9 +22,10 @@ from bookbell.store.accounts import find_organization
 from bookbell.store.circuits import Notice
 from bookbell.store.database import Tx
 from bookbell.store.endpoints import Endpoint
-from bookbell.store.schema import attempts, deliveries, endpoints, organizations
+from bookbell.store.schema import deliveries, endpoints, organizations
 from bookbell.web.dashboard.markup import joined, span, tag
 from bookbell.web.dashboard.webhook import rule
+from bygone import ATTEMPT, keep_attempts
 from in_process import OPERATOR_TOKEN, Peopled, opened
 from web.routes_of import NOBODYS_ID
 from world import World, new_id, seal
@@ -153,11 +154,9 @@ def test_whatever_strangers_wrote_is_text(peopled: Peopled) -> None:
         delivery = tx.execute(deliveries.select()).first()  # there are two
         assert delivery is not None
         delivery_id: str = delivery.id
-        texts = dict.fromkeys(["detail", "worker", "remote_address"], HOSTILE)
-        durations = dict.fromkeys(["dns_us", "connect_us", "tls_us", "first_byte_us", "total_us"], 1)
-        known = {"id": new_id(), "organization_id": endpoint.organization_id, "delivery_pk": delivery.pk}
-        values = {"number": 1, "started_at": 1, "is_stale": True, "outcome": HOSTILE[:60]}
-        tx.execute(insert(attempts).values(**known, **texts, **durations, **values))
+        attempt = ATTEMPT._replace(organization_id=endpoint.organization_id, delivery_pk=delivery.pk, is_stale=True)
+        attempt = attempt._replace(outcome=HOSTILE[:60], detail=HOSTILE, worker=HOSTILE, remote_address=HOSTILE)
+        keep_attempts(tx, [attempt])
         tx.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(reason=HOSTILE))
         notice = Notice(
             id=new_id(),

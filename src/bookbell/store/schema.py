@@ -320,7 +320,6 @@ events = Table(
     Column("created_at", BigInteger, nullable=False),
     Index("events_account", "account_id", "position", "id"),
     Index("events_position", "organization_id", "position", "id"),
-    Index("events_organization", "organization_id", "created_at"),
     Index("events_book", "book_pk", "id"),
 )
 

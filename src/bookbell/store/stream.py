@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, Text, cast, func, literal, select, tuple_, update
 
+from bookbell.core.instants import id_floor
 from bookbell.core.model import AccountId, Level, OrganizationId
 from bookbell.store.bulk import Row, insert_rows
 from bookbell.store.database import Tx
@@ -107,7 +108,7 @@ def chosen(tx: Tx, stream: Stream, stretch: Stretch, *columns: Any) -> Select[An
     if stretch.place is not None:
         query = query.where(tuple_(events.c.position, events.c.id) > tuple_(*map(literal, stretch.place)))
     if stretch.since_at is not None:
-        query = query.where(events.c.created_at >= stretch.since_at, events.c.position >= _start(stream, stretch))
+        query = query.where(events.c.created_at >= stretch.since_at, events.c.position >= _start(stretch))
     if stretch.below is not None:
         query = query.where(events.c.position < stretch.below)
     if stretch.event_types is not None:
@@ -123,20 +124,12 @@ def _of(stream: Stream, query: Select[Any]) -> Select[Any]:
     return query if stream.account_id is None else query.where(events.c.account_id == stream.account_id)
 
 
-def _start(stream: Stream, stretch: Stretch) -> ColumnElement[int]:
-    """A position not above that of any event since then, found by the index over instants."""
+def _start(stretch: Stretch) -> ColumnElement[int]:
+    """A position not above that of any event since then, whosever it is: ids tell when they were made."""
     assert stretch.since_at is not None
     older = events.alias("older")
-    first = (
-        select(older.c.position)
-        .where(
-            older.c.organization_id == stream.organization_id,
-            older.c.created_at >= stretch.since_at - SLACK_MS,
-        )
-        .order_by(older.c.created_at)
-        .limit(1)
-        .scalar_subquery()
-    )
+    since = older.c.id > id_floor(stretch.since_at - SLACK_MS)
+    first = select(older.c.position).where(since).order_by(older.c.id).limit(1).scalar_subquery()
     return func.coalesce(first, POSITION_MAX)
 
 

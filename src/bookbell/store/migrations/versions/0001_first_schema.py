@@ -51,7 +51,6 @@ def upgrade() -> None:
     )
     op.create_index("events_account", "events", ["account_id", "position", "id"], unique=False)
     op.create_index("events_book", "events", ["book_pk", "id"], unique=False)
-    op.create_index("events_organization", "events", ["organization_id", "created_at"], unique=False)
     op.create_index("events_position", "events", ["organization_id", "position", "id"], unique=False)
     op.create_table(
         "ledger_totals",
