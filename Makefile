@@ -15,7 +15,7 @@ demo: $(VENV)/.runtime ## watch real books ring real webhooks (under 20 s)
 test: $(VENV)/.dev ## run every test, on SQLite and on a real PostgreSQL
 	@$(BIN)/coverage run -m pytest tests/core tests/test_receiver.py
 	@$(BIN)/coverage report --fail-under=100
-	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --ignore=tests/core --ignore=tests/test_receiver.py
+	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal --ignore=tests/core --ignore=tests/test_receiver.py
 
 check: $(VENV)/.dev ## lint, format, types and import rules
 	@$(BIN)/ruff check .

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bookbell.actions import accounts, books, org_webhooks, reports, uploads, webhooks
 from bookbell.actions.books import BookKey, NewBook
 from bookbell.actions.reports import ClassifiedPart, ClassifiedReport, DocumentReport
-from bookbell.actions.stamp import Stamp
+from bookbell.actions.stamp import Published, Stamp
 from bookbell.actions.uploads import Upload
 from bookbell.ambient import uuid7_text
 from bookbell.core.model import (
@@ -15,7 +15,6 @@ from bookbell.core.model import (
     Document,
     DocumentSource,
     DocumentStatus,
-    LaneId,
     MixedDocument,
     Organization,
     Role,
@@ -129,10 +128,10 @@ class World:
         """Classified documents in a book, cut out of one mixed document. Gives their uuids."""
         return self.cut(self.mixed(account, book), count)
 
-    def verify(self, uuid: str, at: int = START) -> frozenset[LaneId]:
-        """Report a document as verified. Gives the lanes to ring."""
+    def verify(self, uuid: str, at: int = START) -> Published[reports.Reported]:
+        """Report a document as verified."""
         report = DocumentReport(uuid=uuid, status=DocumentStatus.VERIFICATION_COMPLETE)
-        return self.db.write_now(reports.apply, report, stamp(at)).lanes
+        return self.db.write_now(reports.apply, report, stamp(at))
 
     def publish(self, account: Account, count: int, at: int = START) -> None:
         """That many DOC_VERIFIED events, and one BOOK_VERIFIED."""

@@ -1,10 +1,16 @@
 """Lanes with a backlog take turns at being read on; nobody else waits for them."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from bookbell.core import limits
 from bookbell.core.attempt import Outcome, TimedOut
+from bookbell.core.model import LaneId
 from bookbell.core.pace import READY_COUNT
+from bookbell.store import deliveries
+from bookbell.store.database import Tx
+from bookbell.store.deliveries import Due, Look
 from crowds import crowd
 from simulated import OK, Scene, stop
 from world import World
@@ -61,6 +67,39 @@ def test_hanging_receivers_with_backlogs_do_not_keep_a_good_one_from_being_read_
         await stop(worker, scene)
 
     scene.simulation.run(story)
+
+
+def test_what_is_published_into_a_backlog_makes_nothing_be_read_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, backlog, count = Scene(world), 1_000, 100
+    url = scene.receiver("r", OK, 20)
+    account = scene.accounts[url]
+    crowd(scene, url, backlog)
+    uuids, read = world.documents(account, world.book(account), count), 0
+
+    def counted(tx: Tx, wanted: Mapping[LaneId, Look], *, now: int) -> dict[LaneId, list[Due]]:
+        nonlocal read
+        found = due(tx, wanted, now=now)
+        read += sum(map(len, found.values()))
+        return found
+
+    due = deliveries.due
+    monkeypatch.setattr(deliveries, "due", counted)
+
+    async def story() -> None:
+        worker = scene.worker()
+        for uuid in uuids:
+            await scene.simulation.pass_ms(10)
+            published = world.verify(uuid, scene.simulation.now_ms())
+            worker.engine.ring(published.lanes, published.made)
+        assert len(scene.arrived(url)) < backlog
+        await scene.simulation.run_until(scene.is_settled, HOUR)
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    assert len(scene.arrived(url)) > backlog + count
+    assert read == len(scene.arrived(url))
 
 
 def test_what_a_lane_with_enough_to_send_is_rung_for_follows_without_a_pause(world: World) -> None:

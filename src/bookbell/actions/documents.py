@@ -67,8 +67,8 @@ def cancel(tx: Tx, account: Account, key: DocumentKey, stamp: Stamp) -> Publishe
         change = client_moves.mixed_cancelled(opened.item, at=stamp.at)
     _save(tx, [change.value])
     _give_up(tx, opened.book, [opened.item], stamp)
-    _, lanes = settle(tx, opened.book, change.drafts, stamp, groups=[opened.item.image_group_pk])
-    return Published(change.value, lanes)
+    _, told = settle(tx, opened.book, change.drafts, stamp, groups=[opened.item.image_group_pk])
+    return told.published(change.value)
 
 
 def remove(tx: Tx, account: Account, key: DocumentKey, stamp: Stamp) -> Published[Item]:
@@ -85,8 +85,8 @@ def remove(tx: Tx, account: Account, key: DocumentKey, stamp: Stamp) -> Publishe
         gone = [mixed, *parts]
     _save(tx, gone)
     _give_up(tx, opened.book, gone, stamp)
-    _, lanes = settle(tx, opened.book, (), stamp, groups=[opened.item.image_group_pk])
-    return Published(gone[0], lanes)
+    _, told = settle(tx, opened.book, (), stamp, groups=[opened.item.image_group_pk])
+    return told.published(gone[0])
 
 
 def upgrade(tx: Tx, account: Account, key: DocumentKey, wanted: str, stamp: Stamp) -> Published[Item]:
@@ -106,8 +106,8 @@ def upgrade(tx: Tx, account: Account, key: DocumentKey, wanted: str, stamp: Stam
         group = images.find_group(tx, opened.book.organization_id, pk=opened.item.image_group_pk)
         assert group is not None
         images.save_group(tx, client_moves.group_reopened(group, at=stamp.at))
-    _, lanes = settle(tx, opened.book, (), stamp)
-    return Published(changed[0], lanes)
+    _, told = settle(tx, opened.book, (), stamp)
+    return told.published(changed[0])
 
 
 def _hold(tx: Tx, account: Account, key: DocumentKey) -> OpenedItem:

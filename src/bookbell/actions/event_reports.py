@@ -11,7 +11,7 @@ from typing import NamedTuple, ParamSpec, TypeVar
 
 from bookbell.actions.publishing import Told, fan_out
 from bookbell.actions.reports import named
-from bookbell.actions.settling import settle_and_tell
+from bookbell.actions.settling import settle
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.core.catalogue import RETIRED, TYPES, EventType, Subject, names
 from bookbell.core.defined_types import DefinedType
@@ -73,10 +73,10 @@ def report_event(tx: Tx, report: EventReport, stamp: Stamp) -> Published[Happene
     if kind.subject is Subject.GROUP:
         change = group_refused(_demand_group(tx, report), at=stamp.at)
         images.save_group(tx, change.value)
-        book, told = settle_and_tell(tx, book, change.drafts, stamp)
+        book, told = settle(tx, book, change.drafts, stamp)
         return _published(report, told, book)
     document = _demand_document(tx, report) if report.document_uuid else None
-    book, told = settle_and_tell(tx, book, [draft_of(kind, report, book, document)], stamp)
+    book, told = settle(tx, book, [draft_of(kind, report, book, document)], stamp)
     return _published(report, told, book)
 
 
@@ -133,13 +133,14 @@ def report_events(tx: Tx, reports: Sequence[EventReport], stamp: Stamp) -> Publi
         for index, report in run:
             published = named("events", index, report_event, tx, report, stamp)
             done.append(published.value)
+            made += published.made
             rung |= published.lanes
-    return Published(done, rung, () if of_books else made)
+    return Published(done, rung, made)
 
 
 def _published(report: EventReport, told: Told, book: Book | None) -> Published[Happened]:
     event = next((event for event in told.events if event.type == report.type), None)
-    return Published(Happened(report.type, event, book), told.lanes)
+    return told.published(Happened(report.type, event, book))
 
 
 def _happened(told: Told) -> list[Happened]:

@@ -7,8 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
-from bookbell.actions.stamp import Stamp
+from bookbell.actions.stamp import Published, Stamp
 from bookbell.core.events import DocumentStatuses, Draft, body, needs_documents, subject_pk
 from bookbell.core.fanout import lane_of, plan
 from bookbell.core.model import (
@@ -29,6 +30,8 @@ from bookbell.core.policy import Order, Policy, policy_from
 from bookbell.store import books, deliveries, events, lanes
 from bookbell.store.database import Tx
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -39,6 +42,10 @@ class Told:
     events: Sequence[Event] = ()
     lanes: frozenset[LaneId] = frozenset()
     made: Sequence[Made] = ()
+
+    def published(self, value: T) -> Published[T]:
+        """What an action gives that has told this."""
+        return Published(value, self.lanes, self.made)
 
 
 def publish(tx: Tx, book: Book, drafts: Sequence[Draft], stamp: Stamp) -> Told:

@@ -31,6 +31,7 @@ from bookbell.core.model import (
     ImageGroup,
     JobStatus,
     LaneId,
+    Made,
     MixedDocument,
     MixedStatus,
     OrganizationId,
@@ -156,11 +157,13 @@ def apply_all(tx: Tx, reports: Sequence[Report], stamp: Stamp) -> Published[list
     for pk, organization_id in sorted(set(found)):
         books.lock_book(tx, organization_id, pk)
     done, rung = [], frozenset[LaneId]()
+    made: list[Made] = []
     for index, report in enumerate(reports):
         published = named("reports", index, apply, tx, report, stamp)
         done.append(published.value)
         rung |= published.lanes
-    return Published(done, rung)
+        made += published.made
+    return Published(done, rung, made)
 
 
 def named(batch: str, index: int, run: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -177,8 +180,8 @@ def _document(tx: Tx, book: Book, report: DocumentReport, stamp: Stamp) -> Publi
     if change.value is document:
         return Published(_reported("document", document.uuid, document.status, book))
     documents.save_document(tx, change.value)
-    book, lanes = settle(tx, book, change.drafts, stamp, groups=[document.image_group_pk])
-    return Published(_reported("document", document.uuid, change.value.status, book), lanes)
+    book, told = settle(tx, book, change.drafts, stamp, groups=[document.image_group_pk])
+    return told.published(_reported("document", document.uuid, change.value.status, book))
 
 
 def _mixed(tx: Tx, book: Book, report: MixedReport, stamp: Stamp) -> Published[Reported]:
@@ -187,8 +190,8 @@ def _mixed(tx: Tx, book: Book, report: MixedReport, stamp: Stamp) -> Published[R
     if change.value is mixed:
         return Published(_reported("mixed_document", mixed.uuid, mixed.status, book))
     documents.save_mixed(tx, change.value)
-    book, lanes = settle(tx, book, change.drafts, stamp, groups=[mixed.image_group_pk])
-    return Published(_reported("mixed_document", mixed.uuid, change.value.status, book), lanes)
+    book, told = settle(tx, book, change.drafts, stamp, groups=[mixed.image_group_pk])
+    return told.published(_reported("mixed_document", mixed.uuid, change.value.status, book))
 
 
 def _classified(tx: Tx, book: Book, report: ClassifiedReport, stamp: Stamp) -> Published[Reported]:
@@ -203,8 +206,8 @@ def _classified(tx: Tx, book: Book, report: ClassifiedReport, stamp: Stamp) -> P
     completed, cut = mixed_classified(mixed, parts, at=stamp.at)
     documents.save_mixed(tx, completed)
     made = [replace(document, pk=documents.insert_document(tx, document)) for document in cut]
-    book, lanes = settle(tx, book, [document_classified(document) for document in made], stamp)
-    return Published(_reported("mixed_document", mixed.uuid, completed.status, book, made), lanes)
+    book, told = settle(tx, book, [document_classified(document) for document in made], stamp)
+    return told.published(_reported("mixed_document", mixed.uuid, completed.status, book, made))
 
 
 def _group(tx: Tx, book: Book, report: GroupReport, stamp: Stamp) -> Published[Reported]:
@@ -215,10 +218,10 @@ def _group(tx: Tx, book: Book, report: GroupReport, stamp: Stamp) -> Published[R
         change = document_moved(document, report.status, reason=report.reason, at=stamp.at)
         documents.save_document(tx, change.value)
         drafts += change.drafts
-    book, lanes = settle(tx, book, drafts, stamp, groups=[group.pk])
+    book, told = settle(tx, book, drafts, stamp, groups=[group.pk])
     after = images.find_group(tx, book.organization_id, pk=group.pk)
     assert after is not None
-    return Published(_reported("image_group", group.uuid, after.status, book), lanes)
+    return told.published(_reported("image_group", group.uuid, after.status, book))
 
 
 def _analytics(tx: Tx, book: Book, report: AnalyticsReport, stamp: Stamp) -> Published[Reported]:
@@ -228,8 +231,8 @@ def _analytics(tx: Tx, book: Book, report: AnalyticsReport, stamp: Stamp) -> Pub
     if change.value is request:
         return Published(_reported("analytics_request", request.id, request.status, book))
     analytics.save_request(tx, change.value)
-    book, lanes = settle(tx, book, change.drafts, stamp)
-    return Published(_reported("analytics_request", request.id, change.value.status, book), lanes)
+    book, told = settle(tx, book, change.drafts, stamp)
+    return told.published(_reported("analytics_request", request.id, change.value.status, book))
 
 
 def _book_analytics(tx: Tx, book: Book, report: BookAnalyticsReport, stamp: Stamp) -> Published[Reported]:
@@ -242,8 +245,8 @@ def _book_analytics(tx: Tx, book: Book, report: BookAnalyticsReport, stamp: Stam
     analytics.save_results(tx, book, results)
     change = generated(book, at=stamp.at)
     books.save_book(tx, change.value)
-    book, lanes = settle(tx, change.value, change.drafts, stamp)
-    return Published(_reported("book_analytics", book.uuid, report.status, book), lanes)
+    book, told = settle(tx, change.value, change.drafts, stamp)
+    return told.published(_reported("book_analytics", book.uuid, report.status, book))
 
 
 def _reported(subject: str, id_: str, status: str, book: Book, made: Sequence[Document] = ()) -> Reported:

@@ -6,7 +6,7 @@ from bookbell.actions.publishing import Told, publish
 from bookbell.actions.stamp import Stamp
 from bookbell.core.events import Draft
 from bookbell.core.lifecycle import book_after, group_after, in_order
-from bookbell.core.model import Book, LaneId
+from bookbell.core.model import Book
 from bookbell.core.tasks import completed, may_be_completed, noted
 from bookbell.store import accounts, books, images
 from bookbell.store.database import Tx
@@ -14,20 +14,12 @@ from bookbell.store.database import Tx
 
 def settle(
     tx: Tx, book: Book, drafts: Sequence[Draft], stamp: Stamp, *, groups: Iterable[int | None] = ()
-) -> tuple[Book, frozenset[LaneId]]:
+) -> tuple[Book, Told]:
     """Move the book to where its contents now put it, and publish the drafts with all that follows from them.
 
     The caller holds the book's row and has written what changed. groups: pks of image groups whose documents moved.
-    Gives the book as it is now and the lanes to ring.
+    Gives the book as it is now and what was told.
     """
-    settled, told = settle_and_tell(tx, book, drafts, stamp, groups=groups)
-    return settled, told.lanes
-
-
-def settle_and_tell(
-    tx: Tx, book: Book, drafts: Sequence[Draft], stamp: Stamp, *, groups: Iterable[int | None] = ()
-) -> tuple[Book, Told]:
-    """As `settle`, but gives the events too."""
     fired = list(drafts)
     for group_pk in sorted({pk for pk in groups if pk is not None}):
         group = images.find_group(tx, book.organization_id, pk=group_pk)

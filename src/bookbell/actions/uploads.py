@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from bookbell.actions import books as visible
 from bookbell.actions.books import BookKey
+from bookbell.actions.publishing import Told
 from bookbell.actions.settling import settle
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.core import limits
@@ -21,7 +22,6 @@ from bookbell.core.model import (
     DocumentStatus,
     ImageGroup,
     ImageGroupStatus,
-    LaneId,
     MixedDocument,
     MixedStatus,
 )
@@ -78,8 +78,8 @@ def upload_document(tx: Tx, account: Account, upload: Upload, stamp: Stamp) -> P
     if earlier := documents.duplicates(tx, book.organization_id, book.pk, upload.md5):
         return Published(Duplicate(earlier))
     _check_sizes(tx, book, upload.page_count)
-    document, lanes = _add_document(tx, book, upload, None, stamp)
-    return Published(document, lanes)
+    document, told = _add_document(tx, book, upload, None, stamp)
+    return told.published(document)
 
 
 def upload_mixed(tx: Tx, account: Account, upload: Upload, stamp: Stamp) -> Published[MixedDocument | Duplicate]:
@@ -89,8 +89,8 @@ def upload_mixed(tx: Tx, account: Account, upload: Upload, stamp: Stamp) -> Publ
         return Published(Duplicate(earlier))
     _check_sizes(tx, book, upload.page_count)
     mixed = _add_mixed(tx, book, upload, None, stamp)
-    _, lanes = settle(tx, book, (), stamp)
-    return Published(mixed, lanes)
+    _, told = settle(tx, book, (), stamp)
+    return told.published(mixed)
 
 
 def upload_image(tx: Tx, account: Account, upload: Upload, stamp: Stamp) -> Published[Image | DuplicateImage]:
@@ -114,8 +114,8 @@ def upload_image(tx: Tx, account: Account, upload: Upload, stamp: Stamp) -> Publ
         created_at=stamp.at,
     )
     image = replace(image, pk=images.insert_image(tx, image))
-    _, lanes = settle(tx, book, (), stamp)
-    return Published(image, lanes)
+    _, told = settle(tx, book, (), stamp)
+    return told.published(image)
 
 
 def finalize_group(
@@ -141,16 +141,16 @@ def finalize_group(
         form_type=form_type,
     )
     if form_type is not None:
-        _, lanes = _add_document(tx, book, upload, change.value, stamp, drafts=change.drafts)
-        return Published(Finalized(change.value, None), lanes)
+        _, told = _add_document(tx, book, upload, change.value, stamp, drafts=change.drafts)
+        return told.published(Finalized(change.value, None))
     mixed = _add_mixed(tx, book, upload, change.value, stamp)
-    _, lanes = settle(tx, book, change.drafts, stamp)
-    return Published(Finalized(change.value, mixed), lanes)
+    _, told = settle(tx, book, change.drafts, stamp)
+    return told.published(Finalized(change.value, mixed))
 
 
 def _add_document(
     tx: Tx, book: Book, upload: Upload, group: ImageGroup | None, stamp: Stamp, *, drafts: tuple[Draft, ...] = ()
-) -> tuple[Document, frozenset[LaneId]]:
+) -> tuple[Document, Told]:
     new = Document(
         pk=0,
         uuid=stamp.new_id(),
@@ -174,8 +174,8 @@ def _add_document(
         token_sealed=upload.token_sealed,
     )
     new = replace(new, pk=documents.insert_document(tx, new))
-    _, lanes = settle(tx, book, [*drafts, *document_accepted(new)], stamp)
-    return new, lanes
+    _, told = settle(tx, book, [*drafts, *document_accepted(new)], stamp)
+    return new, told
 
 
 def _add_mixed(tx: Tx, book: Book, upload: Upload, group: ImageGroup | None, stamp: Stamp) -> MixedDocument:

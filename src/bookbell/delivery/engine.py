@@ -17,6 +17,7 @@ from bookbell.delivery.looking import Looking
 from bookbell.delivery.owning import Owning
 from bookbell.delivery.parts import EngineParts, Hold
 from bookbell.delivery.recording import Recording
+from bookbell.store.deliveries import START, Position
 
 RETRY_MS = 200  # pause after the database failed
 
@@ -29,7 +30,7 @@ class Engine:
         self._ambient = parts.ambient
         self._stopping = asyncio.Event()
         self._drain_ms = 0
-        self._rung: set[LaneId] = set()
+        self._rung: dict[LaneId, Position] = {}  # and from which place on something is new
         self._hold = Hold(parts)
         self._owning = Owning(self._hold)
         self._looking = Looking(self._hold)
@@ -41,8 +42,14 @@ class Engine:
         """Say that these lanes have due work. made: what it is, if all of it is known; it has been committed. From the
         engine's loop only.
         """
-        known = self._looking.hand_over([each for each in made if each[1].lane_id not in self._rung])
-        self._rung.update(lane_id for lane_id in lane_ids if lane_id not in known)
+        of_lane: dict[LaneId, list[Made]] = {}
+        for each in made:
+            of_lane.setdefault(each[1].lane_id, []).append(each)
+        for lane_id in lane_ids:
+            new = of_lane.get(lane_id, [])
+            if not new or lane_id in self._rung or not self._looking.hand_over(lane_id, new):
+                place = min(((each.due_at, each.id) for _, each, _ in new), default=START)
+                self._rung[lane_id] = min(place, self._rung.get(lane_id, place))
         self._hold.bell.set()
 
     def hint(self, lane_ids: Iterable[LaneId]) -> None:
@@ -116,7 +123,7 @@ class Engine:
 
     async def _work(self, *, is_poll: bool) -> None:
         idle = self._hold.woken()
-        rung, self._rung = self._rung, set()
+        rung, self._rung = self._rung, {}
         await self._owning.acquire(rung, is_poll=is_poll)
         await self._looking.look()
         self.dispatch.start()

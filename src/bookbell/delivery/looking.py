@@ -34,18 +34,20 @@ class Looking:
 
     async def look(self) -> None:
         """Look at every lane that is hungry; those with a backlog take turns."""
-        hungry, self._hold.hungry = self._hold.hungry, {}
+        hungry = self._hungry()
         wanted = self._in_turn()
         turns = Counter(lane.organization_id for lane in wanted)
         taken = {lane.id for lane in wanted}
-        for lane in [self._hold.lanes[each] for each in hungry if each in self._hold.lanes and each not in taken]:
+        for lane in hungry:
+            if lane.id in taken:
+                continue
             if _is_short(lane):
                 if self._must_wait(lane, turns):
                     self._wait(lane)
                 else:
                     wanted.append(lane)
                 continue
-            lane.has_more, lane.read_to = True, START  # what it was told of is read once it is short
+            lane.has_more = True  # what it was told of is read once it is short
             if self._is_outdated(lane):
                 wanted.append(lane)
             else:
@@ -53,6 +55,15 @@ class Looking:
                 self._hold.tend(lane)
         for start in range(0, len(wanted), LOOK_LANES_MAX):
             await self._look_at(wanted[start : start + LOOK_LANES_MAX])
+
+    def _hungry(self) -> list[Lane]:
+        """Take the hungry lanes. One with something new before the place it was read to is read from its start."""
+        found, self._hold.hungry = self._hold.hungry, {}
+        owned = [(self._hold.lanes[lane_id], place) for lane_id, place in found.items() if lane_id in self._hold.lanes]
+        for lane, place in owned:
+            if place <= lane.read_to:
+                lane.read_to = START
+        return [lane for lane, _ in owned]
 
     def _in_turn(self) -> list[Lane]:
         """The lanes whose turn it is to be read on."""
@@ -81,23 +92,18 @@ class Looking:
             lane.is_waiting = True
             self._hold.dispatch.waiting.add(lane)
 
-    def hand_over(self, made: Sequence[Made]) -> set[LaneId]:
-        """Take new deliveries that have just been committed, as a look would. Gives the lanes that need none for them.
+    def hand_over(self, lane_id: LaneId, new: Sequence[Made]) -> bool:
+        """Take new deliveries of a lane that have just been committed, as a look would. Gives whether it did.
 
         Only where all that is due is in hand, and the endpoint was read as recently as for any lane that is rung for.
         """
-        by_lane: dict[LaneId, list[Made]] = {}
-        for each in made:
-            by_lane.setdefault(each[1].lane_id, []).append(each)
-        known = set()
-        for lane_id, new in by_lane.items():
-            lane = self._hold.lanes.get(lane_id)
-            if lane is not None and lane_id not in self._hold.hungry and self._may_hand_over(lane, new):
-                lane.take_in([_due(lane, *each) for each in new], self._hold.dispatch.in_flight)
-                lane.busy_at = self._ambient.monotonic_ms()
-                self._hold.dispatch.offer(lane)
-                known.add(lane_id)
-        return known
+        lane = self._hold.lanes.get(lane_id)
+        if lane is None or lane_id in self._hold.hungry or not self._may_hand_over(lane, new):
+            return False
+        lane.take_in([_due(lane, *each) for each in new], self._hold.dispatch.in_flight)
+        lane.busy_at = self._ambient.monotonic_ms()
+        self._hold.dispatch.offer(lane)
+        return True
 
     def _may_hand_over(self, lane: Lane, new: Sequence[Made]) -> bool:
         now, config = self._ambient.now_ms(), lane.config

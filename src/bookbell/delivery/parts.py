@@ -14,7 +14,7 @@ from bookbell.delivery.lane import Destination, Lane
 from bookbell.delivery.rounds import Rounds
 from bookbell.store.configs import LaneConfig
 from bookbell.store.database import Database
-from bookbell.store.deliveries import START
+from bookbell.store.deliveries import END, START, Position
 from bookbell.store.schema import NEVER_AT
 
 POLL_MS = 250  # how late work is found that no ring tells of
@@ -57,7 +57,7 @@ class Hold:
         self.owning = asyncio.Event()
         self.alarms = Alarms()
         self.rounds = Rounds(max(LOOK_MS, parts.poll_ms))
-        self.hungry: dict[LaneId, None] = {}
+        self.hungry: dict[LaneId, Position] = {}  # and from which place on something is new
         self.is_draining = False
         self.is_waiting = False
         self.more_at = NEVER
@@ -69,15 +69,14 @@ class Hold:
         """The lanes that are owned."""
         return self.dispatch.lanes
 
-    def feed(self, lane: Lane) -> None:
-        """Go on reading this lane in the next turn."""
-        self.hungry[lane.id] = None
+    def feed(self, lane: Lane, place: Position = END) -> None:
+        """Look at this lane in the next turn. place: from there on something may be new; what lies before is known."""
+        self.hungry[lane.id] = min(place, self.hungry.get(lane.id, place))
         self.bell.set()
 
     def starve(self, lane: Lane) -> None:
         """Look at this lane in the next turn, from its start: something may have come to lie before what was read."""
-        lane.read_to = START
-        self.feed(lane)
+        self.feed(lane, START)
 
     def starve_all(self, lane_ids: Iterable[LaneId]) -> None:
         """The same for several that are owned."""
@@ -92,8 +91,8 @@ class Hold:
                 continue
             self.dispatch.offer(lane)
             if lane.next_due <= self.ambient.now_ms():
+                self.feed(lane, (lane.next_due, ""))
                 lane.next_due = NEVER_AT
-                self.starve(lane)
             elif self.is_parkable(lane):
                 idle.append(lane)
             else:

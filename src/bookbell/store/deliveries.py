@@ -107,6 +107,7 @@ Position = tuple[int, str]
 """A place in a lane: due instant and id of a delivery."""
 
 START: Position = (-1, "")
+END: Position = (NEVER_AT, "")
 
 
 class Look(NamedTuple):
