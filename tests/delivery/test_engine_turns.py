@@ -1,18 +1,20 @@
 """Lanes with a backlog take turns at being read on; nobody else waits for them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pytest
 
 from bookbell.core import limits
 from bookbell.core.attempt import Outcome, TimedOut
+from bookbell.core.limits import LANE_BUFFER_COUNT
 from bookbell.core.model import LaneId
 from bookbell.core.pace import READY_COUNT
+from bookbell.delivery.looking import LOOK_ROWS
 from bookbell.store import deliveries
 from bookbell.store.database import Tx
 from bookbell.store.deliveries import Due, Look
 from crowds import crowd
-from simulated import OK, Scene, stop
+from simulated import OK, Scene, Worker, stop
 from world import World
 
 LANES, EACH = 200, 40
@@ -67,6 +69,45 @@ def test_hanging_receivers_with_backlogs_do_not_keep_a_good_one_from_being_read_
         await stop(worker, scene)
 
     scene.simulation.run(story)
+
+
+def test_who_is_rung_for_waits_for_one_look_at_lanes_with_a_backlog(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(world)
+    slow = [scene.receiver(f"slow{number}") for number in range(READY_COUNT)]
+    accounts = [scene.accounts[scene.receiver(f"quick{number}")] for number in range(4)]
+    uuids = [world.documents(account, world.book(account), 1)[0] for account in accounts]
+    looks: list[Collection[LaneId]] = []
+    rung: dict[LaneId, int] = {}
+    workers: list[Worker] = []
+
+    def seen(tx: Tx, wanted: Mapping[LaneId, Look], *, now: int) -> dict[LaneId, list[Due]]:
+        found = due(tx, wanted, now=now)
+        looks.append(wanted)
+        row_count = sum(map(len, found.values()))
+        assert row_count < LOOK_ROWS + LANE_BUFFER_COUNT
+        if row_count > LOOK_ROWS // 2 and uuids:
+            lanes = world.verify(uuids.pop(), scene.simulation.now_ms()).lanes
+            rung.update(dict.fromkeys(lanes, len(looks)))
+            workers[0].engine.ring(lanes)
+        return found
+
+    due = deliveries.due
+    monkeypatch.setattr(deliveries, "due", seen)
+
+    async def story() -> None:
+        workers.append(scene.worker())
+        await scene.simulation.pass_ms(5_000)
+        assert not workers[0].engine.dispatch.lanes
+        for url in slow:
+            crowd(scene, url, 200)
+        await scene.simulation.run_until(scene.is_settled, HOUR)
+        await stop(workers[0], scene)
+
+    scene.simulation.run(story)
+    assert len(rung) == 4
+    assert all(lane_id in looks[index] for lane_id, index in rung.items())
 
 
 def test_what_is_published_into_a_backlog_makes_nothing_be_read_twice(

@@ -17,7 +17,7 @@ from bookbell.delivery.looking import Looking
 from bookbell.delivery.owning import Owning
 from bookbell.delivery.parts import EngineParts, Hold
 from bookbell.delivery.recording import Recording
-from bookbell.store.deliveries import START, Position
+from bookbell.store.deliveries import START
 
 RETRY_MS = 200  # pause after the database failed
 
@@ -30,7 +30,7 @@ class Engine:
         self._ambient = parts.ambient
         self._stopping = asyncio.Event()
         self._drain_ms = 0
-        self._rung: dict[LaneId, Position] = {}  # and from which place on something is new
+        self._rung: set[LaneId] = set()
         self._hold = Hold(parts)
         self._owning = Owning(self._hold)
         self._looking = Looking(self._hold)
@@ -46,10 +46,11 @@ class Engine:
         for each in made:
             of_lane.setdefault(each[1].lane_id, []).append(each)
         for lane_id in lane_ids:
-            new = of_lane.get(lane_id, [])
-            if not new or lane_id in self._rung or not self._looking.hand_over(lane_id, new):
-                place = min(((each.due_at, each.id) for _, each, _ in new), default=START)
-                self._rung[lane_id] = min(place, self._rung.get(lane_id, place))
+            new, lane = of_lane.get(lane_id, []), self._hold.lanes.get(lane_id)
+            if lane is None:
+                self._rung.add(lane_id)
+            elif not new or not self._looking.hand_over(lane, new):
+                self._hold.feed(lane, min(((each.due_at, each.id) for _, each, _ in new), default=START))
         self._hold.bell.set()
 
     def hint(self, lane_ids: Iterable[LaneId]) -> None:
@@ -123,7 +124,7 @@ class Engine:
 
     async def _work(self, *, is_poll: bool) -> None:
         idle = self._hold.woken()
-        rung, self._rung = self._rung, {}
+        rung, self._rung = self._rung | self._hold.forgotten(), set()
         await self._owning.acquire(rung, is_poll=is_poll)
         await self._looking.look()
         self.dispatch.start()

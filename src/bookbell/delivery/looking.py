@@ -16,9 +16,10 @@ from bookbell.delivery.parts import Hold
 from bookbell.store import circuits, configs, deliveries, holding
 from bookbell.store.configs import LaneConfig
 from bookbell.store.database import Tx
-from bookbell.store.deliveries import LOOK_LANES_MAX, START, Due, Look, Position
+from bookbell.store.deliveries import END, LOOK_LANES_MAX, START, Due, Look, Position
 from bookbell.store.schema import NEVER_AT
 
+LOOK_ROWS = 2_048  # of lanes with a backlog no more are looked at together than may bring so many, or one
 KNOWN_MS = 50  # a lane that has enough to send is not looked at more often than that when it is rung for
 
 Found = dict[LaneId, tuple[LaneConfig, list[Due]]]
@@ -31,16 +32,25 @@ class Looking:
         self._hold = hold
         self._ambient = hold.ambient
         self._database = hold.database
+        self._is_filling = False
 
     async def look(self) -> None:
-        """Look at every lane that is hungry; those with a backlog take turns."""
-        hungry = self._hungry()
-        wanted = self._in_turn()
-        turns = Counter(lane.organization_id for lane in wanted)
-        taken = {lane.id for lane in wanted}
-        for lane in hungry:
-            if lane.id in taken:
-                continue
+        """Look at every lane that is hungry, then at some of those with a backlog that wait for their turn.
+
+        In one turn of the engine at no more of these than one statement reads well: so long whoever is rung for waits.
+        """
+        wanted = self._wanted()
+        for start in range(0, len(wanted), LOOK_LANES_MAX):
+            await self._look_at(wanted[start : start + LOOK_LANES_MAX])
+        if some := self._in_turn():
+            await self._look_at(some)
+
+    def _wanted(self) -> list[Lane]:
+        """Take the hungry lanes. Gives those to look at now."""
+        wanted: list[Lane] = []
+        turns: Counter[OrganizationId] = Counter()
+        for lane in [self._hold.lanes[each] for each in self._hold.hungry if each in self._hold.lanes]:
+            self._tell(lane)
             if _is_short(lane):
                 if self._must_wait(lane, turns):
                     self._wait(lane)
@@ -53,27 +63,28 @@ class Looking:
             else:
                 lane.next_due = min(lane.next_due, self._ambient.now_ms() + KNOWN_MS)
                 self._hold.tend(lane)
-        for start in range(0, len(wanted), LOOK_LANES_MAX):
-            await self._look_at(wanted[start : start + LOOK_LANES_MAX])
+        return wanted
 
-    def _hungry(self) -> list[Lane]:
-        """Take the hungry lanes. One with something new before the place it was read to is read from its start."""
-        found, self._hold.hungry = self._hold.hungry, {}
-        owned = [(self._hold.lanes[lane_id], place) for lane_id, place in found.items() if lane_id in self._hold.lanes]
-        for lane, place in owned:
-            if place <= lane.read_to:
-                lane.read_to = START
-        return [lane for lane, _ in owned]
+    def _tell(self, lane: Lane) -> None:
+        """It is hungry no more. If something new may lie before the place it was read to, read it from its start."""
+        if self._hold.hungry.pop(lane.id, END) <= lane.read_to:
+            lane.read_to = START
 
     def _in_turn(self) -> list[Lane]:
-        """The lanes whose turn it is to be read on."""
+        """Take some of the lanes whose turn it is to be read on: when few are ready, until many are."""
+        waiting, ready = self._hold.dispatch.waiting, self._hold.dispatch.ring.open_count
+        self._is_filling = ready < (READY_COUNT if self._is_filling else READY_COUNT_MIN)
         found: list[Lane] = []
-        ready = self._hold.dispatch.ring.open_count
-        room = READY_COUNT - ready if ready < READY_COUNT_MIN else 0
-        while len(found) < room and (lane := self._hold.dispatch.waiting.take()) is not None:
+        now, lane_count, row_count = self._ambient.now_ms(), len(self._hold.lanes), 0
+        room = min(LOOK_LANES_MAX, READY_COUNT - ready) if self._is_filling else 0
+        while len(found) < room and row_count < LOOK_ROWS and (lane := waiting.take()) is not None:
             lane.is_waiting = False
             if self._hold.lanes.get(lane.id) is lane and _is_short(lane):
+                self._tell(lane)
+                row_count += lane.look_count(now, lane_count)
                 found.append(lane)
+        if found and waiting.count:
+            self._hold.bell.set()
         return found
 
     def _must_wait(self, lane: Lane, turns: Counter[OrganizationId]) -> bool:
@@ -82,7 +93,8 @@ class Looking:
             return False
         ring, organization = self._hold.dispatch.ring, lane.organization_id
         own = ring.count_of(organization) + turns[organization]
-        if lane.is_waiting or must_wait(ring.open_count + turns.total(), own, ring.organization_count):
+        is_late = lane.is_waiting or self._hold.dispatch.waiting.count_of(organization)  # others were here before
+        if is_late or must_wait(ring.open_count + turns.total(), own, ring.organization_count):
             return True
         turns[organization] += 1
         return False
@@ -92,13 +104,12 @@ class Looking:
             lane.is_waiting = True
             self._hold.dispatch.waiting.add(lane)
 
-    def hand_over(self, lane_id: LaneId, new: Sequence[Made]) -> bool:
-        """Take new deliveries of a lane that have just been committed, as a look would. Gives whether it did.
+    def hand_over(self, lane: Lane, new: Sequence[Made]) -> bool:
+        """Take new deliveries of an owned lane that have just been committed, as a look would. Gives whether it did.
 
         Only where all that is due is in hand, and the endpoint was read as recently as for any lane that is rung for.
         """
-        lane = self._hold.lanes.get(lane_id)
-        if lane is None or lane_id in self._hold.hungry or not self._may_hand_over(lane, new):
+        if lane.id in self._hold.hungry or not self._may_hand_over(lane, new):
             return False
         lane.take_in([_due(lane, *each) for each in new], self._hold.dispatch.in_flight)
         lane.busy_at = self._ambient.monotonic_ms()
@@ -138,6 +149,7 @@ class Looking:
                 self._hold.tend(lane)
         for lane in kept:
             await self._settle(lane, found[lane.id][1])
+        self._hold.dispatch.start()
 
     def _is_outdated(self, lane: Lane) -> bool:
         """Whether the endpoint's row is to be read although there is enough to send: it may be closed or paused."""

@@ -17,7 +17,6 @@ from bookbell.delivery.lane import Lane
 from bookbell.delivery.parts import Hold
 from bookbell.store import lanes, workers
 from bookbell.store.database import Tx
-from bookbell.store.deliveries import Position
 from bookbell.store.lanes import Suspect
 from bookbell.store.schema import NEVER_AT
 from bookbell.store.workers import Presence
@@ -55,21 +54,20 @@ class Owning:
         now = self._ambient.monotonic_ms()
         self.expected_at = min(self.expected_at, max(now, self._looked_at + EXPECT_MS))
 
-    async def acquire(self, rung: Mapping[LaneId, Position], *, is_poll: bool) -> None:
+    async def acquire(self, rung: set[LaneId], *, is_poll: bool) -> None:
         """Take lanes that are due and free: those rung for, and at a poll whatever there is.
 
         What nobody has told of is taken to have been due for long: it takes turns with lanes that have a backlog.
         """
         owned = self._hold.lanes
-        for lane_id in rung.keys() & owned.keys():
-            self._hold.feed(owned[lane_id], rung[lane_id])
+        self._hold.starve_all(rung & owned.keys())
         room = limits.LANES_PER_WORKER_MAX - len(owned)
-        wanted = list(rung.keys() - owned.keys())[:room]
+        wanted = list(rung - owned.keys())[:room]
         if (is_poll or self._ambient.monotonic_ms() >= self.expected_at) and room > len(wanted):
-            told, self._expected = rung.keys() | self._expected, set()
+            told, self._expected = rung | self._expected, set()
             wanted = list(dict.fromkeys([*wanted, *await self._candidates(room - len(wanted))]))
         else:
-            told = set(rung)
+            told = rung
         if not wanted:
             return
         silent = [self._watched[lane_id][0] for lane_id in self._silent() if lane_id in wanted]

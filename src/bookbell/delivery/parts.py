@@ -83,6 +83,13 @@ class Hold:
         for lane_id in lane_ids:
             self.starve(self.lanes[lane_id])
 
+    def forgotten(self) -> set[LaneId]:
+        """Take the hungry lanes that are not owned any more: what they were rung for is to be seen to all the same."""
+        gone = self.hungry.keys() - self.lanes.keys()
+        for lane_id in gone:
+            del self.hungry[lane_id]
+        return gone
+
     def woken(self) -> list[Lane]:
         """Take the alarms that have gone off: lanes with due work become hungry. Gives those that may be parked."""
         idle = []
