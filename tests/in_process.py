@@ -7,7 +7,7 @@
 import contextlib
 import io
 import shlex
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
@@ -22,7 +22,7 @@ from bookbell.actions.stamp import Stamp
 from bookbell.ambient import RealAmbient
 from bookbell.core.attempt import Report, Request
 from bookbell.core.guard import GuardRules, judge_address
-from bookbell.core.model import Account, Role
+from bookbell.core.model import Account, LaneId, Made, Role
 from bookbell.delivery.exchange import Exchange
 from bookbell.delivery.sender import Sender
 from bookbell.store.database import Database
@@ -73,7 +73,7 @@ class Peopled:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The application that runs. rung: every lane that was rung, in order."""
+    """The application that runs. rung: every lane that was rung, in order; made: the deliveries that went along."""
 
     app: App
     client: httpx.AsyncClient
@@ -81,6 +81,7 @@ class Opened:
     ambient: MovableAmbient
     cast: Cast
     rung: list[str]
+    made: list[Made]
 
     def credentials(self, who: str) -> dict[str, str]:
         """The headers by which somebody asks: a part of the cast, `operator`, `pipeline` or `nobody`."""
@@ -127,7 +128,12 @@ async def opened(
     peopled: Peopled, *, is_stopping: bool = False, upload_bytes_max: int = UPLOAD_BYTES_MAX
 ) -> AsyncIterator[Opened]:
     """The application over this database. Requests to receivers really go out, to loopback addresses only."""
-    ambient, rung = MovableAmbient(), list[str]()
+    ambient, rung, made = MovableAmbient(), list[str](), list[Made]()
+
+    def ring(lanes: Iterable[LaneId], new: Sequence[Made]) -> None:
+        rung.extend(lanes)
+        made.extend(new)
+
     async with _sending() as sending:
         context = Context(
             database=peopled.database,
@@ -140,13 +146,13 @@ async def opened(
             blob_dir=peopled.blob_dir,
             upload_bytes_max=upload_bytes_max,
             send=sending.send,
-            ring=lambda lanes, _made: rung.extend(lanes),
+            ring=ring,
             is_stopping=lambda: is_stopping,
         )
         app = App(context, ROUTES)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://bookbell.test", trust_env=False) as client:
-            yield Opened(app, client, context, ambient, peopled.cast, rung)
+            yield Opened(app, client, context, ambient, peopled.cast, rung, made)
 
 
 class _Sending:

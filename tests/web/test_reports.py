@@ -18,13 +18,16 @@ from world import World
 BATCH = "/platform/v1/reports"
 
 
+SIGNAL = "document.detect.signal_found"
+
+
 def documents_of(peopled: Peopled, count: int) -> list[str]:
     """That many documents in work in one book of `one`, who listens. Gives their uuids."""
     account = peopled.cast["one"].account
     organization = peopled.database.read_now(find_organization, account.organization_id)
     assert organization is not None
     world = World(peopled.database, organization)
-    world.webhook(account, "DOC_VERIFIED", "BOOK_VERIFIED")
+    world.webhook(account, "DOC_VERIFIED", "BOOK_VERIFIED", SIGNAL)
     return world.documents(account, world.book(account), count)
 
 
@@ -90,6 +93,24 @@ def test_a_key_belongs_to_its_path(peopled: Peopled) -> None:
             answer = await report(app, {"status": "VERIFICATION_COMPLETE"}, "key-1", path)
             assert answer.json()["response"]["id"] == uuid
         assert (await events(app)).count("DOC_VERIFIED") == 2
+
+    run(peopled, play)
+
+
+def test_what_reports_and_events_make_goes_along_with_the_ring(peopled: Peopled) -> None:
+    first, second, third = documents_of(peopled, 3)
+
+    async def play(app: Opened) -> None:
+        await report(app, {"status": "VERIFICATION_COMPLETE"}, path=f"/platform/v1/documents/{first}/status")
+        await report(app, verified(second))
+        await report(app, verified(third), "key-1")
+        happened = {"type": SIGNAL, "document_uuid": first}
+        for event in (happened, {"events": [happened]}):
+            answer = await report(app, event, path="/platform/v1/events")
+            assert answer.status_code == 200, answer.text
+        types = [event.type for _, _, event in app.made]
+        assert types == ["DOC_VERIFIED", "DOC_VERIFIED", "DOC_VERIFIED", "BOOK_VERIFIED", SIGNAL, SIGNAL]
+        assert {delivery.lane_id for _, delivery, _ in app.made} == set(app.rung)
 
     run(peopled, play)
 

@@ -89,4 +89,4 @@ def _locked(tx: Tx, which: Which) -> Endpoint:
 
 
 def _saved(tx: Tx, endpoint: Endpoint, changed: Keyset, vault: Sealing, stamp: Stamp) -> Published[Keyset]:
-    return Published(changed, save_keyset(tx, endpoint, changed, vault, stamp).lanes)
+    return save_keyset(tx, endpoint, changed, vault, stamp).showing(changed)

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 from bookbell.core.model import LaneId, Made
 
 T_co = TypeVar("T_co", covariant=True)
+U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +28,7 @@ class Published(Generic[T_co]):
     value: T_co
     lanes: frozenset[LaneId] = frozenset()
     made: Sequence[Made] = ()
+
+    def showing(self, value: U) -> "Published[U]":
+        """The same with another value."""
+        return Published(value, self.lanes, self.made)

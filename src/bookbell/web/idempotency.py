@@ -48,7 +48,7 @@ async def carried_out(request: wire.Wire, raw: bytes, carry_out: Callable[[Tx, S
         published = carry_out(tx, stamp)
         body = _envelope(published.value)
         idempotency.fill(tx, scope, key, body)
-        return Published(_Answer(body), published.lanes, published.made)
+        return published.showing(_Answer(body))
 
     answer = await context.perform(run, context.stamp())
     headers = {"Idempotent-Replayed": "true"} if answer.is_replay else {}
@@ -67,8 +67,8 @@ async def carried_out_each(
         return wire.ok(shown(await request.context.perform_each(action, item)))
 
     def carry_out(tx: Tx, stamp: Stamp) -> Published[Any]:
-        published = only(action, tx, (item, stamp))
-        return Published(shown(published.value), published.lanes, published.made)
+        published: Published[T] = only(action, tx, (item, stamp))
+        return published.showing(shown(published.value))
 
     return await carried_out(request, raw, carry_out)
 

@@ -57,12 +57,12 @@ def _examine(tx: Tx, account: Account, *, now: int) -> Examined:
 
 def _pause(tx: Tx, account: Account, stamp: Stamp) -> Published[Examined]:
     done = acting.pause(tx, acting.of_account(tx, account), stamp)
-    return Published(_examine(tx, account, now=stamp.at), done.lanes)
+    return done.showing(_examine(tx, account, now=stamp.at))
 
 
 def _resume(tx: Tx, account: Account, is_draining: bool, stamp: Stamp) -> Published[Examined]:
     done = acting.resume(tx, acting.of_account(tx, account), is_draining=is_draining, stamp=stamp)
-    return Published(_examine(tx, account, now=stamp.at), done.lanes)
+    return done.showing(_examine(tx, account, now=stamp.at))
 
 
 routes = [read_health, pause, resume]

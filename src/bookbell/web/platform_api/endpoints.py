@@ -62,12 +62,12 @@ def _examine(tx: Tx, ids: tuple[str, str], *, now: int) -> Examined:
 
 def _pause(tx: Tx, ids: tuple[str, str], stamp: Stamp) -> Published[Examined]:
     done = acting.pause(tx, acting.of_organization(tx, *ids), stamp)
-    return Published(_examine(tx, ids, now=stamp.at), done.lanes)
+    return done.showing(_examine(tx, ids, now=stamp.at))
 
 
 def _resume(tx: Tx, ids: tuple[str, str], is_draining: bool, stamp: Stamp) -> Published[Examined]:
     done = acting.resume(tx, acting.of_organization(tx, *ids), is_draining=is_draining, stamp=stamp)
-    return Published(_examine(tx, ids, now=stamp.at), done.lanes)
+    return done.showing(_examine(tx, ids, now=stamp.at))
 
 
 routes = [read_endpoint_health, pause_endpoint, resume_endpoint]

@@ -140,7 +140,7 @@ async def publish_events(request: wire.Wire) -> Response:
         def carry_out_all(tx: Tx, stamp: Stamp) -> Published[Any]:
             published = event_reports.report_events(tx, wanted, stamp)
             shown = {"events": [_shown(each) for each in published.value]}
-            return Published(shown, published.lanes, published.made)
+            return published.showing(shown)
 
         return await carried_out(request, raw, carry_out_all)
     one: EventBody = _decoded(raw, _ONE)
@@ -150,7 +150,7 @@ async def publish_events(request: wire.Wire) -> Response:
 
     def carry_out(tx: Tx, stamp: Stamp) -> Published[Any]:
         published = event_reports.report_event(tx, report, stamp)
-        return Published(_shown(published.value), published.lanes)
+        return published.showing(_shown(published.value))
 
     return await carried_out(request, raw, carry_out)
 

@@ -215,7 +215,7 @@ async def report_batch(request: wire.Wire) -> Response:
 
     def carry_out(tx: Tx, stamp: Stamp) -> Published[Any]:
         published = reports.apply_all(tx, wanted, stamp)
-        return Published({"reports": [_shown(each) for each in published.value]}, published.lanes)
+        return published.showing({"reports": [_shown(each) for each in published.value]})
 
     return await carried_out(request, raw, carry_out)
 
@@ -227,7 +227,7 @@ async def _one(request: wire.Wire, kind: type[msgspec.Struct], to_report: Callab
 
     def carry_out(tx: Tx, stamp: Stamp) -> Published[Any]:
         published = reports.apply(tx, report, stamp)
-        return Published(_shown(published.value), published.lanes)
+        return published.showing(_shown(published.value))
 
     return await carried_out(request, raw, carry_out)
 
