@@ -56,13 +56,15 @@ class Engine:
     def hint(self, lane_ids: Iterable[LaneId]) -> None:
         """As `ring`, for what another process published: other workers hear it too, so whoever comes first has it.
 
-        Without lanes: something may have been missed. From the engine's loop only.
+        It is taken to be due after what a lane with a backlog was read to; if the other's clock is behind, the next
+        look at the lane's start finds it. Without lanes: something may have been missed. From the engine's loop only.
         """
-        rung = set(lane_ids)
-        self._hold.starve_all(rung & self._hold.lanes.keys())
+        rung, owned = set(lane_ids), self._hold.lanes
+        for lane_id in rung & owned.keys():
+            self._hold.feed(owned[lane_id])
         if not rung:
             self._owning.poll_at = self._ambient.monotonic_ms()
-        elif others := rung - self._hold.lanes.keys():
+        elif others := rung - owned.keys():
             self._owning.expect(others)
         self._hold.bell.set()
 

@@ -133,7 +133,8 @@ class Looking:
             lane.is_looking = True
             lane.next_due = NEVER_AT
             lane.known_at = monotonic
-            self._hold.rounds.note(lane.id, monotonic)
+            if lane.id in asked and lane.read_to == START:
+                self._hold.rounds.note(lane.id, monotonic)
         found: Found = {}
         looks = {lane.id: _look_of(lane, asked.get(lane.id, 0)) for lane in wanted}
         try:

@@ -1,4 +1,6 @@
-"""Looks that nothing asks for: at each owned lane that has not been looked at for a while, a few at a time.
+"""Looks that nothing asks for: at each owned lane that was not read from its start for a while, a few at a time.
+
+So what nobody told of is found, also what came to lie before the place to which a lane with a backlog was read.
 
 All at once, two thousand lanes would keep one that is rung for waiting.
 """
@@ -10,7 +12,7 @@ from bookbell.store.deliveries import LOOK_LANES_MAX
 
 
 class Rounds:
-    """Remembers when each lane was looked at last. next_at: when the next few are due."""
+    """Remembers when each lane was read from its start last. next_at: when the next few are due."""
 
     def __init__(self, period_ms: int) -> None:
         self._period_ms = period_ms
@@ -18,12 +20,12 @@ class Rounds:
         self.next_at = 0
 
     def note(self, lane_id: LaneId, now: int) -> None:
-        """This lane is being looked at."""
+        """This lane is being read from its start."""
         self._looked_at.pop(lane_id, None)
         self._looked_at[lane_id] = now
 
     def due(self, lanes: Collection[LaneId], now: int) -> list[LaneId]:
-        """Those of these lanes that were looked at a period ago, which is noted; others of before are forgotten."""
+        """Those of these lanes that were read a period ago, which is noted; others of before are forgotten."""
         if now < self.next_at:
             return []
         some, gone = self._longest_ago(lanes, now - self._period_ms)
