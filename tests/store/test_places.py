@@ -6,7 +6,7 @@ from itertools import chain
 import pytest
 from sqlalchemy import text, update
 
-from bookbell.core.instants import KEY_BITS
+from bookbell.core.instants import DAY_MS, KEY_BITS
 from bookbell.core.model import Account, LaneId
 from bookbell.store.bulk import insert_rows
 from bookbell.store.database import Database, Tx
@@ -125,12 +125,20 @@ def test_keys_of_attempts_tell_when_they_were_recorded_and_follow_each_other(db:
 
 
 def test_keys_of_attempts_go_on_when_the_clock_went_back(db: Database) -> None:
-    def add(tx: Tx, at: int) -> list[int]:
-        found = list(attempt_places(tx, 2, at))
-        insert_rows(tx, attempts, ("pk", *AttemptRow._fields), [(key, *ATTEMPT) for key in found])
-        return found
-
-    found = [key for at in (START, START - 5_000, START, START + 1) for key in db.write_now(add, at)]
+    found = [key for at in (START, START - 5_000, START, START + 1) for key in db.write_now(recorded, at)]
     assert len(set(found)) == len(found)
     if db.read_now(lambda tx: tx.dialect.name) == "sqlite":
         assert found == sorted(found)
+
+
+def test_a_clock_that_was_far_ahead_does_not_keep_the_keys_of_attempts_there(db: Database) -> None:
+    found = [key for at in (START, START + 2 * DAY_MS, START, START + 1) for key in db.write_now(recorded, at)]
+    assert len(set(found)) == len(found)
+    assert [key >> KEY_BITS for key in found[4:]] == [START, START, START + 1, START + 1]
+
+
+def recorded(tx: Tx, at: int) -> list[int]:
+    """Two attempts are recorded at that instant. Gives their keys."""
+    found = list(attempt_places(tx, 2, at))
+    insert_rows(tx, attempts, ("pk", *AttemptRow._fields), [(key, *ATTEMPT) for key in found])
+    return found

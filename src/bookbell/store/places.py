@@ -11,7 +11,7 @@ Keys of attempts begin with the instant at which they were recorded, so no other
 import itertools
 from collections.abc import Iterable, Sequence
 
-from bookbell.core.instants import KEY_BITS, key_floor
+from bookbell.core.instants import DAY_MS, KEY_BITS, key_floor
 from bookbell.core.model import DeliveryPk, LaneId
 from bookbell.store.database import Tx
 from bookbell.store.prepared import execute
@@ -41,16 +41,19 @@ def places(tx: Tx, lane_ids: Sequence[LaneId]) -> list[DeliveryPk]:
     return [DeliveryPk(next(keys[base_of[lane_id]])) for lane_id in lane_ids]
 
 
-_LAST_ATTEMPT = "SELECT max(pk) FROM attempts"
+_LAST_ATTEMPT = "SELECT max(pk) FROM attempts WHERE pk < ?"
 _NEXT_ATTEMPT = "SELECT nextval('attempts_pk_seq') FROM generate_series(1, %s::int)"
 
 
 def attempt_places(tx: Tx, count: int, at: int) -> Iterable[int]:
-    """Keys for so many attempts that are recorded now. If the clock went back, they go on behind the last."""
+    """Keys for so many attempts that are recorded now.
+
+    On SQLite, if the clock went back, they go on behind the last; but not if it had been ahead by more than a day.
+    """
     first = key_floor(at)
     if tx.dialect.name != "sqlite":
         return [first + row[0] % (1 << KEY_BITS) for row in execute(tx, _NEXT_ATTEMPT, [count]).fetchall()]
-    first = max(first, _value(tx, _LAST_ATTEMPT) + 1)
+    first = max(first, _value(tx, _LAST_ATTEMPT, key_floor(at + DAY_MS)) + 1)
     return range(first, first + count)
 
 
