@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, ColumnElement, bindparam, case, exists, literal, select, tuple_, union_all, update
+from sqlalchemy import BigInteger, ColumnElement, bindparam, case, exists, literal_column, select, tuple_, update
 
 from bookbell.core import limits
 from bookbell.core.model import (
@@ -142,48 +142,7 @@ _in_order = attrgetter("due_at", "id")
 @lru_cache(LOOK_LANES_MAX)
 def _due(lane_count: int) -> Prepared:
     """One limited, index-ordered look for each lane: a lane with a long backlog takes nothing from another."""
-    parts = []
-    for index in range(lane_count):
-        head = (
-            select(
-                deliveries.c.pk,
-                deliveries.c.id,
-                deliveries.c.lane_id,
-                deliveries.c.event_id,
-                deliveries.c.attempt_count,
-                deliveries.c.due_at,
-                deliveries.c.created_at,
-                deliveries.c.probe_count,
-                deliveries.c.queue_pk,
-            )
-            .where(
-                deliveries.c.lane_id == bindparam(f"lane_{index}"),
-                deliveries.c.state == PENDING,
-                deliveries.c.due_at <= bindparam("now"),
-                tuple_(deliveries.c.due_at, deliveries.c.id)
-                > tuple_(bindparam(f"due_at_{index}", type_=BigInteger), bindparam(f"id_{index}")),
-            )
-            .order_by(deliveries.c.due_at, deliveries.c.id)
-            .limit(bindparam(f"count_{index}"))
-            .subquery()
-        )
-        is_org = bindparam(f"level_{index}") == literal(Level.ORG.value)
-        parts.append(
-            select(
-                head.c.pk,
-                head.c.id,
-                head.c.lane_id,
-                events.c.type,
-                head.c.attempt_count,
-                head.c.due_at,
-                head.c.created_at,
-                case((is_org, events.c.body_org), else_=events.c.body_account).label("body"),
-                head.c.probe_count,
-                head.c.queue_pk,
-                case((head.c.queue_pk.is_(None), 1), (_has_earlier(head), 0), else_=1).label("is_head"),
-            ).join(events, events.c.id == head.c.event_id)
-        )
-    return Prepared(parts[0] if lane_count == 1 else union_all(*parts))
+    return _DUE.repeated(lane_count, {"now"})
 
 
 def _has_earlier(row: Any) -> ColumnElement[bool]:
@@ -196,6 +155,46 @@ def _has_earlier(row: Any) -> ColumnElement[bool]:
         earlier.c.state == PENDING,
         earlier.c.id < row.c.id,
     )
+
+
+_HEAD = (
+    select(
+        deliveries.c.pk,
+        deliveries.c.id,
+        deliveries.c.lane_id,
+        deliveries.c.event_id,
+        deliveries.c.attempt_count,
+        deliveries.c.due_at,
+        deliveries.c.created_at,
+        deliveries.c.probe_count,
+        deliveries.c.queue_pk,
+    )
+    .where(
+        deliveries.c.lane_id == bindparam("lane"),
+        deliveries.c.state == PENDING,
+        deliveries.c.due_at <= bindparam("now"),
+        tuple_(deliveries.c.due_at, deliveries.c.id) > tuple_(bindparam("due_at", type_=BigInteger), bindparam("id")),
+    )
+    .order_by(deliveries.c.due_at, deliveries.c.id)
+    .limit(bindparam("count"))
+    .subquery()
+)
+_IS_ORG = bindparam("level") == literal_column(f"'{Level.ORG.value}'")
+_DUE = Prepared(
+    select(
+        _HEAD.c.pk,
+        _HEAD.c.id,
+        _HEAD.c.lane_id,
+        events.c.type,
+        _HEAD.c.attempt_count,
+        _HEAD.c.due_at,
+        _HEAD.c.created_at,
+        case((_IS_ORG, events.c.body_org), else_=events.c.body_account).label("body"),
+        _HEAD.c.probe_count,
+        _HEAD.c.queue_pk,
+        case((_HEAD.c.queue_pk.is_(None), 1), (_has_earlier(_HEAD), 0), else_=1).label("is_head"),
+    ).join(events, events.c.id == _HEAD.c.event_id)
+)
 
 
 _SETTLED = ("state", "attempt_count", "due_at", "finished_at", "reason", "probe_count")

@@ -4,7 +4,9 @@ For what a single event or report pays for: the toolkit's work for a statement c
 does for it. Written like any other statement, with `bindparam` for every value and no expanding ones.
 """
 
+import re
 from collections import namedtuple
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -30,6 +32,9 @@ def as_toolkit_error(tx: Connection, sql: str, error: Exception) -> Exception:
     base = tx.dialect.loaded_dbapi.Error
     shown: Exception = DBAPIError.instance(sql, None, error, base, hide_parameters=True, dialect=tx.dialect)
     return shown
+
+
+_NAMED = re.compile(r"%\((\w+)\)s")
 
 
 def part_count(asked: int) -> int:
@@ -81,6 +86,13 @@ class Prepared:
         cursor.close()
         return count
 
+    def repeated(self, count: int, same: Collection[str]) -> "Prepared":
+        """All rows that so many of it give: `name_0`, `name_1` … are the values of each, but those in same are of all.
+
+        Made of its text: putting 32 parts into SQL by the toolkit would stop everything else for a tenth of a second.
+        """
+        return _Repeated(self, count, same)
+
     def _executed(self, tx: Connection, values: dict[str, Any], **form: bool) -> Any:
         sql, order, fixed = self._sql.get(tx.dialect.name) or self._compiled(tx)
         given = {**fixed, **values} if fixed else values
@@ -94,3 +106,24 @@ class Prepared:
         made = str(compiled), order, fixed
         self._sql[tx.dialect.name] = made
         return made
+
+
+class _Repeated(Prepared):
+    def __init__(self, one: Prepared, count: int, same: Collection[str]) -> None:
+        super().__init__(one._statement)
+        self._one, self._count, self._same = one, count, same
+
+    def _compiled(self, tx: Connection) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
+        text, order, fixed = self._one._compiled(tx)
+        parts = range(self._count)
+        sql = " UNION ALL ".join([self._part(text, index) for index in parts])
+        names = None if order is None else tuple(self._named(name, index) for index in parts for name in order)
+        values = {self._named(name, index): value for index in parts for name, value in fixed.items()}
+        made = self._sql[tx.dialect.name] = sql, names, values
+        return made
+
+    def _part(self, text: str, index: int) -> str:
+        return _NAMED.sub(lambda found: f"%({self._named(found[1], index)})s", text)
+
+    def _named(self, name: str, index: int) -> str:
+        return name if name in self._same else f"{name}_{index}"
