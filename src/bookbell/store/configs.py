@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import BindParameter, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 
 from bookbell.core.circuit import CLOSED, Circuit
 from bookbell.core.model import AccountId, EndpointId, LaneId, Level, OrganizationId
@@ -79,18 +79,21 @@ _COLUMNS = (  # in the order of LaneConfig, whose last three are made of what fo
     lanes.c.discard_at,
     func.coalesce(_NOT_YET_DUE, NEVER_AT).label("next_due_at"),
 )
+NO_LANE = LaneId("")
 _CIRCUIT_NAMES = tuple(column.name for column in CIRCUIT)
 _CLOSED_ROW = tuple(getattr(CLOSED, name) for name in _CIRCUIT_NAMES)
 
 
+_CONFIG = Prepared(
+    select(*_COLUMNS, endpoints.c.level, lanes.c.is_spent, *CIRCUIT)
+    .join(endpoints, endpoints.c.id == lanes.c.endpoint_id)
+    .where(lanes.c.id == bindparam("lane"))
+)
+
+
 @lru_cache
 def _configs(count: int) -> Prepared:
-    asked: list[BindParameter[str]] = [bindparam(f"lane_{index}") for index in range(count)]
-    return Prepared(
-        select(*_COLUMNS, endpoints.c.level, lanes.c.is_spent, *CIRCUIT)
-        .join(endpoints, endpoints.c.id == lanes.c.endpoint_id)
-        .where(lanes.c.id.in_(asked))
-    )
+    return _CONFIG.repeated(count, {"now"})
 
 
 def configs(tx: Tx, lane_ids: Collection[LaneId], *, now: int) -> list[LaneConfig]:
@@ -98,7 +101,7 @@ def configs(tx: Tx, lane_ids: Collection[LaneId], *, now: int) -> list[LaneConfi
     asked = list(lane_ids)
     count = part_count(len(asked))
     values: dict[str, Any] = {"now": now}
-    values |= {f"lane_{index}": lane_id for index, lane_id in enumerate(asked + asked[:1] * (count - len(asked)))}
+    values |= {f"lane_{index}": lane_id for index, lane_id in enumerate(asked + [NO_LANE] * (count - len(asked)))}
     return [_config(row) for row in _configs(count).tuples(tx, values)]
 
 
