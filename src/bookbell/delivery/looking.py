@@ -50,7 +50,7 @@ class Looking:
         wanted: list[Lane] = []
         turns: Counter[OrganizationId] = Counter()
         for lane in [self._hold.lanes[each] for each in self._hold.hungry if each in self._hold.lanes]:
-            self._tell(lane)
+            self._take_hunger(lane)
             if _is_short(lane):
                 if self._must_wait(lane, turns):
                     self._wait(lane)
@@ -65,7 +65,7 @@ class Looking:
                 self._hold.tend(lane)
         return wanted
 
-    def _tell(self, lane: Lane) -> None:
+    def _take_hunger(self, lane: Lane) -> None:
         """It is hungry no more. If something new may lie before the place it was read to, read it from its start."""
         if self._hold.hungry.pop(lane.id, END) <= lane.read_to:
             lane.read_to = START
@@ -80,7 +80,7 @@ class Looking:
         while len(found) < room and row_count < LOOK_ROWS and (lane := waiting.take()) is not None:
             lane.is_waiting = False
             if self._hold.lanes.get(lane.id) is lane and _is_short(lane):
-                self._tell(lane)
+                self._take_hunger(lane)
                 row_count += lane.look_count(now, lane_count)
                 found.append(lane)
         if found and waiting.count:

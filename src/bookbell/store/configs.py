@@ -79,7 +79,7 @@ _COLUMNS = (  # in the order of LaneConfig, whose last three are made of what fo
     lanes.c.discard_at,
     func.coalesce(_NOT_YET_DUE, NEVER_AT).label("next_due_at"),
 )
-NO_LANE = LaneId("")
+_NO_LANE = LaneId("")
 _CIRCUIT_NAMES = tuple(column.name for column in CIRCUIT)
 _CLOSED_ROW = tuple(getattr(CLOSED, name) for name in _CIRCUIT_NAMES)
 
@@ -101,7 +101,7 @@ def configs(tx: Tx, lane_ids: Collection[LaneId], *, now: int) -> list[LaneConfi
     asked = list(lane_ids)
     count = part_count(len(asked))
     values: dict[str, Any] = {"now": now}
-    values |= {f"lane_{index}": lane_id for index, lane_id in enumerate(asked + [NO_LANE] * (count - len(asked)))}
+    values |= {f"lane_{index}": lane_id for index, lane_id in enumerate(asked + [_NO_LANE] * (count - len(asked)))}
     return [_config(row) for row in _configs(count).tuples(tx, values)]
 
 

@@ -27,7 +27,7 @@ SELECT (SELECT rowid FROM lanes WHERE id = ?1)
 FROM deliveries WHERE lane_id = ?1 AND state = 'pending' LIMIT 1 OFFSET {BACKLOG_COUNT - 1}
 """  # noqa: S608 - a number of ours
 _LAST = "SELECT pk FROM deliveries WHERE pk > ? AND pk < ? ORDER BY pk DESC LIMIT 1"
-_NEXT = "SELECT nextval('deliveries_pk_seq') FROM generate_series(1, %s::int)"
+_NEXT = "SELECT nextval(%s::regclass) FROM generate_series(1, %s::int)"
 
 
 def places(tx: Tx, lane_ids: Sequence[LaneId]) -> list[DeliveryPk]:
@@ -35,14 +35,13 @@ def places(tx: Tx, lane_ids: Sequence[LaneId]) -> list[DeliveryPk]:
     there is one for each lane, one more for each that is behind, and one for all that are not.
     """
     if tx.dialect.name != "sqlite":
-        return [row[0] for row in execute(tx, _NEXT, [len(lane_ids)]).fetchall()]
+        return [DeliveryPk(number) for number in _numbers(tx, "deliveries_pk_seq", len(lane_ids))]
     base_of = {lane_id: _base(tx, lane_id) for lane_id in dict.fromkeys(lane_ids)}
     keys = {base: itertools.count(_last(tx, base) + 1) for base in dict.fromkeys(base_of.values())}
     return [DeliveryPk(next(keys[base_of[lane_id]])) for lane_id in lane_ids]
 
 
 _LAST_ATTEMPT = "SELECT max(pk) FROM attempts WHERE pk < ?"
-_NEXT_ATTEMPT = "SELECT nextval('attempts_pk_seq') FROM generate_series(1, %s::int)"
 
 
 def attempt_places(tx: Tx, count: int, at: int) -> Iterable[int]:
@@ -52,7 +51,7 @@ def attempt_places(tx: Tx, count: int, at: int) -> Iterable[int]:
     """
     first = key_floor(at)
     if tx.dialect.name != "sqlite":
-        return [first + row[0] % (1 << KEY_BITS) for row in execute(tx, _NEXT_ATTEMPT, [count]).fetchall()]
+        return [first + number % (1 << KEY_BITS) for number in _numbers(tx, "attempts_pk_seq", count)]
     first = max(first, _value(tx, _LAST_ATTEMPT, key_floor(at + DAY_MS)) + 1)
     return range(first, first + count)
 
@@ -67,6 +66,10 @@ def _last(tx: Tx, base: int) -> int:
     """The last key in use of the stretch that begins there."""
     count = _END_COUNT if base == END else 1 << STRETCH_BITS
     return _value(tx, _LAST, base, base + count) or base
+
+
+def _numbers(tx: Tx, sequence: str, count: int) -> list[int]:
+    return [row[0] for row in execute(tx, _NEXT, [sequence, count]).fetchall()]
 
 
 def _value(tx: Tx, sql: str, *values: object) -> int:

@@ -34,12 +34,15 @@ def as_toolkit_error(tx: Connection, sql: str, error: Exception) -> Exception:
     return shown
 
 
-_NAMED = re.compile(r"%\((\w+)\)s")
+_Made = tuple[str, tuple[str, ...] | None, dict[str, Any]]
+"""The SQL, the order of its values (None: they are named), and those that the statement brings itself."""
+
+_NAMED = re.compile(r"%\((\w+)\)s")  # a value in it
 
 
 def part_count(asked: int) -> int:
-    """How many alike parts a statement has that is asked about so many things: 1, 2, 4 … of them, the rest for nothing
-    or for one of them again. So few statements are made: putting one into SQL costs more than carrying it out.
+    """How many alike parts a statement has that is asked about so many things: 1, 2, 4 … of them, the rest for
+    nothing. So few statements are made: putting one into SQL costs more than carrying it out.
 
     >>> [part_count(asked) for asked in (1, 2, 3, 32)]
     [1, 2, 4, 32]
@@ -55,7 +58,7 @@ class Prepared:
         columns = dict(statement.selected_columns.items()) if isinstance(statement, SelectBase) else {}
         self._row = partial(tuple.__new__, namedtuple("Row", list(columns)))  # `_make`, without its frame
         self._flags = [name for name, column in columns.items() if isinstance(column.type, Boolean)]
-        self._sql: dict[str, tuple[str, tuple[str, ...] | None, dict[str, Any]]] = {}
+        self._sql: dict[str, _Made] = {}
 
     def rows(self, tx: Connection, **values: Any) -> list[Any]:
         """Its rows with these values."""
@@ -94,18 +97,20 @@ class Prepared:
         return _Repeated(self, count, same)
 
     def _executed(self, tx: Connection, values: dict[str, Any], **form: bool) -> Any:
-        sql, order, fixed = self._sql.get(tx.dialect.name) or self._compiled(tx)
+        sql, order, fixed = self._sql.get(tx.dialect.name) or self._made(tx)
         given = {**fixed, **values} if fixed else values
         return execute(tx, sql, given if order is None else [given[name] for name in order], **form)
 
-    def _compiled(self, tx: Connection) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
-        """The SQL, the order of its values (None: they are named), and those that the statement brings itself."""
+    def _made(self, tx: Connection) -> _Made:
+        """Once for each database."""
+        made = self._sql[tx.dialect.name] = self._compiled(tx)
+        return made
+
+    def _compiled(self, tx: Connection) -> _Made:
         compiled = self._statement.compile(dialect=tx.dialect)
         fixed = {name: value for name, value in compiled.params.items() if value is not None}
         order = None if compiled.positiontup is None else tuple(compiled.positiontup)  # type: ignore[attr-defined]
-        made = str(compiled), order, fixed
-        self._sql[tx.dialect.name] = made
-        return made
+        return str(compiled), order, fixed
 
 
 class _Repeated(Prepared):
@@ -113,14 +118,13 @@ class _Repeated(Prepared):
         super().__init__(one._statement)
         self._one, self._count, self._same = one, count, same
 
-    def _compiled(self, tx: Connection) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
-        text, order, fixed = self._one._compiled(tx)
+    def _compiled(self, tx: Connection) -> _Made:
+        text, order, fixed = self._one._sql.get(tx.dialect.name) or self._one._made(tx)
         parts = range(self._count)
         sql = " UNION ALL ".join([self._part(text, index) for index in parts])
         names = None if order is None else tuple(self._named(name, index) for index in parts for name in order)
         values = {self._named(name, index): value for index in parts for name, value in fixed.items()}
-        made = self._sql[tx.dialect.name] = sql, names, values
-        return made
+        return sql, names, values
 
     def _part(self, text: str, index: int) -> str:
         return _NAMED.sub(lambda found: f"%({self._named(found[1], index)})s", text)

@@ -363,6 +363,7 @@ deliveries = Table(
     Index("deliveries_due", "lane_id", "due_at", "id", **rows_where(WAITING)),
 )
 
+# pk: begins with the instant of recording (see store.places).
 attempts = Table(
     "attempts",
     metadata,

@@ -26,7 +26,8 @@ kept_bytes = Table(
     Column("byte_count", BigInteger, nullable=False),
 )
 
-# Work in the background that one worker at a time does, under a lease, and how far it has come (an id).
+# Work in the background that one worker at a time does, under a lease, and how far it has come (a position: see
+# core.instants).
 chores = Table(
     "chores",
     metadata,
