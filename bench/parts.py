@@ -20,7 +20,7 @@ from bookbell.bench.seeding import BODY, SECRET
 from bookbell.core.attempt import Answered, Report, Timings
 from bookbell.core.circuit import CLOSED
 from bookbell.core.guard import GuardRules, judge_address
-from bookbell.core.model import DeliveryId, DeliveryPk, EndpointId, LaneId, Level, OrganizationId
+from bookbell.core.model import DeliveryId, DeliveryPk, EndpointId, LanePk, Level, OrganizationId
 from bookbell.core.policy import PRESETS
 from bookbell.core.signing import Scheme, Signing, delivery_lines, ed25519_signer, signing_with
 from bookbell.delivery.sender_transfer import Setup, Transfer
@@ -42,7 +42,7 @@ def parts() -> dict[str, Part]:
     assert by_hmac is not None
     private, _ = ed25519.new_pair(bytes(32))
     by_pair = Signing(Scheme.STANDARD, (ed25519_signer(ed25519.signing_function(private)),))
-    due = Due(DeliveryPk(1), DeliveryId(ambient.new_id()), LaneId("l"), "DOC_VERIFIED", 0, AT_MS, AT_MS, BODY)
+    due = Due(DeliveryPk(1), DeliveryId(ambient.new_id()), LanePk(1), "DOC_VERIFIED", 0, AT_MS, AT_MS, BODY)
     number = count()
 
     def headers() -> object:
@@ -76,7 +76,7 @@ def judging(due: Due, ambient: RealAmbient) -> Part:
     """From the report of an attempt to what is recorded."""
     nothing = dict.fromkeys(("closed_at", "disabled_at", "paused_at", "resumed_at", "discard_at"))
     config = LaneConfig(
-        lane_id=due.lane_id,
+        lane_pk=due.lane_pk,
         organization_id=OrganizationId("o"),
         endpoint_id=EndpointId("p"),
         account_id=None,

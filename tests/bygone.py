@@ -114,8 +114,8 @@ def _delivery(event: Event, endpoint: Endpoint, state: DeliveryState, reason: st
     return Delivery(
         id=DeliveryId(_id(event.created_at)),
         organization_id=event.organization_id,
-        endpoint_id=endpoint.id,
-        lane_id=endpoint.lane_id,
+        endpoint_pk=endpoint.pk,
+        lane_pk=endpoint.lane_pk,
         event_id=event.id,
         state=state,
         attempt_count=1,

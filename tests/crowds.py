@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from bookbell.core.model import Delivery, DeliveryId, DeliveryState, LaneId
+from bookbell.core.model import Delivery, DeliveryId, DeliveryState, LanePk
 from bookbell.store import deliveries
 from bookbell.store.database import Tx
 from bookbell.store.schema import deliveries as table
@@ -17,17 +17,17 @@ def like(row: Row[Any], **changes: object) -> dict[str, object]:
     return {**{name: value for name, value in row._mapping.items() if name != "pk"}, "id": new_id(), **changes}
 
 
-def crowd(scene: Scene, url: str, count: int) -> LaneId:
+def crowd(scene: Scene, url: str, count: int) -> LanePk:
     """That many due deliveries of one event for one endpoint, quickly."""
 
-    def insert(tx: Tx) -> LaneId:
+    def insert(tx: Tx) -> LanePk:
         row = tx.execute(table.select().order_by(table.c.id.desc()).limit(1)).one()  # the one just published
         copies = [
             Delivery(
                 id=DeliveryId(new_id()),
                 organization_id=row.organization_id,
-                endpoint_id=row.endpoint_id,
-                lane_id=row.lane_id,
+                endpoint_pk=row.endpoint_pk,
+                lane_pk=row.lane_pk,
                 event_id=row.event_id,
                 state=DeliveryState(row.state),
                 attempt_count=0,
@@ -37,7 +37,7 @@ def crowd(scene: Scene, url: str, count: int) -> LaneId:
             for _ in range(count)
         ]
         deliveries.insert_deliveries(tx, copies)
-        return LaneId(row.lane_id)
+        return LanePk(row.lane_pk)
 
     scene.publish(url, 1)
     return scene.world.db.write_now(insert)

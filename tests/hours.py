@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import bindparam, func, select
 
 from bookbell.core.attempt import Answered, Outcome, Request, TimedOut, Unreachable
-from bookbell.core.model import LaneId
+from bookbell.core.model import LanePk
 from bookbell.store import lanes
 from bookbell.store.database import Tx
 from bookbell.store.prepared import Prepared
@@ -42,7 +42,7 @@ ASKED = Prepared(
         select(func.count())
         .select_from(EARLIER)
         .where(
-            EARLIER.c.lane_id == table.c.lane_id,
+            EARLIER.c.lane_pk == table.c.lane_pk,
             EARLIER.c.queue_pk == table.c.queue_pk,
             EARLIER.c.state == lanes.PENDING,
             EARLIER.c.id < table.c.id,
@@ -186,7 +186,7 @@ class Hours(Scene):
         if self.broken:
             raise Broken(self.broken[0])
         owners = Counter(
-            lane.id
+            lane.pk
             for worker in self.workers
             for lane in worker.engine.dispatch.lanes.values()
             if self.simulation.now < lane.lease_end
@@ -283,9 +283,9 @@ class Hours(Scene):
             self.check_step()
 
 
-def all_lanes(tx: Tx) -> list[LaneId]:
+def all_lanes(tx: Tx) -> list[LanePk]:
     """The lanes there are."""
-    return [LaneId(row.id) for row in tx.execute(select(lanes_table.c.id))]
+    return [row.pk for row in tx.execute(select(lanes_table.c.pk))]
 
 
 def simulate(world: World, seed: int, turns: int = 60) -> Hours:

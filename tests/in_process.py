@@ -22,7 +22,7 @@ from bookbell.actions.stamp import Stamp
 from bookbell.ambient import RealAmbient
 from bookbell.core.attempt import Report, Request
 from bookbell.core.guard import GuardRules, judge_address
-from bookbell.core.model import Account, LaneId, Made, Role
+from bookbell.core.model import Account, LanePk, Made, Role
 from bookbell.delivery.exchange import Exchange
 from bookbell.delivery.sender import Sender
 from bookbell.store.database import Database
@@ -80,7 +80,7 @@ class Opened:
     context: Context
     ambient: MovableAmbient
     cast: Cast
-    rung: list[str]
+    rung: list[LanePk]
     made: list[Made]
 
     def credentials(self, who: str) -> dict[str, str]:
@@ -128,9 +128,9 @@ async def opened(
     peopled: Peopled, *, is_stopping: bool = False, upload_bytes_max: int = UPLOAD_BYTES_MAX
 ) -> AsyncIterator[Opened]:
     """The application over this database. Requests to receivers really go out, to loopback addresses only."""
-    ambient, rung, made = MovableAmbient(), list[str](), list[Made]()
+    ambient, rung, made = MovableAmbient(), list[LanePk](), list[Made]()
 
-    def ring(lanes: Iterable[LaneId], new: Sequence[Made]) -> None:
+    def ring(lanes: Iterable[LanePk], new: Sequence[Made]) -> None:
         rung.extend(lanes)
         made.extend(new)
 

@@ -25,7 +25,7 @@ from bookbell.ambient import RealAmbient
 from bookbell.config import Settings, StartError
 from bookbell.core import limits
 from bookbell.core.guard import GuardRules, judge_address
-from bookbell.core.model import LaneId, Made
+from bookbell.core.model import LanePk, Made
 from bookbell.delivery.engine import Engine
 from bookbell.delivery.exchange import Exchange
 from bookbell.delivery.far_bell import FarBell
@@ -295,7 +295,7 @@ class Service:
             org_webhooks_max=self._settings.org_webhooks_max,
         )
 
-    def _ring(self, lanes: Iterable[LaneId], made: Sequence[Made] = ()) -> None:
+    def _ring(self, lanes: Iterable[LanePk], made: Sequence[Made] = ()) -> None:
         if self._engine:
             self._engine.ring(lanes, made)
         if self._bell:

@@ -19,7 +19,7 @@ from bookbell.core.errors import (
     WebhookInvalid,
 )
 from bookbell.core.ledger import Ledger
-from bookbell.core.model import Account, DeliveryState, LaneId, Role
+from bookbell.core.model import Account, DeliveryState, LanePk, Role
 from bookbell.core.org_webhook import Asked
 from bookbell.store import circuits, deliveries, endpoints, lanes
 from bookbell.store.database import Database, Tx
@@ -283,20 +283,20 @@ def test_what_a_deactivation_dropped_can_be_sent_after_all(world: World, manager
     change(world, manager, webhook, is_active=True)
     again = world.db.write_now(history.retry_now, manager, delivery.id, stamp(LATER))
     assert (again.value.state, again.value.reason) == (DeliveryState.PENDING, None)
-    assert again.lanes == {webhook.lane_id}
+    assert again.lanes == {webhook.lane_pk}
     assert ledger(world).problems() == ()
 
 
 def test_one_that_its_receiver_disabled_keeps_what_waits_until_it_is_activated(world: World, manager: Account) -> None:
     webhook = add(world, manager)
-    world.db.write_now(circuits.disable_endpoint, webhook.lane_id, reason="gone", at=START)
+    world.db.write_now(circuits.disable_endpoint, webhook.lane_pk, reason="gone", at=START)
     world.publish(world.account(), 1)
     assert not found(world, manager, webhook).is_active
     assert not change(world, manager, webhook, description="still disabled").is_active
     assert states(told(world, manager, webhook)) == [(DeliveryState.PENDING, None)]
     assert change(world, manager, webhook, is_active=True).is_active
     due = world.db.read_now(lanes.candidates, owner="a", now=LATER, renewal_ms=(500, 2_000), count=5).free
-    assert due == [webhook.lane_id]
+    assert due == [webhook.lane_pk]
 
 
 # -- deleting ------------------------------------------------------------------------------------------------------
@@ -307,7 +307,7 @@ def test_a_deleted_one_is_gone_but_for_the_history_of_its_deliveries(world: Worl
     account = world.account()
     world.publish(account, 2)
     published = world.db.write_now(org_webhooks.remove, manager, webhook.id, stamp(LATER))
-    assert published.lanes == {webhook.lane_id}
+    assert published.lanes == {webhook.lane_pk}
     world.publish(account, 1)
     with pytest.raises(OrgWebhookNotFound):
         found(world, manager, webhook)
@@ -339,7 +339,7 @@ def test_a_publisher_that_comes_too_late_is_cancelled_by_the_lanes_owner(world: 
         endpoints.save_endpoint(tx, replace(webhook, deactivated_at=START))
 
     world.db.write_now(deactivate_only)
-    assert world.db.write_now(deliveries.cancel_unwanted, webhook.lane_id, at=LATER) == 1
+    assert world.db.write_now(deliveries.cancel_unwanted, webhook.lane_pk, at=LATER) == 1
     assert states(told(world, manager)) == [(DeliveryState.CANCELLED, "deactivated")]
     assert told(world, manager)[0].id == delivery.id
 
@@ -347,7 +347,7 @@ def test_a_publisher_that_comes_too_late_is_cancelled_by_the_lanes_owner(world: 
 def test_an_owner_that_is_late_cancels_nothing_of_one_that_is_active_again(world: World, manager: Account) -> None:
     webhook = add(world, manager)
     world.publish(world.account(), 1)
-    assert world.db.write_now(deliveries.cancel_unwanted, LaneId(webhook.lane_id), at=LATER) == 0
+    assert world.db.write_now(deliveries.cancel_unwanted, LanePk(webhook.lane_pk), at=LATER) == 0
     assert states(told(world, manager)) == [(DeliveryState.PENDING, None)]
 
 

@@ -47,6 +47,17 @@ def rows(world: World, **having: Any) -> list[Any]:
     return world.db.read_now(read)
 
 
+def staged(world: World, job: ReplayJob) -> list[Any]:
+    """The deliveries to where this job sends that does not send to a webhook, in order of id."""
+    return rows(world, endpoint_pk=staging_pk(world, job))
+
+
+def staging_pk(world: World, job: ReplayJob) -> int:
+    staging = world.db.read_now(endpoints.find_any, job.organization_id, job.staging_id or "")
+    assert staging is not None
+    return staging.pk
+
+
 def change(world: World, statement: Any) -> None:
     def run(tx: Tx) -> None:
         tx.execute(statement)
@@ -112,16 +123,16 @@ def test_what_failed_waits_again_under_the_same_request_id_with_all_attempts_bef
 
 def test_a_replay_wakes_the_lane(world: World) -> None:
     account = world.account()
-    lane_id = world.webhook(account, "DOC_VERIFIED").lane_id
+    lane_pk = world.webhook(account, "DOC_VERIFIED").lane_pk
     world.publish(account, 1)
     fail_all(world)
-    world.db.write_now(lanes.acquire, [lane_id], owner="w", now=START, lease_until=START)
-    world.db.write_now(lanes.park, {lane_id: 0}, owner="w")
+    world.db.write_now(lanes.acquire, [lane_pk], owner="w", now=START, lease_until=START)
+    world.db.write_now(lanes.park, {lane_pk: 0}, owner="w")
     job = start(world, account, asked())
     published = world.db.write_now(replaying.work, job.id, stamp(LATER))
-    assert published.lanes == {lane_id}
+    assert published.lanes == {lane_pk}
     assert world.db.read_now(lanes.candidates, owner="w", now=LATER, renewal_ms=(500, 2_000), count=9).free == [
-        lane_id
+        lane_pk
     ]
 
 
@@ -322,11 +333,11 @@ def test_a_staging_url_gets_copies_and_the_webhook_is_left_alone(world: World) -
     job = start(world, account, asked(Selection.ALL, staging=secret))
     done = finish(world, job)
     assert (done.recovered_count, done.replayed_count) == (0, 3)
-    assert rows(world, endpoint_id=own.id) == before
+    assert rows(world, endpoint_pk=own.pk) == before
     assert job.staging_id is not None
-    copies = rows(world, endpoint_id=job.staging_id)
+    copies = staged(world, job)
     assert {row.replay_of for row in copies} == {first, second, third}
-    assert {row.lane_id for row in copies}.isdisjoint({own.lane_id})
+    assert {row.lane_pk for row in copies}.isdisjoint({own.lane_pk})
     assert list(balance(world)) == []
     shown = world.db.read_now(endpoints.list_endpoints, account.organization_id)
     assert [each.id for each in shown] == [own.id]
@@ -343,7 +354,7 @@ def test_a_staging_url_is_forgotten_when_nothing_waits_for_it(world: World) -> N
     assert world.db.write_now(replaying.forget_staging, stamp(LATER)) == 0, "it runs"
     finish(world, job)
     assert world.db.write_now(replaying.forget_staging, stamp(LATER)) == 0, "something waits"
-    change(world, table.update().where(table.c.endpoint_id == job.staging_id).values(state="delivered"))
+    change(world, table.update().where(table.c.endpoint_pk == staging_pk(world, job)).values(state="delivered"))
     assert world.db.write_now(replaying.forget_staging, stamp(LATER)) == 1
     assert world.db.write_now(replaying.forget_staging, stamp(LATER)) == 0
     staging = world.db.read_now(endpoints.find_staging, account.organization_id, EndpointId(job.staging_id or ""))
@@ -384,7 +395,7 @@ def test_cancelling_a_staging_replay_cancels_what_waits_for_it_too(world: World)
     job = start(world, account, asked(Selection.ALL, staging=STAGING))
     finish(world, job)
     world.db.write_now(replays.cancel, replays.scope_of(account), job.id, stamp(LATER))
-    assert {row.state for row in rows(world, endpoint_id=job.staging_id)} == {"cancelled"}
+    assert {row.state for row in staged(world, job)} == {"cancelled"}
     with pytest.raises(IllegalTransition):
         world.db.write_now(replays.cancel, replays.scope_of(account), job.id, stamp(LATER))
 

@@ -139,7 +139,7 @@ def test_reporting_a_state_again_changes_nothing(world: World) -> None:
 
 def test_two_accounts_hear_of_their_own_books_only(world: World) -> None:
     one, two = world.account("one"), world.account("two")
-    lanes = {each.name: world.webhook(each, "DOC_VERIFIED").lane_id for each in (one, two)}
+    lanes = {each.name: world.webhook(each, "DOC_VERIFIED").lane_pk for each in (one, two)}
     stranger = world_in(world.db)
     stranger.webhook(stranger.account(), "DOC_VERIFIED")
     (uuid,) = world.documents(one, world.book(one), 1)
@@ -161,7 +161,7 @@ def test_an_endpoint_of_the_organization_hears_of_every_accounts_books(world: Wo
     world.db.write_now(make_it_of_the_organization)
     for account in (one, two):
         (uuid,) = world.documents(account, world.book(account), 1)
-        assert world.verify(uuid).lanes == {central.lane_id}
+        assert world.verify(uuid).lanes == {central.lane_pk}
     matched = [event for account in (one, two) for event in told(world, account) if event.matched_count]
     assert [event.type for event in matched] == ["document.verification_succeeded"] * 2
     assert all(b'"severity"' in (event.body_org or b"") for event in matched)

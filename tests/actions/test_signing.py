@@ -43,15 +43,15 @@ def read(world: World, which: Which, at: int = START) -> Keyset | None:
 
 def test_a_webhook_of_either_level_is_signed_from_its_first_secret_on(world: World) -> None:
     account, manager = world.account(), world.account("boss", Role.MANAGER)
-    lane, other = world.webhook(account, "DOC_VERIFIED").lane_id, org_webhook(world, manager)
-    for which, lane_id in (
+    lane, other = world.webhook(account, "DOC_VERIFIED").lane_pk, org_webhook(world, manager)
+    for which, lane_pk in (
         (signing.of_account(account), lane),
-        (signing.of_organization(manager, other.id), other.lane_id),
+        (signing.of_organization(manager, other.id), other.lane_pk),
     ):
         assert read(world, which) is None
         secret = fresh()
         published = world.db.write_now(signing.add, which, secret, Plain(), stamp())
-        assert published.lanes == {lane_id}
+        assert published.lanes == {lane_pk}
         assert read(world, which) == published.value == Keyset(Scheme.OCROLUS, (secret,))
 
 

@@ -42,7 +42,7 @@ def test_registering_at_once_leaves_one_webhook_with_one_lane(world: World) -> N
     account = world.account()
     urls = [f"http://a/{number}" for number in range(6)]
     made = at_once(*[partial(world.webhook, account, "DOC_VERIFIED", url=url) for url in urls])
-    assert len({each.id for each in made}) == len({each.lane_id for each in made}) == 1
+    assert len({each.id for each in made}) == len({each.lane_pk for each in made}) == 1
     found = world.db.read_now(webhooks.find, account)
     assert found is not None
     assert found.url_masked in urls
@@ -59,7 +59,7 @@ def test_registering_again_replaces_url_and_events_and_keeps_secret_policy_and_h
     world.db.write_now(webhooks.set_policy, account, {"preset": "ocrolus"}, stamp())
     world.publish(account, 1)
     again = world.webhook(account, "BOOK_VERIFIED", "book.completed", url="http://b/")
-    assert (again.id, again.lane_id) == (first.id, first.lane_id)
+    assert (again.id, again.lane_pk) == (first.id, first.lane_pk)
     found = world.db.read_now(webhooks.find, account)
     assert found is not None
     assert (found.url_masked, found.event_types) == ("http://b/", ("BOOK_VERIFIED", "book.completed"))
@@ -78,10 +78,10 @@ def test_every_change_is_later_than_the_last_even_in_one_millisecond(world: Worl
 
 def test_deregistering_forgets_the_secret_and_cancels_what_waits_with_the_reason(world: World) -> None:
     account = world.account()
-    lane_id = world.webhook(account, "DOC_VERIFIED").lane_id
+    lane_pk = world.webhook(account, "DOC_VERIFIED").lane_pk
     world.db.write_now(webhooks.rotate_secret, account, "s" * 16, Plain(), stamp())
     world.publish(account, 3)
-    assert world.db.write_now(webhooks.deregister, account, stamp()).lanes == {lane_id}
+    assert world.db.write_now(webhooks.deregister, account, stamp()).lanes == {lane_pk}
     assert world.db.read_now(webhooks.find, account) is None
     assert {(each.state, each.reason) for each in waiting(world, account)} == {
         (DeliveryState.CANCELLED, "deregistered")
@@ -89,13 +89,13 @@ def test_deregistering_forgets_the_secret_and_cancels_what_waits_with_the_reason
     world.publish(account, 1)
     assert len(waiting(world, account)) == 3
     again = world.webhook(account, "DOC_VERIFIED")
-    assert (again.lane_id, again.secret_sealed) == (lane_id, None)
+    assert (again.lane_pk, again.secret_sealed) == (lane_pk, None)
     assert world.db.write_now(webhooks.deregister, world.account("two"), stamp()).lanes == frozenset()
 
 
 def test_deregistering_while_events_are_published_leaves_nothing_unexplained(world: World) -> None:
     account = world.account()
-    lane_id = world.webhook(account, "DOC_VERIFIED").lane_id
+    lane_pk = world.webhook(account, "DOC_VERIFIED").lane_pk
     uuids = world.documents(account, world.book(account), 12)
     calls: list[Callable[[], Any]] = [partial(world.verify, uuid) for uuid in uuids]
     calls.insert(4, lambda: world.db.write_now(webhooks.deregister, account, stamp()))
@@ -104,7 +104,7 @@ def test_deregistering_while_events_are_published_leaves_nothing_unexplained(wor
     # One that was published in the same instant may be left; its lane is due, so that its owner cancels it.
     assert not late or world.db.read_now(
         lanes.candidates, owner="w", now=START, renewal_ms=(500, 2_000), count=5
-    ).free == [lane_id]
+    ).free == [lane_pk]
     found = world.db.read_now(ledger.ledgers, since=0, until=2**52, organization_id=world.organization.id)
     assert all(each.problems() == () for each in found)
 

@@ -106,8 +106,8 @@ def test_a_multitude_is_what_publishers_would_have_left(tmp_path: Path) -> None:
     fill(path, hooks[:1], done)
     database = Database(f"sqlite:///{path}")
     try:
-        lane_id = hooks[1].lane_id
-        found = database.read_now(deliveries.due, {lane_id: Look(Level.ACCOUNT, 100)}, now=3_000_000)[lane_id]
+        lane_pk = hooks[1].lane_pk
+        found = database.read_now(deliveries.due, {lane_pk: Look(Level.ACCOUNT, 100)}, now=3_000_000)[lane_pk]
         assert len(found) == 10
         assert len({each.due_at for each in found}) > 1
         audited = database.read_now(ledger.audit_slice, ledger.Range(since=0, before=3_000_000))

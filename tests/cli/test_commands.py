@@ -12,7 +12,7 @@ from typer.testing import Result as Run
 
 from bookbell.actions import replaying, webhooks
 from bookbell.cli.main import app
-from bookbell.core.model import Account, DeliveryState, LaneId, Level
+from bookbell.core.model import Account, DeliveryState, LanePk, Level
 from bookbell.core.signing import signature
 from bookbell.store import accounts, chores, deliveries, lanes
 from bookbell.store.database import Database, Tx
@@ -83,7 +83,7 @@ class Listening:
 
     world: World
     account: Account
-    lane_id: LaneId
+    lane_pk: LanePk
 
     @property
     def login(self) -> str:
@@ -96,7 +96,7 @@ def listening(db: Database) -> Listening:
     account = world.account()
     endpoint = world.webhook(account, "DOC_VERIFIED", "BOOK_VERIFIED")
     world.publish(account, 1)
-    return Listening(world, account, endpoint.lane_id)
+    return Listening(world, account, endpoint.lane_pk)
 
 
 # -- the program ------------------------------------------------------------------------------------------------------
@@ -345,7 +345,7 @@ def test_an_exhausted_delivery_is_made_due_again(shell: Shell, listening: Listen
     )
     assert shell.json("deliveries", "list", "--account", listening.login, "--state", "exhausted") == []
     assert (
-        listening.lane_id
+        listening.lane_pk
         in shell.db.read_now(lanes.candidates, owner="w", now=2**52, renewal_ms=(500, 2_000), count=500).free
     )
 
@@ -444,9 +444,9 @@ def test_verify_names_the_mistake_and_exits_with_1(shell: Shell, tmp_path: Path)
 
 def exhaust(listening: Listening, delivery_id: str) -> None:
     """Record that the only attempt at this delivery was answered 500."""
-    db, lane_id = listening.world.db, listening.lane_id
-    taken = db.write_now(lanes.acquire, [lane_id], owner="test", now=START, lease_until=START + 1_000)
-    due = db.read_now(deliveries.due, {lane_id: deliveries.Look(Level.ACCOUNT, 100)}, now=START)[lane_id]
+    db, lane_pk = listening.world.db, listening.lane_pk
+    taken = db.write_now(lanes.acquire, [lane_pk], owner="test", now=START, lease_until=START + 1_000)
+    due = db.read_now(deliveries.due, {lane_pk: deliveries.Look(Level.ACCOUNT, 100)}, now=START)[lane_pk]
     (chosen,) = [each for each in due if each.id == delivery_id]
     attempt = ATTEMPT._replace(
         organization_id=listening.world.organization.id,
@@ -457,8 +457,8 @@ def exhaust(listening: Listening, delivery_id: str) -> None:
         response_body=b"",
     )
     ended = Result(
-        lane_id=lane_id,
-        epoch=taken[lane_id],
+        lane_pk=lane_pk,
+        epoch=taken[lane_pk],
         delivery_id=chosen.id,
         attempt=attempt,
         state=DeliveryState.EXHAUSTED,
@@ -467,7 +467,7 @@ def exhaust(listening: Listening, delivery_id: str) -> None:
         reason="attempts_exhausted",
     )
     db.write_now(deliveries.record, [ended], at=START)
-    db.write_now(lanes.park, {lane_id: 0}, owner="test")
+    db.write_now(lanes.park, {lane_pk: 0}, owner="test")
 
 
 def exclaim(world: World) -> None:
@@ -485,7 +485,7 @@ SINCE = ("--since", "2020-01-01T00:00:00Z")
 
 
 def test_replay_plans_starts_lists_shows_and_cancels(shell: Shell, listening: Listening) -> None:
-    shell.db.write_now(deliveries.discard, listening.lane_id, reason="expired", at=START)
+    shell.db.write_now(deliveries.discard, listening.lane_pk, reason="expired", at=START)
     own = ("replay", "--account", listening.login)
     (planned,) = shell.json(*own, "plan", "failed", *SINCE)
     assert (planned["count"], planned["is_exact"]) == (2, True)
@@ -505,7 +505,7 @@ def test_replay_plans_starts_lists_shows_and_cancels(shell: Shell, listening: Li
 
 
 def test_replay_across_an_organization(shell: Shell, listening: Listening) -> None:
-    shell.db.write_now(deliveries.discard, listening.lane_id, reason="expired", at=START)
+    shell.db.write_now(deliveries.discard, listening.lane_pk, reason="expired", at=START)
     whole = ("replay", "--organization", listening.world.organization.id)
     (job,) = shell.json(*whole, "start", "failed", *SINCE)
     assert shell.json(*whole, "list") == [job]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bookbell.core.fanout import lane_of, plan
-from bookbell.core.model import AccountId, EndpointId, Event, EventId, LaneId, Level, Listener, OrganizationId
+from bookbell.core.model import AccountId, EndpointPk, Event, EventId, LanePk, Level, Listener, OrganizationId
 from bookbell.core.policy import policy_from
 
 EVENT = Event(
@@ -19,10 +19,13 @@ EVENT = Event(
 )
 
 
+KEYS = {"own": 1, "other": 2, "org": 3, "deaf": 4, "one": 9}
+
+
 def listener(name: str, level: Level, account: str | None, *types: str) -> Listener:
     return Listener(
-        endpoint_id=EndpointId(name),
-        lane_id=LaneId(name),
+        endpoint_pk=EndpointPk(KEYS[name]),
+        lane_pk=LanePk(KEYS[name]),
         level=level,
         account_id=None if account is None else AccountId(account),
         event_types=frozenset(types or ["book.completed"]),
@@ -45,11 +48,11 @@ def test_a_level_without_a_body_hears_nothing() -> None:
 
 
 def test_a_book_always_queues_in_the_same_of_the_lanes_that_the_policy_asks_for() -> None:
-    found = replace(listener("one", Level.ORG, None), lanes=(LaneId("a"), LaneId("b"), LaneId("c")))
+    found = replace(listener("one", Level.ORG, None), lanes=(LanePk(5), LanePk(6), LanePk(7)))
     policy = policy_from({"lanes": 2})
-    assert [lane_of(found, policy, pk) for pk in (4, 5, 4)] == ["a", "b", "a"]
-    assert lane_of(found, policy, None) == "one"
-    assert lane_of(found, policy_from({}), 5) == "one"
+    assert [lane_of(found, policy, pk) for pk in (4, 5, 4)] == [5, 6, 5]
+    assert lane_of(found, policy, None) == 9
+    assert lane_of(found, policy_from({}), 5) == 9
 
 
 def test_a_matched_event_differs_by_its_count_alone() -> None:

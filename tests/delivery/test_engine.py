@@ -82,7 +82,7 @@ def test_a_ring_is_answered_without_waiting_for_a_poll(world: World) -> None:
         worker = scene.worker()
         await scene.simulation.pass_ms(10_010)
         scene.publish(url, 1)
-        worker.engine.ring([world.webhook(scene.accounts[url], "DOC_VERIFIED", url=url).lane_id])
+        worker.engine.ring([world.webhook(scene.accounts[url], "DOC_VERIFIED", url=url).lane_pk])
         began = scene.simulation.now
         await scene.simulation.run_until(lambda: scene.arrived(url) != [], 1_000)
         assert scene.simulation.now == began
@@ -220,7 +220,7 @@ def test_gone_disables_the_endpoint_and_configuring_it_again_drains_what_waited(
         assert scene.states() == {"exhausted": 1, "pending": 5}
         assert len(scene.arrived(url)) == 1
         scene.network.receivers[url] = lambda _count: (OK, 5)
-        worker.engine.ring([world.webhook(scene.accounts[url], "DOC_VERIFIED", url=url).lane_id])
+        worker.engine.ring([world.webhook(scene.accounts[url], "DOC_VERIFIED", url=url).lane_pk])
         await scene.simulation.run_until(scene.is_settled, 5_000)
         assert scene.states() == {"exhausted": 1, "delivered": 5}
         await stop(worker, scene)

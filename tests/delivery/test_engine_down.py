@@ -9,7 +9,7 @@ from bookbell.actions.health import Examined
 from bookbell.actions.stamp import Published
 from bookbell.core.attempt import Answered, Outcome, Request, Unreachable
 from bookbell.core.health import HealthState
-from bookbell.core.model import LaneId
+from bookbell.core.model import LanePk
 from bookbell.store import history, lanes
 from bookbell.store.database import Tx
 from bookbell.store.endpoints import Endpoint
@@ -336,17 +336,17 @@ def test_a_lane_that_only_fails_does_not_disable_an_endpoint_whose_other_lane_su
     url = scene.receiver("r", lanes=2, schedule_ms=[HOUR] * 19, jitter_ratio=0)
     for _ in range(6):
         scene.publish(url, 3)
-    lane_ids = world.db.read_now(all_lanes)
-    chosen = min(lane_ids)
+    lane_pks = world.db.read_now(all_lanes)
+    chosen = min(lane_pks)
 
     def spread(tx: Tx) -> None:
         """Half of it on each lane, whatever the hash of the books says."""
         for number, row in enumerate(tx.execute(table.select().order_by(table.c.id)).all()):
-            tx.execute(table.update().where(table.c.id == row.id).values(lane_id=sorted(lane_ids)[number % 2]))
+            tx.execute(table.update().where(table.c.id == row.id).values(lane_pk=sorted(lane_pks)[number % 2]))
         tx.execute(lanes_table.update().values(due_at=scene.simulation.now_ms()))
 
-    def lane_of(key: str) -> str:
-        return world.db.read_now(lambda tx: str(tx.execute(table.select().where(table.c.id == key)).one().lane_id))
+    def lane_of(key: str) -> int:
+        return world.db.read_now(lambda tx: int(tx.execute(table.select().where(table.c.id == key)).one().lane_pk))
 
     async def story() -> None:
         worker = scene.worker()
@@ -362,7 +362,7 @@ def test_a_lane_that_only_fails_does_not_disable_an_endpoint_whose_other_lane_su
             await scene.simulation.pass_ms(DAY)
             if scene.simulation.now < 5 * DAY:
                 scene.publish(url, 2)
-                world.db.write_now(spread_last, lane_ids)
+                world.db.write_now(spread_last, lane_pks)
         assert examined(scene, url).health.state is not HealthState.DISABLED
         assert "disabled" not in [notice.kind for notice in examined(scene, url).notices]
         await scene.simulation.pass_ms(8 * DAY)
@@ -373,12 +373,12 @@ def test_a_lane_that_only_fails_does_not_disable_an_endpoint_whose_other_lane_su
     scene.simulation.run(story)
 
 
-def spread_last(tx: Tx, lane_ids: list[LaneId]) -> None:
+def spread_last(tx: Tx, lane_pks: list[LanePk]) -> None:
     """Of what was published last, one goes to each lane."""
     last = tx.execute(table.select().order_by(table.c.id.desc()).limit(2)).all()
-    for row, lane_id in zip(last, lane_ids, strict=True):
-        tx.execute(table.update().where(table.c.id == row.id).values(lane_id=lane_id))
-    lanes.wake(tx, dict.fromkeys(lane_ids, last[0].due_at))
+    for row, lane_pk in zip(last, lane_pks, strict=True):
+        tx.execute(table.update().where(table.c.id == row.id).values(lane_pk=lane_pk))
+    lanes.wake(tx, dict.fromkeys(lane_pks, last[0].due_at))
 
 
 def test_after_deregistration_nothing_is_sent_but_what_is_in_flight(world: World) -> None:

@@ -50,7 +50,7 @@ class Platform:
         return [pk for pk, _, _ in published.made]
 
     def lane(self, worker: Worker) -> Lane:
-        return worker.engine.dispatch.lanes[self.endpoint.lane_id]
+        return worker.engine.dispatch.lanes[self.endpoint.lane_pk]
 
     async def arrival(self) -> None:
         """Until all has been delivered."""
@@ -144,7 +144,7 @@ def test_what_is_handed_over_during_a_look_is_sent_once(world: World) -> None:
 
     async def story(worker: Worker) -> None:
         lane = platform.lane(worker)
-        worker.engine.hint([lane.id])
+        worker.engine.hint([lane.pk])
         while not lane.is_looking:  # noqa: ASYNC110 - the look is over before time passes
             await asyncio.sleep(0)
         (new,) = platform.publish(worker)

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 from sqlalchemy import event as sql_event
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from bookbell.core import limits
 from bookbell.core.attempt import Answered, TimedOut
@@ -12,6 +12,7 @@ from bookbell.core.model import EndpointId
 from bookbell.store import lanes
 from bookbell.store.database import Tx
 from bookbell.store.schema import deliveries as table
+from bookbell.store.schema import endpoints
 from bookbell.store.schema import events as events_table
 from crowds import crowd
 from simulated import OK, Scene, stop
@@ -168,7 +169,7 @@ def test_a_dead_endpoint_with_a_long_backlog_costs_the_others_nothing(world: Wor
 def test_looks_at_a_long_backlog_are_index_ordered_and_limited(world: World) -> None:
     scene = Scene(world)
     url = scene.receiver("r")
-    lane_id = crowd(scene, url, 20_000)
+    lane_pk = crowd(scene, url, 20_000)
 
     def plan(tx: Tx) -> str:
         is_sqlite = tx.dialect.name == "sqlite"
@@ -176,8 +177,8 @@ def test_looks_at_a_long_backlog_are_index_ordered_and_limited(world: World) -> 
             tx.execute(text("ANALYZE deliveries"))
         explain = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
         query = (
-            f"{explain} SELECT id FROM deliveries WHERE lane_id = '{lane_id}' AND state = 'pending' "
-            f"AND due_at <= {START} ORDER BY due_at, id LIMIT 64"
+            f"{explain} SELECT id FROM deliveries WHERE lane_pk = {lane_pk} AND state = 'pending' "
+            f"AND due_at <= {START} ORDER BY due_at, pk LIMIT 64"
         )
         return "\n".join(str(tuple(row)) for row in tx.execute(text(query)))
 
@@ -193,10 +194,10 @@ def test_a_lane_for_each_part_keeps_a_book_in_one_of_them(world: World) -> None:
     for _ in range(12):
         scene.publish(url, 4)
 
-    def read(tx: Tx) -> dict[int, set[str]]:
-        found: dict[int, set[str]] = defaultdict(set)
+    def read(tx: Tx) -> dict[int, set[int]]:
+        found: dict[int, set[int]] = defaultdict(set)
         for row in tx.execute(table.select()):
-            found[row.queue_pk].add(row.lane_id)
+            found[row.queue_pk].add(row.lane_pk)
         return found
 
     lanes_of_book = world.db.read_now(read)
@@ -216,7 +217,7 @@ def test_a_lane_for_each_part_keeps_a_book_in_one_of_them(world: World) -> None:
 
 def _endpoint_id(scene: Scene) -> EndpointId:
     def read(tx: Tx) -> EndpointId:
-        return EndpointId(tx.execute(table.select().limit(1)).one().endpoint_id)
+        return EndpointId(tx.execute(select(endpoints.c.id)).scalar_one())
 
     return scene.world.db.read_now(read)
 

@@ -7,7 +7,7 @@ import pytest
 from bookbell.core import limits
 from bookbell.core.attempt import Outcome, TimedOut
 from bookbell.core.limits import LANE_BUFFER_COUNT
-from bookbell.core.model import LaneId
+from bookbell.core.model import LanePk
 from bookbell.core.pace import READY_COUNT
 from bookbell.delivery.looking import LOOK_ROWS
 from bookbell.delivery.parts import LOOK_MS, POLL_MS
@@ -80,11 +80,11 @@ def test_who_is_rung_for_waits_for_one_look_at_lanes_with_a_backlog(
     slow = [scene.receiver(f"slow{number}") for number in range(READY_COUNT)]
     accounts = [scene.accounts[scene.receiver(f"quick{number}")] for number in range(4)]
     uuids = [world.documents(account, world.book(account), 1)[0] for account in accounts]
-    looks: list[Collection[LaneId]] = []
-    rung: dict[LaneId, int] = {}
+    looks: list[Collection[LanePk]] = []
+    rung: dict[LanePk, int] = {}
     workers: list[Worker] = []
 
-    def seen(tx: Tx, wanted: Mapping[LaneId, Look], *, now: int) -> dict[LaneId, list[Due]]:
+    def seen(tx: Tx, wanted: Mapping[LanePk, Look], *, now: int) -> dict[LanePk, list[Due]]:
         found = due(tx, wanted, now=now)
         looks.append(wanted)
         row_count = sum(map(len, found.values()))
@@ -109,7 +109,7 @@ def test_who_is_rung_for_waits_for_one_look_at_lanes_with_a_backlog(
 
     scene.simulation.run(story)
     assert len(rung) == 4
-    assert all(lane_id in looks[index] for lane_id, index in rung.items())
+    assert all(lane_pk in looks[index] for lane_pk, index in rung.items())
 
 
 @pytest.mark.parametrize("is_here", [True, False], ids=["in this process", "in another"])
@@ -122,7 +122,7 @@ def test_what_is_published_into_a_backlog_makes_nothing_be_read_twice(
     crowd(scene, url, backlog)
     uuids, read = world.documents(account, world.book(account), count), 0
 
-    def counted(tx: Tx, wanted: Mapping[LaneId, Look], *, now: int) -> dict[LaneId, list[Due]]:
+    def counted(tx: Tx, wanted: Mapping[LanePk, Look], *, now: int) -> dict[LanePk, list[Due]]:
         nonlocal read
         found = due(tx, wanted, now=now)
         read += sum(map(len, found.values()))
@@ -152,12 +152,12 @@ def test_what_is_published_into_a_backlog_makes_nothing_be_read_twice(
 def test_what_nobody_told_of_is_found_within_two_looks_though_it_lies_before_the_place_read_to(world: World) -> None:
     scene = Scene(world)
     url = scene.receiver("r", OK, 20)
-    lane_id = crowd(scene, url, 4_000)
+    lane_pk = crowd(scene, url, 4_000)
 
     async def story() -> None:
         worker = scene.worker(poll_ms=POLL_MS)
         await scene.simulation.pass_ms(700)
-        assert worker.engine.dispatch.lanes[lane_id].read_to > (START, "")
+        assert worker.engine.dispatch.lanes[lane_pk].read_to > (START, 0)
         world.db.write_now(like_the_first, before)
         await scene.simulation.run_until(lambda: before in scene.arrived(url), 2 * LOOK_MS)
         assert len(scene.arrived(url)) < 3_000
@@ -185,13 +185,13 @@ def test_what_a_lane_with_enough_to_send_is_rung_for_follows_without_a_pause(wor
         await scene.simulation.pass_ms(60)
         (lane,) = worker.engine.dispatch.lanes.values()
         worker.engine.ring(
-            [lane.id]
+            [lane.pk]
         )  # the first look did not know how large bodies are, so it is short until the next
         await scene.simulation.pass_ms(60)
         assert len(lane.buffer) > lane.low_count
         assert not lane.has_more
         scene.publish(url, 1)
-        worker.engine.ring([lane.id])
+        worker.engine.ring([lane.pk])
         await scene.simulation.pass_ms(5)
         assert lane.has_more, "it is read on once the buffer is short"
         await scene.simulation.run_until(lambda: len(scene.arrived(url)) == 30, 600)

@@ -4,18 +4,18 @@ from itertools import pairwise
 
 import pytest
 
-from bookbell.core.model import LaneId
+from bookbell.core.model import LanePk
 from bookbell.delivery.rounds import Rounds
 from bookbell.store.deliveries import LOOK_LANES_MAX
 
 PERIOD_MS = 1_000
 
 
-def lanes_of(count: int) -> list[LaneId]:
-    return [LaneId(f"lane-{number}") for number in range(count)]
+def lanes_of(count: int) -> list[LanePk]:
+    return [LanePk(number) for number in range(count)]
 
 
-def looked_at(lanes: list[LaneId], now: int = 0) -> Rounds:
+def looked_at(lanes: list[LanePk], now: int = 0) -> Rounds:
     rounds = Rounds(PERIOD_MS)
     for lane in lanes:
         rounds.note(lane, now)

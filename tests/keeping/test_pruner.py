@@ -120,7 +120,8 @@ def test_what_replays_added_is_counted_before_and_after(scene: Scene) -> None:
 
     scene.db.write_now(repeat)
     before = scene.audit()
-    own, organization = before[first.organization_id, second.endpoint_id], before[first.organization_id, ""]
+    (endpoint,) = (each for each in scene.endpoints if each.pk == second.endpoint_pk)
+    own, organization = before[first.organization_id, endpoint.id], before[first.organization_id, ""]
     assert (own.matched, own.replayed) == (1, 1)
     assert (organization.matched, organization.replayed, organization.is_balanced) == (2, 1, True)
     assert scene.prune().rows["deliveries"] == 2

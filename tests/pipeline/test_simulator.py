@@ -10,7 +10,7 @@ from bookbell.actions import analytics, uploads
 from bookbell.actions.books import BookKey, find_book
 from bookbell.actions.uploads import Upload
 from bookbell.ambient import RealAmbient
-from bookbell.core.model import Account, AnalyticsStatus, Book, BookStatus, Document, LaneId, MixedDocument
+from bookbell.core.model import Account, AnalyticsStatus, Book, BookStatus, Document, LanePk, MixedDocument
 from bookbell.pipeline.simulator import Simulator
 from bookbell.store import documents, events
 from bookbell.store.database import Database
@@ -40,10 +40,10 @@ class Bench:
         self.book: Book = self.world.book(self.account)
         self.key = BookKey(pk=self.book.pk, uuid=None)
         self.clock = Hand()
-        self.rung: set[LaneId] = set()
+        self.rung: set[LanePk] = set()
 
     def simulator(self) -> Simulator:
-        def ring(lanes: Iterable[LaneId]) -> None:
+        def ring(lanes: Iterable[LanePk]) -> None:
             self.rung |= set(lanes)
 
         return Simulator(self.world.db, self.clock, ring, DELAY_MS)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bookbell.core.model import LaneId
+from bookbell.core.model import LanePk
 from bookbell.delivery.lane import Lane
 from bookbell.delivery.owning import Owning
 from bookbell.store import deliveries
@@ -86,16 +86,16 @@ def test_it_finds_a_record_that_does_not_ask_for_the_epoch(sqlite_url: str, monk
 
 
 def test_it_finds_a_lane_parked_by_what_was_known_before(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def blind(tx: Tx, lane_ids: list[LaneId], due: int) -> None:
+    def blind(tx: Tx, lane_pks: list[LanePk], due: int) -> None:
         tx.execute(
-            lanes_table.update().where(lanes_table.c.id.in_(lane_ids)).values(owner=None, lease_until=0, due_at=due)
+            lanes_table.update().where(lanes_table.c.pk.in_(lane_pks)).values(owner=None, lease_until=0, due_at=due)
         )
 
     async def give_back(self: Owning, given: list[Lane]) -> None:
         for lane in given:
             self._hold.dispatch.forget(lane)
             await self._ambient.sleep_ms(100)
-            await self._database.write(blind, [lane.id], lane.next_due)
+            await self._database.write(blind, [lane.pk], lane.next_due)
 
     monkeypatch.setattr(Owning, "give_back", give_back)
     assert "sleep over due work" in found(sqlite_url)

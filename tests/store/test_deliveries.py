@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from bookbell.core.limits import HOLD_BATCH_COUNT_MAX
-from bookbell.core.model import DeliveryId, DeliveryState, LaneId, Level
+from bookbell.core.model import DeliveryId, DeliveryState, LanePk, Level
 from bookbell.store import configs, deliveries, lanes
 from bookbell.store.database import Database, Tx
 from bookbell.store.deliveries import Due, Look, Result
@@ -24,22 +24,22 @@ def world(db: Database) -> World:
     return world_in(db)
 
 
-def lane_with(world: World, count: int, at: int = START) -> LaneId:
+def lane_with(world: World, count: int, at: int = START) -> LanePk:
     account = world.account()
-    lane_id = world.webhook(account, "DOC_VERIFIED").lane_id
+    lane_pk = world.webhook(account, "DOC_VERIFIED").lane_pk
     world.publish(account, count, at)
-    world.db.write_now(lanes.acquire, [lane_id], owner="a", now=START, lease_until=START + 1_000)
-    return lane_id
+    world.db.write_now(lanes.acquire, [lane_pk], owner="a", now=START, lease_until=START + 1_000)
+    return lane_pk
 
 
-def look(world: World, lane_id: LaneId, count: int = 100, now: int = START) -> list[Due]:
-    return world.db.read_now(deliveries.due, {lane_id: Look(Level.ACCOUNT, count)}, now=now)[lane_id]
+def look(world: World, lane_pk: LanePk, count: int = 100, now: int = START) -> list[Due]:
+    return world.db.read_now(deliveries.due, {lane_pk: Look(Level.ACCOUNT, count)}, now=now)[lane_pk]
 
 
 def result(due: Due, epoch: int, state: DeliveryState = DeliveryState.DELIVERED, **changes: Any) -> Result:
     attempt = ATTEMPT._replace(delivery_pk=due.pk, number=due.attempt_count + 1)
     base = Result(
-        lane_id=due.lane_id,
+        lane_pk=due.lane_pk,
         epoch=epoch,
         delivery_id=due.id,
         attempt=attempt,
@@ -66,41 +66,41 @@ def stale(world: World) -> list[bool]:
 
 
 def test_due_deliveries_come_in_order_with_their_bytes(world: World) -> None:
-    lane_id = lane_with(world, 3)
-    found = look(world, lane_id)
+    lane_pk = lane_with(world, 3)
+    found = look(world, lane_pk)
     assert [due.id for due in found] == sorted(due.id for due in found)
     assert {due.event_type for due in found} == {"DOC_VERIFIED"}
     assert all(due.body.startswith(b'{"status":"VERIFICATION_COMPLETE"') for due in found)
-    assert look(world, lane_id, now=START - 1) == []
-    assert look(world, lane_id, count=2) == found[:2]
+    assert look(world, lane_pk, now=START - 1) == []
+    assert look(world, lane_pk, count=2) == found[:2]
 
 
 @pytest.mark.parametrize("lane_count", [2, deliveries.LOOK_LANES_MAX])
 def test_one_look_serves_many_lanes_and_none_at_the_cost_of_another(world: World, lane_count: int) -> None:
     long = lane_with(world, 5)
     others = [lane_with(world, 1) for _ in range(2)]
-    unknown = [LaneId(new_id()) for _ in range(lane_count - 3 if lane_count > 3 else 0)]
+    unknown = [LanePk(10_000 + number) for number in range(lane_count - 3 if lane_count > 3 else 0)]
     wanted = dict.fromkeys([long, *others, *unknown], Look(Level.ACCOUNT, 2))
     found = world.db.read_now(deliveries.due, wanted, now=START)
-    assert [len(found[lane_id]) for lane_id in [long, *others]] == [2, 1, 1]
-    assert all(found[lane_id] == [] for lane_id in unknown)
+    assert [len(found[lane_pk]) for lane_pk in [long, *others]] == [2, 1, 1]
+    assert all(found[lane_pk] == [] for lane_pk in unknown)
 
 
 def test_recording_settles_the_delivery_and_keeps_the_attempt(world: World) -> None:
-    lane_id = lane_with(world, 2)
-    first, second = look(world, lane_id)
+    lane_pk = lane_with(world, 2)
+    first, second = look(world, lane_pk)
     retry = result(second, 1, DeliveryState.PENDING, due_at=START + 5_000, finished_at=None)
     assert world.db.write_now(deliveries.record, [result(first, 1), retry], at=START) == frozenset()
     assert states(world) == {first.id: "delivered", second.id: "pending"}
     assert stale(world) == [False, False]
-    assert look(world, lane_id) == []
-    (again,) = look(world, lane_id, now=START + 5_000)
+    assert look(world, lane_pk) == []
+    (again,) = look(world, lane_pk, now=START + 5_000)
     assert (again.id, again.attempt_count) == (second.id, 1)
 
 
 def test_what_has_the_key_of_a_removed_delivery_is_not_settled_in_its_place(world: World) -> None:
-    lane_id = lane_with(world, 1)
-    (due,) = look(world, lane_id)
+    lane_pk = lane_with(world, 1)
+    (due,) = look(world, lane_pk)
     later = DeliveryId(new_id())
     world.db.write_now(lambda tx: tx.execute(table.update().values(id=later)))
     assert world.db.write_now(deliveries.record, [result(due, 1)], at=START) == frozenset()
@@ -108,8 +108,8 @@ def test_what_has_the_key_of_a_removed_delivery_is_not_settled_in_its_place(worl
 
 
 def test_what_may_have_been_recorded_is_told_from_what_was_not(world: World) -> None:
-    lane_id = lane_with(world, 2)
-    first, second = (result(due, 1) for due in look(world, lane_id))
+    lane_pk = lane_with(world, 2)
+    first, second = (result(due, 1) for due in look(world, lane_pk))
     world.db.write_now(deliveries.record, [first], at=START)
     later = replace(first, attempt=first.attempt._replace(number=2))
     by_another = replace(first, attempt=first.attempt._replace(worker="b"))
@@ -118,31 +118,31 @@ def test_what_may_have_been_recorded_is_told_from_what_was_not(world: World) -> 
 
 
 def test_late_worker_cannot_overwrite(world: World) -> None:
-    lane_id = lane_with(world, 1)
-    (due,) = look(world, lane_id)
-    seen = Suspect(lane_id, "a", START + 1_000)
+    lane_pk = lane_with(world, 1)
+    (due,) = look(world, lane_pk)
+    seen = Suspect(lane_pk, "a", START + 1_000)
     world.db.write_now(lanes.take_over, [seen], owner="b", lease_until=START + 2_000)
-    assert world.db.write_now(deliveries.record, [result(due, 1)], at=START) == {lane_id}
+    assert world.db.write_now(deliveries.record, [result(due, 1)], at=START) == {lane_pk}
     assert states(world) == {due.id: "pending"}
     assert stale(world) == [True]
     exhausted = result(due, 2, DeliveryState.EXHAUSTED, reason="attempts_used_up")
     assert world.db.write_now(deliveries.record, [exhausted], at=START) == frozenset()
-    assert world.db.write_now(deliveries.record, [result(due, 1)], at=START) == {lane_id}
+    assert world.db.write_now(deliveries.record, [result(due, 1)], at=START) == {lane_pk}
     assert states(world) == {due.id: "exhausted"}
 
 
 def test_what_was_cancelled_meanwhile_stays_cancelled(world: World) -> None:
-    lane_id = lane_with(world, 1)
-    (due,) = look(world, lane_id)
-    assert world.db.write_now(deliveries.discard, lane_id, reason="deregistered", at=START) == 1
+    lane_pk = lane_with(world, 1)
+    (due,) = look(world, lane_pk)
+    assert world.db.write_now(deliveries.discard, lane_pk, reason="deregistered", at=START) == 1
     world.db.write_now(deliveries.record, [result(due, 1)], at=START)
     assert states(world) == {due.id: "cancelled"}
     assert stale(world) == [False]
 
 
 def test_a_long_backlog_is_cancelled_in_batches_and_what_comes_later_is_spared(world: World) -> None:
-    lane_id = lane_with(world, HOLD_BATCH_COUNT_MAX + 30)
-    assert world.db.write_now(deliveries.discard, lane_id, reason="skipped", at=START) == HOLD_BATCH_COUNT_MAX
+    lane_pk = lane_with(world, HOLD_BATCH_COUNT_MAX + 30)
+    assert world.db.write_now(deliveries.discard, lane_pk, reason="skipped", at=START) == HOLD_BATCH_COUNT_MAX
 
     def publish_later(tx: Tx) -> None:
         row = tx.execute(table.select()).first()
@@ -151,10 +151,10 @@ def test_a_long_backlog_is_cancelled_in_batches_and_what_comes_later_is_spared(w
         tx.execute(table.insert().values(later))
 
     world.db.write_now(publish_later)
-    (config,) = world.db.read_now(configs.configs, [lane_id], now=START)
+    (config,) = world.db.read_now(configs.configs, [lane_pk], now=START)
     assert config.is_unwanted
-    assert world.db.write_now(deliveries.cancel_unwanted, lane_id, at=START) == 30
-    assert world.db.write_now(deliveries.cancel_unwanted, lane_id, at=START) == 0
-    (config,) = world.db.read_now(configs.configs, [lane_id], now=START)
+    assert world.db.write_now(deliveries.cancel_unwanted, lane_pk, at=START) == 30
+    assert world.db.write_now(deliveries.cancel_unwanted, lane_pk, at=START) == 0
+    (config,) = world.db.read_now(configs.configs, [lane_pk], now=START)
     assert not config.is_unwanted
     assert Counter(states(world).values()) == {"cancelled": HOLD_BATCH_COUNT_MAX + 30, "pending": 1}

@@ -57,22 +57,22 @@ def test_another_accounts_deliveries_are_unknown(world: World) -> None:
 
 def test_retry_now_makes_a_waiting_one_due_and_wakes_its_lane(world: World) -> None:
     account = world.account()
-    lane_id = world.webhook(account, "DOC_VERIFIED").lane_id
+    lane_pk = world.webhook(account, "DOC_VERIFIED").lane_pk
     world.publish(account, 1, at=START + 60_000)
     (delivery,) = listed(world, account)
     published = world.db.write_now(history.retry_now, account, delivery.id, stamp())
     assert (published.value.state, published.value.due_at) == (DeliveryState.PENDING, START)
-    assert published.lanes == {lane_id}
+    assert published.lanes == {lane_pk}
     assert world.db.read_now(lanes.candidates, owner="a", now=START, renewal_ms=(500, 2_000), count=5).free == [
-        lane_id
+        lane_pk
     ]
 
 
 def test_what_ended_otherwise_is_not_tried_again(world: World) -> None:
     account = world.account()
-    lane_id = world.webhook(account, "DOC_VERIFIED").lane_id
+    lane_pk = world.webhook(account, "DOC_VERIFIED").lane_pk
     world.publish(account, 1)
-    world.db.write_now(deliveries.discard, lane_id, reason="deregistered", at=START)
+    world.db.write_now(deliveries.discard, lane_pk, reason="deregistered", at=START)
     (delivery,) = listed(world, account)
     with pytest.raises(IllegalTransition, match="cancelled"):
         world.db.write_now(history.retry_now, account, delivery.id, stamp())

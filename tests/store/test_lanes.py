@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import ClauseElement
 
-from bookbell.core.model import LaneId, Level
+from bookbell.core.model import LanePk, Level
 from bookbell.store import circuits, configs, deliveries, lanes
 from bookbell.store.database import Database, Tx
 from bookbell.store.lanes import Candidates, Suspect
@@ -19,14 +19,14 @@ from world import START, World, world_in
 LATER = START + 60_000
 
 
-def due_lane(world: World) -> LaneId:
+def due_lane(world: World) -> LanePk:
     account = world.account()
     endpoint = world.webhook(account, "DOC_VERIFIED")
     world.publish(account, 1)
-    return endpoint.lane_id
+    return endpoint.lane_pk
 
 
-def candidates(db: Database, now: int) -> list[LaneId]:
+def candidates(db: Database, now: int) -> list[LanePk]:
     return looked(db, now).free
 
 
@@ -34,23 +34,23 @@ def looked(db: Database, now: int, owner: str = "z") -> Candidates:
     return db.read_now(lanes.candidates, owner=owner, now=now, renewal_ms=(500, 2_000), count=10)
 
 
-def take(db: Database, lane_id: LaneId, owner: str, now: int = START) -> int | None:
-    found = db.write_now(lanes.acquire, [lane_id], owner=owner, now=now, lease_until=now + 1_000)
-    return found.get(lane_id)
+def take(db: Database, lane_pk: LanePk, owner: str, now: int = START) -> int | None:
+    found = db.write_now(lanes.acquire, [lane_pk], owner=owner, now=now, lease_until=now + 1_000)
+    return found.get(lane_pk)
 
 
-def due_at(db: Database, lane_id: LaneId) -> int:
+def due_at(db: Database, lane_pk: LanePk) -> int:
     def look(tx: Tx) -> int:
-        return int(tx.execute(table.select().where(table.c.id == lane_id)).one().due_at)
+        return int(tx.execute(table.select().where(table.c.pk == lane_pk)).one().due_at)
 
     return db.read_now(look)
 
 
 def test_a_due_lane_is_a_candidate_until_it_is_taken(db: Database) -> None:
-    lane_id = due_lane(world_in(db))
-    assert candidates(db, START) == [lane_id]
+    lane_pk = due_lane(world_in(db))
+    assert candidates(db, START) == [lane_pk]
     assert candidates(db, START - 1) == []
-    assert take(db, lane_id, "a") == 1
+    assert take(db, lane_pk, "a") == 1
     assert candidates(db, START) == []
 
 
@@ -59,7 +59,7 @@ def test_looking_for_lanes_tells_when_to_look_next(db: Database) -> None:
     due, sleeping = due_lane(world), due_lane(world)
 
     def sleep(tx: Tx) -> None:
-        tx.execute(table.update().where(table.c.id == sleeping).values(due_at=LATER))
+        tx.execute(table.update().where(table.c.pk == sleeping).values(due_at=LATER))
 
     def look_next(owner: str) -> int:
         return looked(db, START, owner).next_at
@@ -73,35 +73,35 @@ def test_looking_for_lanes_tells_when_to_look_next(db: Database) -> None:
 
 
 def test_a_lane_that_is_owned_is_suspect_once_its_lease_looks_wrong(db: Database) -> None:
-    lane_id = due_lane(world_in(db))
-    assert take(db, lane_id, "a") == 1
-    seen = Suspect(lane_id, "a", START + 1_000)
+    lane_pk = due_lane(world_in(db))
+    assert take(db, lane_pk, "a") == 1
+    seen = Suspect(lane_pk, "a", START + 1_000)
     assert looked(db, START + 499).suspects == []
     assert looked(db, START + 500).suspects == [seen]
     assert looked(db, START - 1_000).suspects == [], "not due yet, by this clock"
-    db.write_now(lanes.renew, [lane_id], owner="a", lease_until=START + 9_000)
-    assert looked(db, START + 500).suspects == [Suspect(lane_id, "a", START + 9_000)], "too long to be true"
+    db.write_now(lanes.renew, [lane_pk], owner="a", lease_until=START + 9_000)
+    assert looked(db, START + 500).suspects == [Suspect(lane_pk, "a", START + 9_000)], "too long to be true"
 
 
 def test_a_lane_that_is_owned_can_only_be_taken_over_as_it_was_seen(db: Database) -> None:
-    lane_id = due_lane(world_in(db))
-    assert take(db, lane_id, "a") == 1
-    assert take(db, lane_id, "b", LATER) is None
-    seen = Suspect(lane_id, "a", START + 1_000)
-    db.write_now(lanes.renew, [lane_id], owner="a", lease_until=START + 1_250)
+    lane_pk = due_lane(world_in(db))
+    assert take(db, lane_pk, "a") == 1
+    assert take(db, lane_pk, "b", LATER) is None
+    seen = Suspect(lane_pk, "a", START + 1_000)
+    db.write_now(lanes.renew, [lane_pk], owner="a", lease_until=START + 1_250)
     assert db.write_now(lanes.take_over, [seen], owner="b", lease_until=LATER) == {}
-    renewed = Suspect(lane_id, "a", START + 1_250)
-    assert db.write_now(lanes.take_over, [renewed], owner="b", lease_until=LATER) == {lane_id: 2}
+    renewed = Suspect(lane_pk, "a", START + 1_250)
+    assert db.write_now(lanes.take_over, [renewed], owner="b", lease_until=LATER) == {lane_pk: 2}
     assert db.write_now(lanes.take_over, [renewed], owner="c", lease_until=LATER) == {}
 
 
 def test_of_many_that_race_for_a_lane_one_gets_it(db: Database) -> None:
-    lane_id = due_lane(world_in(db))
+    lane_pk = due_lane(world_in(db))
     gate = threading.Barrier(6)
 
     def race(name: str) -> int | None:
         gate.wait()
-        return take(db, lane_id, name)
+        return take(db, lane_pk, name)
 
     with ThreadPoolExecutor(6) as pool:
         epochs = [epoch for epoch in pool.map(race, "abcdef") if epoch is not None]
@@ -119,64 +119,64 @@ def test_renewing_extends_only_ones_own_leases(db: Database) -> None:
 
 
 def test_parking_gives_the_lane_back_with_its_next_due_time(db: Database) -> None:
-    lane_id = due_lane(world_in(db))
-    take(db, lane_id, "a")
-    assert db.write_now(lanes.park, {lane_id: 0}, owner="a") == {lane_id: START}
-    assert take(db, lane_id, "b") == 2
-    db.write_now(deliveries.discard, lane_id, reason="deregistered", at=START)
-    assert db.write_now(lanes.park, {lane_id: 0}, owner="b") == {lane_id: NEVER_AT}
+    lane_pk = due_lane(world_in(db))
+    take(db, lane_pk, "a")
+    assert db.write_now(lanes.park, {lane_pk: 0}, owner="a") == {lane_pk: START}
+    assert take(db, lane_pk, "b") == 2
+    db.write_now(deliveries.discard, lane_pk, reason="deregistered", at=START)
+    assert db.write_now(lanes.park, {lane_pk: 0}, owner="b") == {lane_pk: NEVER_AT}
     assert candidates(db, LATER) == []
 
 
 def test_a_lane_of_another_is_not_parked(db: Database) -> None:
-    lane_id = due_lane(world_in(db))
-    take(db, lane_id, "a")
-    assert db.write_now(lanes.park, {lane_id: 0}, owner="b") == {}
+    lane_pk = due_lane(world_in(db))
+    take(db, lane_pk, "a")
+    assert db.write_now(lanes.park, {lane_pk: 0}, owner="b") == {}
 
 
 def test_a_lane_of_a_disabled_endpoint_sleeps_until_what_it_holds_expires(db: Database) -> None:
-    lane_id = due_lane(world_in(db))
-    take(db, lane_id, "a")
-    db.write_now(circuits.disable_endpoint, lane_id, reason="gone", at=START)
-    assert db.write_now(lanes.park, {lane_id: 1_000_000}, owner="a") == {lane_id: START + 1_000_000}
+    lane_pk = due_lane(world_in(db))
+    take(db, lane_pk, "a")
+    db.write_now(circuits.disable_endpoint, lane_pk, reason="gone", at=START)
+    assert db.write_now(lanes.park, {lane_pk: 1_000_000}, owner="a") == {lane_pk: START + 1_000_000}
     assert db.read_now(lanes.overslept, now=LATER, since=LATER, count=10) == {}
 
 
 def test_waking_only_lowers(db: Database) -> None:
-    lane_id = due_lane(world_in(db))
-    db.write_now(lanes.wake, {lane_id: LATER})
-    assert due_at(db, lane_id) == START
-    db.write_now(lanes.wake, {lane_id: START - 5})
-    assert due_at(db, lane_id) == START - 5
+    lane_pk = due_lane(world_in(db))
+    db.write_now(lanes.wake, {lane_pk: LATER})
+    assert due_at(db, lane_pk) == START
+    db.write_now(lanes.wake, {lane_pk: START - 5})
+    assert due_at(db, lane_pk) == START - 5
     db.write_now(lanes.wake, {})
 
 
 def test_the_sweep_finds_a_lane_that_sleeps_over_due_work(db: Database) -> None:
-    lane_id = due_lane(world_in(db))
+    lane_pk = due_lane(world_in(db))
 
     def oversleep(tx: Tx) -> None:
-        tx.execute(table.update().where(table.c.id == lane_id).values(due_at=NEVER_AT))
+        tx.execute(table.update().where(table.c.pk == lane_pk).values(due_at=NEVER_AT))
 
     assert db.read_now(lanes.overslept, now=LATER, since=LATER, count=10) == {}
     db.write_now(oversleep)
-    assert db.read_now(lanes.overslept, now=LATER, since=LATER, count=10) == {lane_id: START}
+    assert db.read_now(lanes.overslept, now=LATER, since=LATER, count=10) == {lane_pk: START}
 
 
 def test_no_wake_up_is_lost_between_publishing_and_parking(db: Database) -> None:
     """Publishers and an owner that acquires and parks all the time: at the end everything due is awake."""
     world = world_in(db)
     account = world.account()
-    lane_id = world.webhook(account, "DOC_VERIFIED").lane_id
+    lane_pk = world.webhook(account, "DOC_VERIFIED").lane_pk
     uuids = world.documents(account, world.book(account), 60)
     stop = threading.Event()
 
     def own() -> None:
         while not stop.is_set():
-            if take(db, lane_id, "a") is not None:
-                found = db.read_now(deliveries.due, {lane_id: deliveries.Look(Level.ACCOUNT, 100)}, now=START)[lane_id]
+            if take(db, lane_pk, "a") is not None:
+                found = db.read_now(deliveries.due, {lane_pk: deliveries.Look(Level.ACCOUNT, 100)}, now=START)[lane_pk]
                 for each in found:
                     db.write_now(finish, each.id)
-                db.write_now(lanes.park, {lane_id: 0}, owner="a")
+                db.write_now(lanes.park, {lane_pk: 0}, owner="a")
 
     def finish(tx: Tx, delivery_id: str) -> None:
         tx.execute(rows.update().where(rows.c.id == delivery_id).values(state="delivered"))
@@ -193,7 +193,7 @@ def test_configs_say_what_the_owner_needs(db: Database) -> None:
     world = world_in(db)
     account = world.account()
     endpoint = world.webhook(account, "DOC_VERIFIED")
-    (config,) = db.read_now(configs.configs, [endpoint.lane_id], now=START)
+    (config,) = db.read_now(configs.configs, [endpoint.lane_pk], now=START)
     assert (config.endpoint_id, config.account_id) == (endpoint.id, account.id)
     assert (config.epoch, config.closed_at, config.disabled_at) == (0, None, None)
 

@@ -4,10 +4,11 @@ import pytest
 
 from bookbell.core.instants import id_floor
 from bookbell.core.ledger import Ledger
-from bookbell.core.model import LaneId
+from bookbell.core.model import LanePk
 from bookbell.store import deliveries, ledger
 from bookbell.store.database import Database, Tx
 from bookbell.store.schema import deliveries as table
+from bookbell.store.schema import endpoints
 from world import START, World, world_in
 
 FOREVER = 2**52
@@ -88,8 +89,8 @@ def test_what_is_wrong_with_a_delivery_is_found(world: World, values: dict[str, 
 
 
 def test_an_endpoints_own_ledger_counts_its_deliveries_in_a_range_of_ids(world: World) -> None:
-    (row,) = world.db.read_now(lambda tx: tx.execute(table.select().limit(1)).all())
-    organization_id, endpoint_id = row.organization_id, row.endpoint_id
+    (row,) = world.db.read_now(lambda tx: tx.execute(endpoints.select()).all())
+    organization_id, endpoint_id = row.organization_id, row.id
 
     def counted(since: int, before: int) -> Ledger:
         return world.db.read_now(
@@ -102,10 +103,10 @@ def test_an_endpoints_own_ledger_counts_its_deliveries_in_a_range_of_ids(world: 
 
 
 def test_cancelled_ones_have_their_reason(world: World) -> None:
-    def lanes_of(tx: Tx) -> list[str]:
-        return [row.lane_id for row in tx.execute(table.select())]
+    def lanes_of(tx: Tx) -> list[LanePk]:
+        return [row.lane_pk for row in tx.execute(table.select())]
 
-    lane_id = LaneId(world.db.read_now(lanes_of)[0])
-    world.db.write_now(deliveries.discard, lane_id, reason="deregistered", at=START)
+    lane_pk = world.db.read_now(lanes_of)[0]
+    world.db.write_now(deliveries.discard, lane_pk, reason="deregistered", at=START)
     (found,) = the(world)
     assert (found.cancelled, found.problems()) == (4, ())

@@ -216,7 +216,7 @@ def test_the_list_tells_how_every_webhook_is_doing(peopled: Peopled) -> None:
     def open_circuit(tx: Tx) -> None:
         opened_at = 1_750_000_000_000
         circuit = Circuit(failure_count=10, failing_since=opened_at, opened_at=opened_at, probe_at=opened_at)
-        circuits.save_circuits(tx, [(down.lane_id, 0, circuit)])
+        circuits.save_circuits(tx, [(down.lane_pk, 0, circuit)])
 
     peopled.database.write_now(open_circuit)
     seen = Seen(shown(peopled, "/dashboard"))

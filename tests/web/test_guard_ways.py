@@ -57,7 +57,7 @@ async def put_into_the_database(app: Opened, url: str) -> Endpoint:
 def destination_of(app: Opened, endpoint: Endpoint) -> Destination:
     """What the worker makes of the endpoint before it sends."""
     config = LaneConfig(
-        lane_id=endpoint.lane_id,
+        lane_pk=endpoint.lane_pk,
         organization_id=endpoint.organization_id,
         endpoint_id=endpoint.id,
         account_id=endpoint.account_id,

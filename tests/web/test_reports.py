@@ -110,7 +110,7 @@ def test_what_reports_and_events_make_goes_along_with_the_ring(peopled: Peopled)
             assert answer.status_code == 200, answer.text
         types = [event.type for _, _, event in app.made]
         assert types == ["DOC_VERIFIED", "DOC_VERIFIED", "DOC_VERIFIED", "BOOK_VERIFIED", SIGNAL, SIGNAL]
-        assert {delivery.lane_id for _, delivery, _ in app.made} == set(app.rung)
+        assert {delivery.lane_pk for _, delivery, _ in app.made} == set(app.rung)
 
     run(peopled, play)
 

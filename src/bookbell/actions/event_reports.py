@@ -37,7 +37,7 @@ from bookbell.core.model import (
     Event,
     EventId,
     ImageGroup,
-    LaneId,
+    LanePk,
     Level,
     Made,
     OrganizationId,
@@ -100,7 +100,7 @@ def _each_published(told: Told) -> Iterator[Published[Happened]]:
     made = iter(told.made)
     for happened, event in zip(_happened(told), told.events, strict=True):
         own = list(islice(made, event.matched_count))
-        yield Published(happened, frozenset([delivery.lane_id for _, delivery, _ in own]), own)
+        yield Published(happened, frozenset([delivery.lane_pk for _, delivery, _ in own]), own)
 
 
 def _tried(tx: Tx, report: EventReport, known: "_Known", stamp: Stamp) -> Event | BookbellError:
@@ -119,7 +119,7 @@ def report_events(tx: Tx, reports: Sequence[EventReport], stamp: Stamp) -> Publi
     found = [named("events", index, _book_of, tx, report) for index, report in of_books]
     for pk, organization_id in sorted({(book.pk, book.organization_id) for book in found if book is not None}):
         books.lock_book(tx, organization_id, pk)
-    done, rung = [], frozenset[LaneId]()
+    done, rung = [], frozenset[LanePk]()
     made: list[Made] = []
     known = _Known()
     for is_own, run in groupby(enumerate(reports), key=lambda pair: pair[1].type not in TYPES):

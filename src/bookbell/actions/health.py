@@ -101,8 +101,8 @@ def resume(tx: Tx, endpoint: Endpoint, *, is_draining: bool, stamp: Stamp) -> Pu
     endpoints.save_endpoint(tx, changed)
     reset = circuits.reset_circuits(tx, endpoint.id)
     if not is_draining:
-        for lane_id in sorted(reset):
-            deliveries.discard(tx, lane_id, reason="skipped", at=stamp.at)
+        for lane_pk in sorted(reset):
+            deliveries.discard(tx, lane_pk, reason="skipped", at=stamp.at)
     lanes.wake(tx, dict.fromkeys(reset, stamp.at))
     told = "resumed by hand" if is_draining else "resumed by hand; what was held is skipped"
     _note(tx, endpoint, "resumed", told, stamp)

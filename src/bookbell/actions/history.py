@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from bookbell.actions.org_webhooks import require_manager
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.core.errors import IllegalTransition, NotFound, OrgWebhookNotFound
-from bookbell.core.model import Account, DeliveryId, DeliveryState, Event, EventId, LaneId, Level, Role
+from bookbell.core.model import Account, DeliveryId, DeliveryState, Event, EventId, Level, Role
 from bookbell.store import delivery_pages, endpoints, events, history, lanes
 from bookbell.store.database import Tx
 from bookbell.store.deliveries import DEACTIVATED
@@ -166,9 +166,8 @@ def retry_now(tx: Tx, account: Account, delivery_id: str, stamp: Stamp) -> Publi
     if not events.hold_event(tx, account.organization_id, delivery.event_id):
         raise IllegalTransition("The body of this delivery is not kept any more, so it cannot be sent again.")
     history.make_due(tx, account.organization_id, delivery.id, at=stamp.at)
-    lane_id = LaneId(delivery.lane_id)
-    lanes.wake(tx, {lane_id: stamp.at})
-    return Published(_demand(tx, account, delivery_id), frozenset({lane_id}))
+    lanes.wake(tx, {delivery.lane_pk: stamp.at})
+    return Published(_demand(tx, account, delivery_id), frozenset({delivery.lane_pk}))
 
 
 def _demand(tx: Tx, account: Account, delivery_id: str) -> DeliveryView:

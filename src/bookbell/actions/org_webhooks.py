@@ -155,6 +155,6 @@ def _save(tx: Tx, changed: Endpoint, stamp: Stamp) -> Published[Endpoint]:
             circuits.reset_circuits(tx, changed.id)
         lanes.wake(tx, dict.fromkeys(all_lanes, stamp.at))
     else:
-        for lane_id in all_lanes:
-            deliveries.discard(tx, lane_id, reason=deliveries.DEACTIVATED, at=stamp.at)
+        for lane_pk in all_lanes:
+            deliveries.discard(tx, lane_pk, reason=deliveries.DEACTIVATED, at=stamp.at)
     return Published(changed, frozenset(all_lanes))

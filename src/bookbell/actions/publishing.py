@@ -20,7 +20,7 @@ from bookbell.core.model import (
     DeliveryState,
     Event,
     EventId,
-    LaneId,
+    LanePk,
     Level,
     Listener,
     Made,
@@ -40,7 +40,7 @@ class Told:
     """
 
     events: Sequence[Event] = ()
-    lanes: frozenset[LaneId] = frozenset()
+    lanes: frozenset[LanePk] = frozenset()
     made: Sequence[Made] = ()
 
     def published(self, value: T) -> Published[T]:
@@ -87,7 +87,7 @@ def fan_out(
         return Told(stored)
     due = [delivery for delivery, _ in new]
     pks = deliveries.insert_deliveries(tx, due)
-    woken = frozenset([delivery.lane_id for delivery in due])
+    woken = frozenset([delivery.lane_pk for delivery in due])
     lanes.wake(tx, dict.fromkeys(woken, happened[0].created_at))
     return Told(stored, woken, [(pk, *each) for pk, each in zip(pks, new, strict=True)])
 
@@ -121,7 +121,7 @@ def _delivery(event: Event, listener: Listener, subject: int | None, stamp: Stam
     return Delivery(
         DeliveryId(stamp.new_id()),
         event.organization_id,
-        listener.endpoint_id,
+        listener.endpoint_pk,
         lane_of(listener, policy, event.book_pk),
         event.id,
         DeliveryState.PENDING,

@@ -9,7 +9,7 @@ from bookbell.actions.webhooks import retire
 from bookbell.core import limits
 from bookbell.core.errors import IllegalTransition
 from bookbell.core.fanout import lane_for
-from bookbell.core.model import Delivery, DeliveryId, DeliveryState, LaneId
+from bookbell.core.model import Delivery, DeliveryId, DeliveryState, LanePk
 from bookbell.core.policy import Order, Policy, policy_from
 from bookbell.core.replay import (
     Candidate,
@@ -91,10 +91,10 @@ class _Into:
     """Where deliveries are made: the endpoint, its lanes in their order, and its policy."""
 
     endpoint: Endpoint
-    lanes: tuple[LaneId, ...]
+    lanes: tuple[LanePk, ...]
     policy: Policy
 
-    def lane_of(self, book_pk: int | None) -> LaneId:
+    def lane_of(self, book_pk: int | None) -> LanePk:
         return lane_for(self.lanes, self.policy, book_pk)
 
 
@@ -121,8 +121,8 @@ def _repetition(found: Candidate, into: _Into, at: int, stamp: Stamp) -> Deliver
     return Delivery(
         id=DeliveryId(stamp.new_id()),
         organization_id=into.endpoint.organization_id,
-        endpoint_id=into.endpoint.id,
-        lane_id=into.lane_of(found.book_pk),
+        endpoint_pk=into.endpoint.pk,
+        lane_pk=into.lane_of(found.book_pk),
         event_id=found.event_id,
         state=DeliveryState.PENDING,
         attempt_count=0,

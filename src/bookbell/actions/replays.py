@@ -13,9 +13,9 @@ from bookbell.actions.stamp import Published, Stamp
 from bookbell.actions.webhooks import Sealing, keyset_in, retire, secret_place, url_place
 from bookbell.core import keyset, limits
 from bookbell.core.errors import IllegalTransition, NotFound, OrgWebhookNotFound, WebhookNotFound
-from bookbell.core.model import Account, DeliveryId, DeliveryState, EndpointId, LaneId, OrganizationId, Role
+from bookbell.core.model import Account, DeliveryId, DeliveryState, EndpointId, LanePk, OrganizationId, Role
 from bookbell.core.replay import Candidate, JobState, ReplayJob, Selection, Wanted, first_cursor, take
-from bookbell.store import endpoints, history, lanes, replays, stream
+from bookbell.store import endpoints, history, replays, stream
 from bookbell.store.database import Tx
 from bookbell.store.endpoints import Endpoint
 from bookbell.store.history import Scope
@@ -202,7 +202,7 @@ def cancel(tx: Tx, scope: Scope, job_id: str, stamp: Stamp) -> Published[ReplayJ
         raise IllegalTransition(f"Replay {job.id} is {job.state} already.")
     cancelled = replace(job, state=JobState.CANCELLED, finished_at=stamp.at)
     replays.save_job(tx, cancelled)
-    rung = retire(tx, staging, stamp).lanes if staging is not None and is_sending else frozenset[LaneId]()
+    rung = retire(tx, staging, stamp).lanes if staging is not None and is_sending else frozenset[LanePk]()
     return Published(cancelled, rung)
 
 
@@ -253,7 +253,6 @@ def _add_staging(
         organization_id=endpoint.organization_id,
         account_id=None,
         level=endpoint.level,
-        lane_id=LaneId(stamp.new_id()),
         url_masked=staging.masked,
         url_sealed=vault.seal(staging.url, url_place(staging_id)),
         secret_sealed=None if secrets is None else vault.seal(secrets, secret_place(staging_id)),
@@ -266,5 +265,4 @@ def _add_staging(
         replay_job_id=job_id,
     )
     endpoints.insert_endpoint(tx, new)
-    lanes.insert_lane(tx, new.lane_id, new.organization_id, new.id)
     return staging_id

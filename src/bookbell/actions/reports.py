@@ -30,7 +30,7 @@ from bookbell.core.model import (
     DocumentStatus,
     ImageGroup,
     JobStatus,
-    LaneId,
+    LanePk,
     Made,
     MixedDocument,
     MixedStatus,
@@ -156,7 +156,7 @@ def apply_all(tx: Tx, reports: Sequence[Report], stamp: Stamp) -> Published[list
     found = [named("reports", index, _book_of, tx, report) for index, report in enumerate(reports)]
     for pk, organization_id in sorted(set(found)):
         books.lock_book(tx, organization_id, pk)
-    done, rung = [], frozenset[LaneId]()
+    done, rung = [], frozenset[LanePk]()
     made: list[Made] = []
     for index, report in enumerate(reports):
         published = named("reports", index, apply, tx, report, stamp)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from bookbell.core.model import LaneId, Made
+from bookbell.core.model import LanePk, Made
 
 T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
@@ -26,7 +26,7 @@ class Published(Generic[T_co]):
     """
 
     value: T_co
-    lanes: frozenset[LaneId] = frozenset()
+    lanes: frozenset[LanePk] = frozenset()
     made: Sequence[Made] = ()
 
     def showing(self, value: U) -> "Published[U]":

@@ -13,7 +13,7 @@ from bookbell.core import keyset
 from bookbell.core.catalogue import RETIRED, canonical_account_name
 from bookbell.core.errors import InvalidInput, WebhookNotFound
 from bookbell.core.keyset import Keyset, Secret, check_length
-from bookbell.core.model import Account, EndpointId, LaneId, Level
+from bookbell.core.model import Account, EndpointId, Level
 from bookbell.core.policy import Policy, policy_from
 from bookbell.store import circuits, deliveries, endpoints, lanes
 from bookbell.store.database import Tx
@@ -129,7 +129,6 @@ def new_endpoint(tx: Tx, account: Account, level: Level, preset: str, stamp: Sta
         organization_id=account.organization_id,
         account_id=account.id if level is Level.ACCOUNT else None,
         level=level,
-        lane_id=LaneId(stamp.new_id()),
         url_masked=None,
         url_sealed=None,
         secret_sealed=None,
@@ -140,9 +139,7 @@ def new_endpoint(tx: Tx, account: Account, level: Level, preset: str, stamp: Sta
         disabled_at=None,
         disabled_reason=None,
     )
-    endpoints.insert_endpoint(tx, new)
-    lanes.insert_lane(tx, new.lane_id, new.organization_id, new.id)
-    return new
+    return endpoints.insert_endpoint(tx, new)
 
 
 def retire(tx: Tx, old: Endpoint, stamp: Stamp) -> Published[None]:
@@ -158,8 +155,8 @@ def retire(tx: Tx, old: Endpoint, stamp: Stamp) -> Published[None]:
     endpoints.save_endpoint(tx, gone)
     endpoints.replace_subscriptions(tx, old.organization_id, old.id, ())
     all_lanes = lanes.of_endpoint(tx, old.id)
-    for lane_id in all_lanes:
-        deliveries.discard(tx, lane_id, reason=deliveries.DEREGISTERED, at=stamp.at)
+    for lane_pk in all_lanes:
+        deliveries.discard(tx, lane_pk, reason=deliveries.DEREGISTERED, at=stamp.at)
     return Published(None, frozenset(all_lanes))
 
 
@@ -184,7 +181,7 @@ def save_keyset(tx: Tx, old: Endpoint, changed: Keyset, vault: Sealing, stamp: S
     sealed = vault.seal(keyset.to_text(changed), secret_place(old.id))
     endpoint = replace(old, secret_sealed=sealed, updated_at=later(old, stamp))
     endpoints.save_endpoint(tx, endpoint)
-    return Published(endpoint, frozenset({old.lane_id}))
+    return Published(endpoint, frozenset({old.lane_pk}))
 
 
 def deliver_by(tx: Tx, old: Endpoint, fields: dict[str, Any], stamp: Stamp) -> Published[Policy]:
@@ -193,7 +190,7 @@ def deliver_by(tx: Tx, old: Endpoint, fields: dict[str, Any], stamp: Stamp) -> P
     endpoints.save_endpoint(tx, replace(old, policy=json.dumps(fields), updated_at=later(old, stamp)))
     made = lanes.of_endpoint(tx, old.id)
     for part in range(len(made), policy.lanes):
-        lanes.insert_lane(tx, LaneId(stamp.new_id()), old.organization_id, old.id, part=part)
+        lanes.insert_lane(tx, old.organization_id, old.id, part=part)
     return Published(policy, frozenset(made))
 
 

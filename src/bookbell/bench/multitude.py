@@ -42,7 +42,7 @@ waiting AS (
 )
 """
 _COLUMNS = """
-(pk, id, organization_id, endpoint_id, lane_id, event_id, state, attempt_count, due_at, created_at, finished_at)
+(pk, id, organization_id, endpoint_pk, lane_pk, event_id, state, attempt_count, due_at, created_at, finished_at)
 """
 _OF_DELIVERY = f"{_ID.format(kind='d00')}, organization, endpoint, lane, {_ID.format(kind='e00')}, :state"
 _PENDING = f"""
@@ -63,12 +63,12 @@ FROM numbered JOIN receivers ON receivers.number = i % :receivers
 _LAST = f"SELECT max({END}, coalesce(max(pk), 0)) FROM deliveries"  # noqa: S608 - a number of ours
 _PLACES = f"""
 UPDATE receivers SET place = coalesce(
-    (SELECT max(pk) FROM deliveries WHERE pk BETWEEN stretch AND stretch + {(1 << STRETCH_BITS) - 1}), stretch)
-FROM (SELECT id, rowid << {STRETCH_BITS} AS stretch FROM lanes) AS found WHERE found.id = receivers.lane
+    (SELECT max(pk) FROM deliveries WHERE pk >= lane << {STRETCH_BITS} AND pk < lane + 1 << {STRETCH_BITS}),
+    lane << {STRETCH_BITS})
 """  # noqa: S608 - numbers of ours
 _WAKE = """
 UPDATE lanes SET due_at = coalesce(
-    (SELECT min(due_at) FROM deliveries WHERE lane_id = lanes.id AND state = 'pending'), lanes.due_at)
+    (SELECT min(due_at) FROM deliveries WHERE lane_pk = lanes.pk AND state = 'pending'), lanes.due_at)
 """
 
 
@@ -111,7 +111,7 @@ def _name_receivers(connection: sqlite3.Connection, hooks: Sequence[Hook]) -> No
         "CREATE TEMP TABLE receivers (number INTEGER PRIMARY KEY, organization, account, endpoint, lane, place)"
     )
     rows = (
-        (number, hook.account.organization_id, hook.account.id, hook.endpoint_id, hook.lane_id)
+        (number, hook.account.organization_id, hook.account.id, hook.endpoint_pk, hook.lane_pk)
         for number, hook in enumerate(hooks)
     )
     connection.execute("BEGIN")

@@ -14,10 +14,10 @@ from bookbell.core.model import (
     Delivery,
     DeliveryId,
     DeliveryState,
-    EndpointId,
+    EndpointPk,
     Event,
     EventId,
-    LaneId,
+    LanePk,
     OrganizationId,
     Role,
 )
@@ -37,8 +37,8 @@ class Hook:
     """An account's registered webhook."""
 
     account: Account
-    endpoint_id: EndpointId
-    lane_id: LaneId
+    endpoint_pk: EndpointPk
+    lane_pk: LanePk
 
 
 class Seeder:
@@ -88,7 +88,7 @@ class Seeder:
             registered = webhooks.Wanted(url=url, masked=url, event_types=(EVENT_TYPE,), preset="standard")
             endpoint = webhooks.configure(tx, account, registered, self._vault.seal, self._stamp()).value
             webhooks.rotate_secret(tx, account, SECRET, self._vault, self._stamp())
-            made.append(Hook(account, endpoint.id, endpoint.lane_id))
+            made.append(Hook(account, endpoint.pk, endpoint.lane_pk))
         return made
 
     def _add_deliveries(self, tx: Tx, hooks: Sequence[Hook], dues: Sequence[int], state: DeliveryState) -> None:
@@ -97,9 +97,9 @@ class Seeder:
         deliveries.insert_deliveries(tx, [delivery for _, delivery in pairs])
         if state is not DeliveryState.PENDING:
             return
-        earliest: dict[LaneId, int] = {}
+        earliest: dict[LanePk, int] = {}
         for _, delivery in pairs:
-            earliest[delivery.lane_id] = min(delivery.due_at, earliest.get(delivery.lane_id, delivery.due_at))
+            earliest[delivery.lane_pk] = min(delivery.due_at, earliest.get(delivery.lane_pk, delivery.due_at))
         lanes.wake(tx, earliest)
 
     def _pair(self, hook: Hook, due_at: int, state: DeliveryState) -> tuple[Event, Delivery]:
@@ -117,8 +117,8 @@ class Seeder:
         delivery = Delivery(
             id=DeliveryId(self._ambient.new_id()),
             organization_id=self.organization_id,
-            endpoint_id=hook.endpoint_id,
-            lane_id=hook.lane_id,
+            endpoint_pk=hook.endpoint_pk,
+            lane_pk=hook.lane_pk,
             event_id=event.id,
             state=state,
             attempt_count=0 if state is DeliveryState.PENDING else 1,

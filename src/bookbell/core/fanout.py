@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from bookbell.core.model import Event, LaneId, Level, Listener
+from bookbell.core.model import Event, LanePk, Level, Listener
 from bookbell.core.policy import Policy
 
 
@@ -15,14 +15,14 @@ def plan(event: Event, listeners: Iterable[Listener]) -> tuple[Listener, ...]:
     return tuple(listener for listener in listeners if _hears(listener, event))
 
 
-def lane_of(listener: Listener, policy: Policy, book_pk: int | None) -> LaneId:
+def lane_of(listener: Listener, policy: Policy, book_pk: int | None) -> LanePk:
     """The lane in which events of this book queue: always the same one, as long as the policy asks for as many."""
     if book_pk is None or len(listener.lanes[: policy.lanes]) < 2:
-        return listener.lane_id
+        return listener.lane_pk
     return lane_for(listener.lanes, policy, book_pk)
 
 
-def lane_for(lanes: Sequence[LaneId], policy: Policy, book_pk: int | None) -> LaneId:
+def lane_for(lanes: Sequence[LanePk], policy: Policy, book_pk: int | None) -> LanePk:
     """`lane_of` among the lanes of an endpoint, of which there is at least one, in their order."""
     used = lanes[: policy.lanes]
     return used[0] if book_pk is None else used[book_pk % len(used)]

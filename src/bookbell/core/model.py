@@ -13,10 +13,13 @@ from typing import NamedTuple, NewType
 OrganizationId = NewType("OrganizationId", str)
 AccountId = NewType("AccountId", str)
 EndpointId = NewType("EndpointId", str)
-LaneId = NewType("LaneId", str)
+EndpointPk = NewType("EndpointPk", int)
+LanePk = NewType("LanePk", int)
 EventId = NewType("EventId", str)
 DeliveryId = NewType("DeliveryId", str)
 DeliveryPk = NewType("DeliveryPk", int)
+NO_ENDPOINT, NO_LANE = EndpointPk(0), LanePk(0)
+"""None has this key."""
 
 
 class Role(StrEnum):
@@ -285,15 +288,15 @@ _as_event = partial(tuple.__new__, Event)
 class Listener:
     """What fan-out needs to know of an endpoint: where its deliveries queue and which types it wants.
 
-    lanes: all its lanes in order, lane_id being the first; policy: as it is stored, JSON text.
+    lanes: all its lanes in order, lane_pk being the first; policy: as it is stored, JSON text.
     """
 
-    endpoint_id: EndpointId
-    lane_id: LaneId
+    endpoint_pk: EndpointPk
+    lane_pk: LanePk
     level: Level
     account_id: AccountId | None
     event_types: frozenset[str]
-    lanes: tuple[LaneId, ...] = ()
+    lanes: tuple[LanePk, ...] = ()
     policy: str = "{}"
 
 
@@ -306,8 +309,8 @@ class Delivery(NamedTuple):
 
     id: DeliveryId
     organization_id: OrganizationId
-    endpoint_id: EndpointId
-    lane_id: LaneId
+    endpoint_pk: EndpointPk
+    lane_pk: LanePk
     event_id: EventId
     state: DeliveryState
     attempt_count: int

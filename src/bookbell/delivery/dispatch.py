@@ -18,7 +18,7 @@ from bookbell.core import limits
 from bookbell.core.attempt import Answered, Report, Request, describe
 from bookbell.core.circuit import Circuit, after_failure, after_success
 from bookbell.core.feedback import Pause, Skip, SlowDown, feedback_of, paused
-from bookbell.core.model import DeliveryId, DeliveryState, LaneId, OrganizationId
+from bookbell.core.model import DeliveryId, DeliveryState, LanePk, OrganizationId
 from bookbell.core.pace import BUSY_COUNT, BUSY_MS, READY_COUNT_MIN, start_count_max
 from bookbell.core.verdict import Delivered, Gone, Skipped, Verdict
 from bookbell.delivery import worker
@@ -61,7 +61,7 @@ class Dispatch:
     """What this worker sends now, and what of it still has to be recorded."""
 
     def __init__(self, ambient: Ambient, transport: Transport, worker_name: str, calls: Calls) -> None:
-        self.lanes: dict[LaneId, Lane] = {}
+        self.lanes: dict[LanePk, Lane] = {}
         self.in_flight: dict[DeliveryId, tuple[Lane, Sent]] = {}
         self.results: deque[Finished] = deque()
         self.recording_count = 0
@@ -101,7 +101,7 @@ class Dispatch:
         turn_count = 1 if self.waiting.count else max(1, left // max(1, self.ring.count))
         while left > 0 and (lane := self.ring.take()) is not None:
             lane.is_ready = False
-            if self.lanes.get(lane.id) is lane and monotonic < lane.lease_end:
+            if self.lanes.get(lane.pk) is lane and monotonic < lane.lease_end:
                 lane.busy_at = monotonic
                 left -= self._start_lane(lane, now, requests, min(turn_count, left))
         if self.results:
@@ -127,7 +127,7 @@ class Dispatch:
                 lane.in_flight -= 1
                 self._release(sent.config.organization_id)
                 self._finish_guarded(lane, sent, report, by)
-                touched[lane.id] = lane
+                touched[lane.pk] = lane
         monotonic = self._ambient.monotonic_ms()
         for lane in touched.values():
             lane.busy_at = monotonic
@@ -136,8 +136,8 @@ class Dispatch:
 
     def forget(self, lane: Lane) -> None:
         """The lane is no longer this worker's: start nothing more of it. What is in flight is still reported."""
-        if self.lanes.get(lane.id) is lane:
-            del self.lanes[lane.id]
+        if self.lanes.get(lane.pk) is lane:
+            del self.lanes[lane.pk]
         lane.forget_buffer()
 
     def abandon(self) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from bookbell import telemetry
 from bookbell.core import limits
-from bookbell.core.model import LaneId, Made
+from bookbell.core.model import LanePk, Made
 from bookbell.delivery.alarms import NEVER
 from bookbell.delivery.looking import Looking
 from bookbell.delivery.owning import Owning
@@ -30,7 +30,7 @@ class Engine:
         self._ambient = parts.ambient
         self._stopping = asyncio.Event()
         self._drain_ms = 0
-        self._rung: set[LaneId] = set()
+        self._rung: set[LanePk] = set()
         self._hold = Hold(parts)
         self._owning = Owning(self._hold)
         self._looking = Looking(self._hold)
@@ -38,30 +38,30 @@ class Engine:
         self.dispatch = self._hold.dispatch
         self.on_reports = self.dispatch.on_reports
 
-    def ring(self, lane_ids: Iterable[LaneId], made: Sequence[Made] = ()) -> None:
+    def ring(self, lane_pks: Iterable[LanePk], made: Sequence[Made] = ()) -> None:
         """Say that these lanes have due work. made: what it is, if all of it is known; it has been committed. From the
         engine's loop only.
         """
-        of_lane: dict[LaneId, list[Made]] = {}
+        of_lane: dict[LanePk, list[Made]] = {}
         for each in made:
-            of_lane.setdefault(each[1].lane_id, []).append(each)
-        for lane_id in lane_ids:
-            new, lane = of_lane.get(lane_id, []), self._hold.lanes.get(lane_id)
+            of_lane.setdefault(each[1].lane_pk, []).append(each)
+        for lane_pk in lane_pks:
+            new, lane = of_lane.get(lane_pk, []), self._hold.lanes.get(lane_pk)
             if lane is None:
-                self._rung.add(lane_id)
+                self._rung.add(lane_pk)
             elif not new or not self._looking.hand_over(lane, new):
-                self._hold.feed(lane, min(((each.due_at, each.id) for _, each, _ in new), default=START))
+                self._hold.feed(lane, min(((each.due_at, pk) for pk, each, _ in new), default=START))
         self._hold.bell.set()
 
-    def hint(self, lane_ids: Iterable[LaneId]) -> None:
+    def hint(self, lane_pks: Iterable[LanePk]) -> None:
         """As `ring`, for what another process published: other workers hear it too, so whoever comes first has it.
 
         It is taken to be due after what a lane with a backlog was read to; if the other's clock is behind, the next
         look at the lane's start finds it. Without lanes: something may have been missed. From the engine's loop only.
         """
-        rung, owned = set(lane_ids), self._hold.lanes
-        for lane_id in rung & owned.keys():
-            self._hold.feed(owned[lane_id])
+        rung, owned = set(lane_pks), self._hold.lanes
+        for lane_pk in rung & owned.keys():
+            self._hold.feed(owned[lane_pk])
         if not rung:
             self._owning.poll_at = self._ambient.monotonic_ms()
         elif others := rung - owned.keys():

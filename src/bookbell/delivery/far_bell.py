@@ -1,7 +1,7 @@
 """Tells the workers of other processes which lanes have due work, and hears it from them. PostgreSQL only.
 
 It is a hint: whatever is lost is found by the next poll. What is rung within a few milliseconds goes out together.
-A payload is the name of its sender, so that it does not hear itself, and ids of lanes, separated by spaces.
+A payload is the name of its sender, so that it does not hear itself, and keys of lanes, separated by spaces.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from bookbell import telemetry
 from bookbell.ambient import Ambient
 from bookbell.core import limits
-from bookbell.core.model import LaneId
+from bookbell.core.model import LanePk
 from bookbell.store import bell
 from bookbell.store.database import Database
 
@@ -22,19 +22,19 @@ RECONNECT_MS_MAX = 5_000
 class FarBell:
     """One process's end of the bell."""
 
-    def __init__(self, database: Database, ambient: Ambient, hear: Callable[[list[LaneId]], None]) -> None:
+    def __init__(self, database: Database, ambient: Ambient, hear: Callable[[list[LanePk]], None]) -> None:
         """hear: called on the loop with the lanes others rang for; with none when some rings may have been missed."""
         self._database = database
         self._ambient = ambient
         self._hear = hear
         self._name = ambient.new_id()[-12:]
-        self._rung: set[LaneId] = set()
+        self._rung: set[LanePk] = set()
         self._is_rung = asyncio.Event()
         self._has_heard = False
 
-    def ring(self, lane_ids: Iterable[LaneId]) -> None:
+    def ring(self, lane_pks: Iterable[LanePk]) -> None:
         """Tell the others soon. From the loop only."""
-        self._rung.update(lane_ids)
+        self._rung.update(lane_pks)
         self._is_rung.set()
 
     async def tell(self) -> None:
@@ -45,7 +45,7 @@ class FarBell:
             self._is_rung.clear()
             rung, self._rung = sorted(self._rung), set()
             for start in range(0, len(rung), limits.BELL_LANE_COUNT_MAX):
-                payload = " ".join([self._name, *rung[start : start + limits.BELL_LANE_COUNT_MAX]])
+                payload = " ".join([self._name, *map(str, rung[start : start + limits.BELL_LANE_COUNT_MAX])])
                 try:
                     await self._database.read(bell.notify, payload)
                 except Exception:  # noqa: BLE001 - the border of a loop's turn; a hint may be lost
@@ -67,6 +67,6 @@ class FarBell:
     async def _listen_once(self) -> None:
         async for payload in bell.payloads(self._database):
             self._has_heard = True
-            sender, *lane_ids = payload.split(" ")
+            sender, *lane_pks = payload.split(" ")
             if sender != self._name:
-                self._hear([LaneId(lane_id) for lane_id in lane_ids])
+                self._hear([LanePk(int(lane_pk)) for lane_pk in lane_pks])

@@ -12,7 +12,7 @@ from bookbell.core import limits
 from bookbell.core.attempt import Refused, Unreachable
 from bookbell.core.circuit import CLOSED, Circuit, allowed, is_probing
 from bookbell.core.feedback import SLOW_RATE_PER_S
-from bookbell.core.model import DeliveryId, DeliveryPk, LaneId, OrganizationId
+from bookbell.core.model import DeliveryId, DeliveryPk, LanePk, OrganizationId
 from bookbell.core.pace import READY_COUNT_MAX
 from bookbell.core.policy import Policy
 from bookbell.core.rate import Bucket, filled, full_ms, next_token_ms
@@ -71,7 +71,7 @@ class Lane:
     succeeded_at: when its last success was kept in its row, by this worker; known_at: when its endpoint was last read.
     """
 
-    id: LaneId
+    pk: LanePk
     epoch: int
     lease_end: int
     meter: Meter = field(default_factory=Meter)

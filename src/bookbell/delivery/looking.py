@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bookbell.core.circuit import CLOSED, after_change
-from bookbell.core.model import Delivery, DeliveryPk, Event, LaneId, Level, Made, OrganizationId
+from bookbell.core.model import Delivery, DeliveryPk, Event, LanePk, Level, Made, OrganizationId
 from bookbell.core.pace import READY_COUNT, READY_COUNT_MIN, must_wait
 from bookbell.core.rate import Bucket
 from bookbell.delivery.lane import Lane
@@ -22,7 +22,7 @@ from bookbell.store.schema import NEVER_AT
 LOOK_ROWS = 2_048  # of lanes with a backlog no more are looked at together than may bring so many, or one
 KNOWN_MS = 50  # a lane that has enough to send is not looked at more often than that when it is rung for
 
-Found = dict[LaneId, tuple[LaneConfig, list[Due]]]
+Found = dict[LanePk, tuple[LaneConfig, list[Due]]]
 
 
 class Looking:
@@ -67,7 +67,7 @@ class Looking:
 
     def _take_hunger(self, lane: Lane) -> None:
         """It is hungry no more. If something new may lie before the place it was read to, read it from its start."""
-        if self._hold.hungry.pop(lane.id, END) <= lane.read_to:
+        if self._hold.hungry.pop(lane.pk, END) <= lane.read_to:
             lane.read_to = START
 
     def _in_turn(self) -> list[Lane]:
@@ -79,7 +79,7 @@ class Looking:
         room = min(LOOK_LANES_MAX, READY_COUNT - ready) if self._is_filling else 0
         while len(found) < room and row_count < LOOK_ROWS and (lane := waiting.take()) is not None:
             lane.is_waiting = False
-            if self._hold.lanes.get(lane.id) is lane and _is_short(lane):
+            if self._hold.lanes.get(lane.pk) is lane and _is_short(lane):
                 self._take_hunger(lane)
                 row_count += lane.look_count(now, lane_count)
                 found.append(lane)
@@ -109,7 +109,7 @@ class Looking:
 
         Only where all that is due is in hand, and the endpoint was read as recently as for any lane that is rung for.
         """
-        if lane.id in self._hold.hungry or not self._may_hand_over(lane, new):
+        if lane.pk in self._hold.hungry or not self._may_hand_over(lane, new):
             return False
         lane.take_in([_due(lane, *each) for each in new], self._hold.dispatch.in_flight)
         lane.busy_at = self._ambient.monotonic_ms()
@@ -128,28 +128,28 @@ class Looking:
     async def _look_at(self, wanted: list[Lane]) -> None:
         now, monotonic = self._ambient.now_ms(), self._ambient.monotonic_ms()
         lane_count = len(self._hold.lanes)
-        asked = {lane.id: lane.look_count(now, lane_count) for lane in wanted if _is_short(lane)}
+        asked = {lane.pk: lane.look_count(now, lane_count) for lane in wanted if _is_short(lane)}
         for lane in wanted:
             lane.is_looking = True
             lane.next_due = NEVER_AT
             lane.known_at = monotonic
-            if lane.id in asked and lane.read_to == START:
-                self._hold.rounds.note(lane.id, monotonic)
+            if lane.pk in asked and lane.read_to == START:
+                self._hold.rounds.note(lane.pk, monotonic)
         found: Found = {}
-        looks = {lane.id: _look_of(lane, asked.get(lane.id, 0)) for lane in wanted}
+        looks = {lane.pk: _look_of(lane, asked.get(lane.pk, 0)) for lane in wanted}
         try:
             found = await self._database.read(_read, looks, now=now)
         finally:
             # No await until every lane has taken in what was found for it: `settled` covers just this stretch.
-            kept = [lane for lane in wanted if lane.id in found and self._knows(lane, found[lane.id][0])]
+            kept = [lane for lane in wanted if lane.pk in found and self._knows(lane, found[lane.pk][0])]
             for lane in kept:
-                self._take_in(lane, found[lane.id][1], asked.get(lane.id, 0))
+                self._take_in(lane, found[lane.pk][1], asked.get(lane.pk, 0))
             for lane in wanted:
                 lane.is_looking = False
                 lane.settled.clear()
                 self._hold.tend(lane)
         for lane in kept:
-            await self._settle(lane, found[lane.id][1])
+            await self._settle(lane, found[lane.pk][1])
         self._hold.dispatch.start()
 
     def _is_outdated(self, lane: Lane) -> bool:
@@ -182,7 +182,7 @@ class Looking:
         assert lane.config is not None
         if asked:
             lane.has_more = len(due) >= asked
-            lane.read_to = (due[-1].due_at, due[-1].id) if lane.has_more else START
+            lane.read_to = (due[-1].due_at, due[-1].pk) if lane.has_more else START
         now = self._ambient.now_ms()
         lane.is_behind = False
         if lane.config.is_unwanted or not lane.may_send(now):
@@ -204,7 +204,7 @@ class Looking:
         now = self._ambient.now_ms()
         if lane.config.is_unwanted:
             if due or lane.config.discard_at is not None:
-                await self._database.write(deliveries.cancel_unwanted, lane.id, at=now)
+                await self._database.write(deliveries.cancel_unwanted, lane.pk, at=now)
                 self._hold.starve(lane)
             return
         assert lane.destination is not None
@@ -214,7 +214,7 @@ class Looking:
             await self._walk(lane, now)
         if self._must_expire(lane, due, now):
             before = now - lane.hold_ms
-            await self._database.write(holding.expire, lane.id, lane.epoch, before=before, at=now)
+            await self._database.write(holding.expire, lane.pk, lane.epoch, before=before, at=now)
             self._hold.starve(lane)
         elif waiting := [each for each in due if not each.is_head and each.pk not in lane.held]:
             await self._database.write(deliveries.defer, waiting)
@@ -223,7 +223,7 @@ class Looking:
     async def _save_circuit(self, lane: Lane) -> None:
         """Keep that the circuit was closed by hand, so that the lane does not sleep until a probe."""
         circuit = lane.circuit
-        await self._database.write(circuits.save_circuits, [(lane.id, lane.epoch, circuit)])
+        await self._database.write(circuits.save_circuits, [(lane.pk, lane.epoch, circuit)])
         lane.saved_circuit = circuit
 
     def _must_expire(self, lane: Lane, due: list[Due], now: int) -> bool:
@@ -242,7 +242,7 @@ class Looking:
     async def _walk(self, lane: Lane, now: int) -> None:
         assert lane.walk is not None
         _, lane.walk = await self._database.write(
-            holding.supersede, lane.id, lane.epoch, since=lane.walk, spared=frozenset(lane.held), at=now
+            holding.supersede, lane.pk, lane.epoch, since=lane.walk, spared=frozenset(lane.held), at=now
         )
         self._hold.starve(lane)
 
@@ -252,7 +252,7 @@ def _due(lane: Lane, pk: DeliveryPk, delivery: Delivery, event: Event) -> Due:
     body = event.body_org if lane.config.level is Level.ORG else event.body_account
     assert body is not None
     at = delivery.due_at, delivery.created_at
-    return Due(pk, delivery.id, lane.id, event.type, delivery.attempt_count, *at, body)
+    return Due(pk, delivery.id, lane.pk, event.type, delivery.attempt_count, *at, body)
 
 
 def _is_short(lane: Lane) -> bool:
@@ -264,8 +264,8 @@ def _look_of(lane: Lane, asked: int) -> tuple[int, Position]:
     return asked and asked + (len(lane.held) if lane.read_to == START else 0), lane.read_to
 
 
-def _read(tx: Tx, looks: dict[LaneId, tuple[int, Position]], *, now: int) -> Found:
-    known = {config.lane_id: config for config in configs.configs(tx, looks, now=now)}
-    wanted = {lane_id: Look(known[lane_id].level, *look) for lane_id, look in looks.items() if look[0]}
+def _read(tx: Tx, looks: dict[LanePk, tuple[int, Position]], *, now: int) -> Found:
+    known = {config.lane_pk: config for config in configs.configs(tx, looks, now=now)}
+    wanted = {lane_pk: Look(known[lane_pk].level, *look) for lane_pk, look in looks.items() if look[0]}
     found = deliveries.due(tx, wanted, now=now) if wanted else {}
-    return {lane_id: (known[lane_id], found.get(lane_id, [])) for lane_id in looks}
+    return {lane_pk: (known[lane_pk], found.get(lane_pk, [])) for lane_pk in looks}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from bookbell import telemetry
 from bookbell.core import limits
-from bookbell.core.model import LaneId
+from bookbell.core.model import LanePk
 from bookbell.core.sharing import share_of, surplus
 from bookbell.core.standstill import Watched, watch
 from bookbell.delivery.alarms import NEVER
@@ -39,22 +39,22 @@ class Owning:
         self._others: list[int] = []
         self._presences: Watched[str, Presence] = {}
         self._has_reported = False
-        self._seen: dict[LaneId, int] = {}
+        self._seen: dict[LanePk, int] = {}
         self._settling_turns = 0
-        self._watched: Watched[LaneId, Suspect] = {}
+        self._watched: Watched[LanePk, Suspect] = {}
         self._began_at = hold.ambient.monotonic_ms()
         self._looked_at = 0
-        self._expected: set[LaneId] = set()
+        self._expected: set[LanePk] = set()
         self.poll_at = 0
         self.expected_at = NEVER
 
-    def expect(self, lane_ids: set[LaneId]) -> None:
+    def expect(self, lane_pks: set[LanePk]) -> None:
         """These lanes may be free; others have heard of them too."""
-        self._expected |= lane_ids
+        self._expected |= lane_pks
         now = self._ambient.monotonic_ms()
         self.expected_at = min(self.expected_at, max(now, self._looked_at + EXPECT_MS))
 
-    async def acquire(self, rung: set[LaneId], *, is_poll: bool) -> None:
+    async def acquire(self, rung: set[LanePk], *, is_poll: bool) -> None:
         """Take lanes that are due and free: those rung for, and at a poll whatever there is.
 
         What nobody has told of is taken to have been due for long: it takes turns with lanes that have a backlog.
@@ -70,7 +70,7 @@ class Owning:
             told = rung
         if not wanted:
             return
-        silent = [self._watched[lane_id][0] for lane_id in self._silent() if lane_id in wanted]
+        silent = [self._watched[lane_pk][0] for lane_pk in self._silent() if lane_pk in wanted]
         lease_end = self._ambient.monotonic_ms() + self._sending_ms()
         epochs = await self._database.write_promptly(
             _take,
@@ -81,38 +81,38 @@ class Owning:
             lease_ms=self._parts.lease_ms,
         )
         now = self._ambient.monotonic_ms()
-        for lane_id, epoch in epochs.items():
-            lane = owned[lane_id] = Lane(
-                lane_id, epoch, lease_end, self._hold.dispatch.meter, busy_at=now, is_behind=lane_id not in told
+        for lane_pk, epoch in epochs.items():
+            lane = owned[lane_pk] = Lane(
+                lane_pk, epoch, lease_end, self._hold.dispatch.meter, busy_at=now, is_behind=lane_pk not in told
             )
             self._hold.starve(lane)
         self._hold.owning.set()
         telemetry.LANES_OWNED.set(len(owned))
 
-    async def _candidates(self, count: int) -> list[LaneId]:
+    async def _candidates(self, count: int) -> list[LanePk]:
         owned, now = self._hold.lanes, self._ambient.now_ms()
         self._looked_at, self.expected_at = self._ambient.monotonic_ms(), NEVER
         found = await self._database.read(
             lanes.candidates, owner=self._parts.worker, now=now, renewal_ms=self._renewal_ms(), count=count
         )
         self._poll_by(found.next_at)
-        self._watch([suspect for suspect in found.suspects if suspect.lane_id not in owned])
-        free = [lane_id for lane_id in found.free if lane_id not in owned] + self._silent()
+        self._watch([suspect for suspect in found.suspects if suspect.lane_pk not in owned])
+        free = [lane_pk for lane_pk in found.free if lane_pk not in owned] + self._silent()
         is_full = bool(self._others) and len(owned) >= share_of(len(owned), self._others)
         return (self._left_over(free) if is_full else free)[:count]
 
     def _watch(self, suspects: list[Suspect]) -> None:
         """Remember since when each of these lanes has looked as it does."""
         now = self._ambient.monotonic_ms()
-        self._watched = watch(self._watched, {each.lane_id: each for each in suspects}, now)
+        self._watched = watch(self._watched, {each.lane_pk: each for each in suspects}, now)
         if self._watched:
             first = min(since for _, since in self._watched.values())
             self.poll_at = min(self.poll_at, max(now + 1, first + self._silence_ms()))
 
-    def _silent(self) -> list[LaneId]:
+    def _silent(self) -> list[LanePk]:
         """The lanes whose owner has been silent for so long that it cannot be sending any more."""
         now = self._ambient.monotonic_ms()
-        return [lane_id for lane_id, (_, since) in self._watched.items() if now >= since + self._silence_ms()]
+        return [lane_pk for lane_pk, (_, since) in self._watched.items() if now >= since + self._silence_ms()]
 
     def _renewal_ms(self) -> tuple[int, int]:
         """Between these bounds a lease is believed. A worker that has just started believes none: it may follow one
@@ -130,13 +130,13 @@ class Owning:
         """A worker that cannot renew stops sending that long after it last could."""
         return self._parts.lease_ms * 3 // 4
 
-    def _left_over(self, free: list[LaneId]) -> list[LaneId]:
+    def _left_over(self, free: list[LanePk]) -> list[LanePk]:
         """Those of these lanes that no worker with fewer lanes has taken for a while."""
         now = self._ambient.monotonic_ms()
-        self._seen = {lane_id: self._seen.get(lane_id, now) for lane_id in free}
+        self._seen = {lane_pk: self._seen.get(lane_pk, now) for lane_pk in free}
         if free:
             self._poll_by(self._ambient.now_ms() + LEFT_OVER_MS)
-        return [lane_id for lane_id, since in self._seen.items() if now >= since + LEFT_OVER_MS]
+        return [lane_pk for lane_pk, since in self._seen.items() if now >= since + LEFT_OVER_MS]
 
     async def park(self, idle: list[Lane]) -> None:
         """Give back those of these lanes that still have nothing to do."""
@@ -154,9 +154,9 @@ class Owning:
         for lane in given:
             self._hold.dispatch.forget(lane)
         if given:
-            hold_ms = {lane.id: lane.hold_ms for lane in given}
+            hold_ms = {lane.pk: lane.hold_ms for lane in given}
             now = self._ambient.monotonic_ms()
-            spent = {lane.id for lane in given if lane.rested_at() > now}
+            spent = {lane.pk for lane in given if lane.rested_at() > now}
             due = await self._database.write_promptly(lanes.park, hold_ms, owner=self._parts.worker, spent=spent)
             self._poll_by(min(due.values(), default=NEVER_AT))
         telemetry.LANES_OWNED.set(len(self._hold.lanes))
@@ -183,10 +183,10 @@ class Owning:
         )
         lost = []
         for lane in held.values():
-            if epochs.get(lane.id) == lane.epoch:
+            if epochs.get(lane.pk) == lane.epoch:
                 lane.lease_end = lease_end
                 self._hold.dispatch.offer(lane)
-            elif self._hold.lanes.get(lane.id) is lane:
+            elif self._hold.lanes.get(lane.pk) is lane:
                 lost.append(lane)
         self._hold.lose(lost)
         self._hold.dispatch.start()
@@ -240,8 +240,8 @@ class Owning:
 
 
 def _take(
-    tx: Tx, free: list[LaneId], silent: list[Suspect], *, owner: str, now: int, lease_ms: int
-) -> dict[LaneId, int]:
+    tx: Tx, free: list[LanePk], silent: list[Suspect], *, owner: str, now: int, lease_ms: int
+) -> dict[LanePk, int]:
     lease_until = now + lease_ms
     taken = lanes.acquire(tx, free, owner=owner, now=now, lease_until=lease_until)
     return taken | lanes.take_over(tx, silent, owner=owner, lease_until=lease_until)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bookbell import telemetry
 from bookbell.ambient import Ambient
 from bookbell.core import limits
-from bookbell.core.model import LaneId
+from bookbell.core.model import LanePk
 from bookbell.delivery.alarms import NEVER, Alarms
 from bookbell.delivery.dispatch import Calls, Dispatch, Transport
 from bookbell.delivery.lane import Destination, Lane
@@ -57,7 +57,7 @@ class Hold:
         self.owning = asyncio.Event()
         self.alarms = Alarms()
         self.rounds = Rounds(max(LOOK_MS, parts.poll_ms))
-        self.hungry: dict[LaneId, Position] = {}  # and from which place on something is new
+        self.hungry: dict[LanePk, Position] = {}  # and from which place on something is new
         self.is_draining = False
         self.is_waiting = False
         self.more_at = NEVER
@@ -65,40 +65,40 @@ class Hold:
         self.dispatch = Dispatch(parts.ambient, parts.transport, parts.worker, calls)
 
     @property
-    def lanes(self) -> dict[LaneId, Lane]:
+    def lanes(self) -> dict[LanePk, Lane]:
         """The lanes that are owned."""
         return self.dispatch.lanes
 
     def feed(self, lane: Lane, place: Position = END) -> None:
         """Look at this lane in the next turn. place: from there on something may be new; what lies before is known."""
-        self.hungry[lane.id] = min(place, self.hungry.get(lane.id, place))
+        self.hungry[lane.pk] = min(place, self.hungry.get(lane.pk, place))
         self.bell.set()
 
     def starve(self, lane: Lane) -> None:
         """Look at this lane in the next turn, from its start: something may have come to lie before what was read."""
         self.feed(lane, START)
 
-    def starve_all(self, lane_ids: Iterable[LaneId]) -> None:
+    def starve_all(self, lane_pks: Iterable[LanePk]) -> None:
         """The same for several that are owned."""
-        for lane_id in lane_ids:
-            self.starve(self.lanes[lane_id])
+        for lane_pk in lane_pks:
+            self.starve(self.lanes[lane_pk])
 
-    def forgotten(self) -> set[LaneId]:
+    def forgotten(self) -> set[LanePk]:
         """Take the hungry lanes that are not owned any more: what they were rung for is to be seen to all the same."""
         gone = self.hungry.keys() - self.lanes.keys()
-        for lane_id in gone:
-            del self.hungry[lane_id]
+        for lane_pk in gone:
+            del self.hungry[lane_pk]
         return gone
 
     def woken(self) -> list[Lane]:
         """Take the alarms that have gone off: lanes with due work become hungry. Gives those that may be parked."""
         idle = []
         for lane in self.alarms.take_due(self.ambient.monotonic_ms()):
-            if self.lanes.get(lane.id) is not lane:
+            if self.lanes.get(lane.pk) is not lane:
                 continue
             self.dispatch.offer(lane)
             if lane.next_due <= self.ambient.now_ms():
-                self.feed(lane, (lane.next_due, ""))
+                self.feed(lane, (lane.next_due, 0))
                 lane.next_due = NEVER_AT
             elif self.is_parkable(lane):
                 idle.append(lane)
@@ -120,7 +120,7 @@ class Hold:
 
     def lose(self, lost: Iterable[Lane]) -> None:
         """These lanes have passed to another worker."""
-        mine = [lane for lane in lost if self.lanes.get(lane.id) is lane]
+        mine = [lane for lane in lost if self.lanes.get(lane.pk) is lane]
         for lane in mine:
             self.dispatch.forget(lane)
         if mine:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from bookbell import telemetry
 from bookbell.core import limits
 from bookbell.core.circuit import Circuit
-from bookbell.core.model import DeliveryState, LaneId
+from bookbell.core.model import DeliveryState, LanePk
 from bookbell.delivery.dispatch import Finished
 from bookbell.delivery.lane import Lane
 from bookbell.delivery.parts import Hold
@@ -24,8 +24,8 @@ SUCCESS_KEPT_MS = 600_000  # how exactly the last success of a lane is kept: tha
 class Written:
     """lost: lanes of another owner by now; succeeded_beside: lanes that fail while others of their endpoint do not."""
 
-    lost: frozenset[LaneId] = frozenset()
-    succeeded_beside: dict[LaneId, int] = field(default_factory=dict)
+    lost: frozenset[LanePk] = frozenset()
+    succeeded_beside: dict[LanePk, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ class Batch:
     """
 
     results: list[Result]
-    circuits: list[tuple[LaneId, int, Circuit]]
-    succeeded: list[LaneId] = field(default_factory=list)
-    notices: list[tuple[LaneId, Notice]] = field(default_factory=list)
-    disabled: dict[LaneId, str] = field(default_factory=dict)
-    failing: dict[LaneId, int] = field(default_factory=dict)
+    circuits: list[tuple[LanePk, int, Circuit]]
+    succeeded: list[LanePk] = field(default_factory=list)
+    notices: list[tuple[LanePk, Notice]] = field(default_factory=list)
+    disabled: dict[LanePk, str] = field(default_factory=dict)
+    failing: dict[LanePk, int] = field(default_factory=dict)
 
 
 class Recording:
@@ -82,12 +82,12 @@ class Recording:
         if written.succeeded_beside:
             _start_anew(touched, written.succeeded_beside)
         self._hold.bell.set()
-        self._hold.lose([lane for lane in touched if lane.id in written.lost])
+        self._hold.lose([lane for lane in touched if lane.pk in written.lost])
         dispatch.start()
 
     def _settle(self, finished: Sequence[Finished], batch: Batch, touched: list[Lane]) -> None:
         """What was recorded is not in hand any more."""
-        saved = {lane_id: circuit for lane_id, _, circuit in batch.circuits}
+        saved = {lane_pk: circuit for lane_pk, _, circuit in batch.circuits}
         for each in finished:
             lane, result = each.lane, each.result
             lane.held.discard(result.attempt.delivery_pk)
@@ -98,38 +98,38 @@ class Recording:
             elif result.queue_pk is not None:
                 self._hold.starve(lane)
         for lane in touched:
-            lane.saved_circuit = saved.get(lane.id, lane.saved_circuit)
-            if lane.id in batch.succeeded:
+            lane.saved_circuit = saved.get(lane.pk, lane.saved_circuit)
+            if lane.pk in batch.succeeded:
                 lane.succeeded_at = self._ambient.now_ms()
-            if lane.id in batch.disabled:
+            if lane.pk in batch.disabled:
                 self._hold.starve(lane)
             self._hold.tend(lane)
 
     def _batch(self, finished: Sequence[Finished], touched: list[Lane]) -> Batch:
-        moved = [(each.id, each.epoch, each.circuit) for each in touched if each.has_moved]
+        moved = [(each.pk, each.epoch, each.circuit) for each in touched if each.has_moved]
         batch = Batch([each.result for each in finished], moved, self._succeeded(finished))
         for each in finished:
             if each.is_gone:
-                batch.disabled[each.lane.id] = "the receiver answered 410 Gone"
-                batch.notices.append((each.lane.id, self._notice(each.lane, "disabled", batch.disabled[each.lane.id])))
+                batch.disabled[each.lane.pk] = "the receiver answered 410 Gone"
+                batch.notices.append((each.lane.pk, self._notice(each.lane, "disabled", batch.disabled[each.lane.pk])))
             elif each.notice_percent:
                 self._tell_failing(each, batch)
         return batch
 
-    def _succeeded(self, finished: Sequence[Finished]) -> list[LaneId]:
+    def _succeeded(self, finished: Sequence[Finished]) -> list[LanePk]:
         """The lanes whose last success was kept too long ago, if at all."""
         now = self._ambient.now_ms()
-        lanes = {each.lane.id: each.lane for each in finished if each.result.state is DeliveryState.DELIVERED}
-        return [lane.id for lane in lanes.values() if abs(now - (lane.succeeded_at or 0)) >= SUCCESS_KEPT_MS]
+        lanes = {each.lane.pk: each.lane for each in finished if each.result.state is DeliveryState.DELIVERED}
+        return [lane.pk for lane in lanes.values() if abs(now - (lane.succeeded_at or 0)) >= SUCCESS_KEPT_MS]
 
     def _tell_failing(self, each: Finished, batch: Batch) -> None:
         circuit = each.lane.circuit
         told = f"nothing but failure, {circuit.failure_count} times in a row"
         if each.notice_percent == DISABLED_PERCENT:
-            batch.disabled[each.lane.id] = told
+            batch.disabled[each.lane.pk] = told
         kind = "disabled" if each.notice_percent == DISABLED_PERCENT else f"failing_{each.notice_percent}"
-        batch.failing[each.lane.id] = circuit.failing_since or 0
-        batch.notices.append((each.lane.id, self._notice(each.lane, kind, told)))
+        batch.failing[each.lane.pk] = circuit.failing_since or 0
+        batch.notices.append((each.lane.pk, self._notice(each.lane, kind, told)))
 
     def _notice(self, lane: Lane, kind: str, detail: str) -> Notice:
         assert lane.config is not None
@@ -150,11 +150,11 @@ class Recording:
         )
 
 
-def _start_anew(touched: Sequence[Lane], succeeded_beside: Mapping[LaneId, int]) -> None:
+def _start_anew(touched: Sequence[Lane], succeeded_beside: Mapping[LanePk, int]) -> None:
     """The clock of nothing but failure is the endpoint's: a success of another of its lanes starts it anew."""
     for lane in touched:
-        lane.circuit = _anew(lane.circuit, succeeded_beside.get(lane.id))
-        lane.saved_circuit = _anew(lane.saved_circuit, succeeded_beside.get(lane.id))
+        lane.circuit = _anew(lane.circuit, succeeded_beside.get(lane.pk))
+        lane.saved_circuit = _anew(lane.saved_circuit, succeeded_beside.get(lane.pk))
 
 
 def _anew(circuit: Circuit, succeeded_at: int | None) -> Circuit:
@@ -167,12 +167,12 @@ def _write_again(tx: Tx, batch: Batch, *, at: int) -> Written:
 
 def _write(tx: Tx, batch: Batch, *, at: int) -> Written:
     lost = deliveries.record(tx, batch.results, at=at) if batch.results else frozenset()
-    circuits.note_successes(tx, [lane_id for lane_id in batch.succeeded if lane_id not in lost], at=at)
+    circuits.note_successes(tx, [lane_pk for lane_pk in batch.succeeded if lane_pk not in lost], at=at)
     spared = circuits.succeeded_beside(tx, batch.failing) if batch.failing else {}
-    moved = [(lane_id, epoch, _anew(circuit, spared.get(lane_id))) for lane_id, epoch, circuit in batch.circuits]
+    moved = [(lane_pk, epoch, _anew(circuit, spared.get(lane_pk))) for lane_pk, epoch, circuit in batch.circuits]
     circuits.save_circuits(tx, [each for each in moved if each[0] not in lost])
-    for lane_id, reason in batch.disabled.items():
-        if lane_id not in lost and lane_id not in spared:
-            circuits.disable_endpoint(tx, lane_id, reason=reason, at=at)
-    circuits.insert_notices(tx, [notice for lane_id, notice in batch.notices if lane_id not in spared])
+    for lane_pk, reason in batch.disabled.items():
+        if lane_pk not in lost and lane_pk not in spared:
+            circuits.disable_endpoint(tx, lane_pk, reason=reason, at=at)
+    circuits.insert_notices(tx, [notice for lane_pk, notice in batch.notices if lane_pk not in spared])
     return Written(lost, spared)

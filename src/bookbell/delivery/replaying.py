@@ -9,7 +9,7 @@ from bookbell import telemetry
 from bookbell.actions.replaying import Worked, forget_staging, work
 from bookbell.actions.stamp import Stamp
 from bookbell.ambient import Ambient
-from bookbell.core.model import LaneId
+from bookbell.core.model import LanePk
 from bookbell.core.replay import JobState
 from bookbell.store import replays
 from bookbell.store.database import Database
@@ -22,7 +22,7 @@ FORGET_MS = 10_000
 class Replayer:
     """Does what jobs there are, for ever. ring: a hint that these lanes have due work."""
 
-    def __init__(self, database: Database, ambient: Ambient, ring: Callable[[Iterable[LaneId]], None]) -> None:
+    def __init__(self, database: Database, ambient: Ambient, ring: Callable[[Iterable[LanePk]], None]) -> None:
         self._database = database
         self._ambient = ambient
         self._ring = ring

@@ -103,7 +103,7 @@ def settle(sent: Sent, report: Report, by: Settling) -> tuple[Result, Verdict]:
         verdict = Retry(due.due_at)
     state, due_at, reason = _as_columns(verdict, due)
     result = Result(
-        due.lane_id,
+        due.lane_pk,
         sent.config.epoch,
         due.id,
         _attempt_row(sent, report, by),

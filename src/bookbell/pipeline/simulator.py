@@ -31,7 +31,7 @@ from bookbell.core.model import (
     Document,
     DocumentStatus,
     JobStatus,
-    LaneId,
+    LanePk,
     MixedDocument,
     MixedStatus,
 )
@@ -50,7 +50,7 @@ class Simulator:
         self,
         database: Database,
         ambient: Ambient,
-        ring: Callable[[Iterable[LaneId]], None],
+        ring: Callable[[Iterable[LanePk]], None],
         delay_ms: int,
         is_held: Callable[[], bool] = lambda: False,
     ) -> None:

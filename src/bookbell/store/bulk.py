@@ -106,15 +106,15 @@ def _copy(tx: Tx, statement: str, rows: Sequence[Row]) -> None:
         raise as_toolkit_error(tx, statement, error) from error
 
 
-def held_rows(tx: Tx, table: Table, columns: tuple[str, ...], ids: Sequence[str]) -> list[Row]:
-    """These columns of the rows with these ids, taken in the order of the ids and held until the transaction ends;
+def held_rows(tx: Tx, table: Table, columns: tuple[str, ...], pks: Sequence[int]) -> list[Row]:
+    """These columns of the rows with these keys, taken in the order of the keys and held until the transaction ends;
     who refers to them is not held up.
     """
     if _is_sqlite(tx):
         text = _select_sql(table.name, columns, "IN (SELECT value FROM json_each(?))", "")
-        return list(execute(tx, text, [json.dumps(ids)]).fetchall())
-    text = _select_sql(table.name, columns, "= ANY(%s)", "ORDER BY id FOR NO KEY UPDATE")
-    return list(execute(tx, text, [list(ids)]).fetchall())
+        return list(execute(tx, text, [json.dumps(pks)]).fetchall())
+    text = _select_sql(table.name, columns, "= ANY(%s)", "ORDER BY pk FOR NO KEY UPDATE")
+    return list(execute(tx, text, [list(pks)]).fetchall())
 
 
 def _is_sqlite(tx: Tx) -> bool:
@@ -131,7 +131,7 @@ def _insert_sql(table: str, columns: tuple[str, ...], also: tuple[str, str] | No
 
 @lru_cache(64)
 def _select_sql(table: str, columns: tuple[str, ...], among: str, end: str) -> str:
-    return f"SELECT {', '.join(columns)} FROM {table} WHERE id {among} {end}"  # noqa: S608 - our names
+    return f"SELECT {', '.join(columns)} FROM {table} WHERE pk {among} {end}"  # noqa: S608 - our names
 
 
 @lru_cache(64)

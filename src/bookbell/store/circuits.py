@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import bindparam, func, insert, select, union_all, update
 
 from bookbell.core.circuit import CLOSED, Circuit
-from bookbell.core.model import EndpointId, LaneId, OrganizationId
+from bookbell.core.model import EndpointId, LanePk, OrganizationId
 from bookbell.store.database import Tx
 from bookbell.store.lanes import CIRCUIT, circuit_of
 from bookbell.store.schema import endpoints, lanes, notices
@@ -26,50 +26,50 @@ class Notice:
 
 _SAVE = (
     update(lanes)
-    .where(lanes.c.id == bindparam("lane"), lanes.c.epoch == bindparam("by_epoch"))
+    .where(lanes.c.pk == bindparam("lane"), lanes.c.epoch == bindparam("by_epoch"))
     .values({column.name: bindparam(f"new_{column.name}") for column in CIRCUIT})
 )
 
 
-def save_circuits(tx: Tx, changed: Sequence[tuple[LaneId, int, Circuit]]) -> None:
+def save_circuits(tx: Tx, changed: Sequence[tuple[LanePk, int, Circuit]]) -> None:
     """Keep these circuits, each of a lane at an epoch; one whose epoch has passed is left alone."""
     if changed:
         values = [
-            {"lane": lane_id, "by_epoch": epoch, **{f"new_{name}": value for name, value in asdict(circuit).items()}}
-            for lane_id, epoch, circuit in sorted(changed, key=lambda each: each[0])
+            {"lane": lane_pk, "by_epoch": epoch, **{f"new_{name}": value for name, value in asdict(circuit).items()}}
+            for lane_pk, epoch, circuit in sorted(changed, key=lambda each: each[0])
         ]
         tx.execute(_SAVE, values)
 
 
-_SUCCEEDED = update(lanes).where(lanes.c.id == bindparam("lane")).values(succeeded_at=bindparam("at"))
+_SUCCEEDED = update(lanes).where(lanes.c.pk == bindparam("lane")).values(succeeded_at=bindparam("at"))
 
 
-def note_successes(tx: Tx, lane_ids: Collection[LaneId], *, at: int) -> None:
+def note_successes(tx: Tx, lane_pks: Collection[LanePk], *, at: int) -> None:
     """Keep that something was delivered from these lanes by then."""
-    if lane_ids:
-        tx.execute(_SUCCEEDED, [{"lane": lane_id, "at": at} for lane_id in sorted(lane_ids)])
+    if lane_pks:
+        tx.execute(_SUCCEEDED, [{"lane": lane_pk, "at": at} for lane_pk in sorted(lane_pks)])
 
 
-def succeeded_beside(tx: Tx, failing: Mapping[LaneId, int]) -> dict[LaneId, int]:
+def succeeded_beside(tx: Tx, failing: Mapping[LanePk, int]) -> dict[LanePk, int]:
     """Of lanes that did nothing but fail since an instant: those beside which another of the endpoint succeeded, and
     when.
     """
     other = lanes.alias("other")
     query = (
-        select(lanes.c.id, func.max(other.c.succeeded_at).label("at"))
+        select(lanes.c.pk, func.max(other.c.succeeded_at).label("at"))
         .join(other, other.c.endpoint_id == lanes.c.endpoint_id)
-        .where(lanes.c.id.in_(sorted(failing)), other.c.id != lanes.c.id, other.c.succeeded_at.is_not(None))
-        .group_by(lanes.c.id)
+        .where(lanes.c.pk.in_(sorted(failing)), other.c.pk != lanes.c.pk, other.c.succeeded_at.is_not(None))
+        .group_by(lanes.c.pk)
     )
-    return {LaneId(row.id): row.at for row in tx.execute(query) if row.at > failing[LaneId(row.id)]}
+    return {row.pk: row.at for row in tx.execute(query) if row.at > failing[row.pk]}
 
 
-def reset_circuits(tx: Tx, endpoint_id: EndpointId) -> frozenset[LaneId]:
+def reset_circuits(tx: Tx, endpoint_id: EndpointId) -> frozenset[LanePk]:
     """Close the circuits of all lanes of this endpoint. Gives the lanes; wake them after it."""
     rows = tx.execute(
-        update(lanes).where(lanes.c.endpoint_id == endpoint_id).values(**asdict(CLOSED)).returning(lanes.c.id)
+        update(lanes).where(lanes.c.endpoint_id == endpoint_id).values(**asdict(CLOSED)).returning(lanes.c.pk)
     )
-    return frozenset(LaneId(row.id) for row in rows)
+    return frozenset(row.pk for row in rows)
 
 
 def list_circuits(tx: Tx, endpoint_ids: Collection[EndpointId]) -> dict[EndpointId, list[Circuit]]:
@@ -115,13 +115,13 @@ def list_notices(
 _DISABLE = (
     update(endpoints)
     .where(
-        endpoints.c.id == select(lanes.c.endpoint_id).where(lanes.c.id == bindparam("lane")).scalar_subquery(),
+        endpoints.c.id == select(lanes.c.endpoint_id).where(lanes.c.pk == bindparam("lane")).scalar_subquery(),
         endpoints.c.disabled_at.is_(None),
     )
     .values(disabled_at=bindparam("at"), disabled_reason=bindparam("why"), updated_at=endpoints.c.updated_at + 1)
 )
 
 
-def disable_endpoint(tx: Tx, lane_id: LaneId, *, reason: str, at: int) -> None:
+def disable_endpoint(tx: Tx, lane_pk: LanePk, *, reason: str, at: int) -> None:
     """Stop sending to the endpoint behind this lane; what waits is kept until it is configured again."""
-    tx.execute(_DISABLE, {"lane": lane_id, "at": at, "why": reason})
+    tx.execute(_DISABLE, {"lane": lane_pk, "at": at, "why": reason})

@@ -8,7 +8,7 @@ from msgspec import Struct
 from sqlalchemy import bindparam, func, select
 
 from bookbell.core.circuit import CLOSED, Circuit
-from bookbell.core.model import AccountId, EndpointId, LaneId, Level, OrganizationId
+from bookbell.core.model import NO_LANE, AccountId, EndpointId, LanePk, Level, OrganizationId
 from bookbell.store.database import Tx
 from bookbell.store.lanes import CIRCUIT, PENDING
 from bookbell.store.prepared import Prepared, part_count
@@ -24,7 +24,7 @@ class LaneConfig(Struct, frozen=True, gc=False):
     is_spent: a rate limit begins with nothing, because the owner before may have sent just now.
     """
 
-    lane_id: LaneId
+    lane_pk: LanePk
     organization_id: OrganizationId
     endpoint_id: EndpointId
     account_id: AccountId | None
@@ -56,14 +56,14 @@ class LaneConfig(Struct, frozen=True, gc=False):
 
 _NOT_YET_DUE = (
     select(deliveries.c.due_at)
-    .where(deliveries.c.lane_id == lanes.c.id, deliveries.c.state == PENDING, deliveries.c.due_at > bindparam("now"))
+    .where(deliveries.c.lane_pk == lanes.c.pk, deliveries.c.state == PENDING, deliveries.c.due_at > bindparam("now"))
     .order_by(deliveries.c.due_at)
     .limit(1)
     .correlate(lanes)
     .scalar_subquery()
 )
 _COLUMNS = (  # in the order of LaneConfig, whose last three are made of what follows
-    lanes.c.id,
+    lanes.c.pk,
     lanes.c.organization_id,
     lanes.c.endpoint_id,
     endpoints.c.account_id,
@@ -79,7 +79,6 @@ _COLUMNS = (  # in the order of LaneConfig, whose last three are made of what fo
     lanes.c.discard_at,
     func.coalesce(_NOT_YET_DUE, NEVER_AT).label("next_due_at"),
 )
-_NO_LANE = LaneId("")
 _CIRCUIT_NAMES = tuple(column.name for column in CIRCUIT)
 _CLOSED_ROW = tuple(getattr(CLOSED, name) for name in _CIRCUIT_NAMES)
 
@@ -87,7 +86,7 @@ _CLOSED_ROW = tuple(getattr(CLOSED, name) for name in _CIRCUIT_NAMES)
 _CONFIG = Prepared(
     select(*_COLUMNS, endpoints.c.level, lanes.c.is_spent, *CIRCUIT)
     .join(endpoints, endpoints.c.id == lanes.c.endpoint_id)
-    .where(lanes.c.id == bindparam("lane"))
+    .where(lanes.c.pk == bindparam("lane"))
 )
 
 
@@ -96,12 +95,12 @@ def _configs(count: int) -> Prepared:
     return _CONFIG.repeated(count, {"now"})
 
 
-def configs(tx: Tx, lane_ids: Collection[LaneId], *, now: int) -> list[LaneConfig]:
+def configs(tx: Tx, lane_pks: Collection[LanePk], *, now: int) -> list[LaneConfig]:
     """The endpoints behind these lanes, as they stand now; no order."""
-    asked = list(lane_ids)
+    asked = list(lane_pks)
     count = part_count(len(asked))
     values: dict[str, Any] = {"now": now}
-    values |= {f"lane_{index}": lane_id for index, lane_id in enumerate(asked + [_NO_LANE] * (count - len(asked)))}
+    values |= {f"lane_{index}": lane_pk for index, lane_pk in enumerate(asked + [NO_LANE] * (count - len(asked)))}
     return [_config(row) for row in _configs(count).tuples(tx, values)]
 
 

@@ -18,7 +18,7 @@ from bookbell.core.model import (
     DeliveryId,
     DeliveryPk,
     DeliveryState,
-    LaneId,
+    LanePk,
     Level,
     OrganizationId,
 )
@@ -45,7 +45,7 @@ class Due(NamedTuple):
 
     pk: DeliveryPk
     id: DeliveryId
-    lane_id: LaneId
+    lane_pk: LanePk
     event_type: str
     attempt_count: int
     due_at: int
@@ -81,7 +81,7 @@ class AttemptRow(NamedTuple):
 class Result(Struct, frozen=True, gc=False):
     """An attempt and what becomes of its delivery, by the owner of a lane at an epoch."""
 
-    lane_id: LaneId
+    lane_pk: LanePk
     epoch: int
     delivery_id: DeliveryId
     attempt: AttemptRow
@@ -98,16 +98,16 @@ _COLUMNS = ("pk", *Delivery._fields)
 
 def insert_deliveries(tx: Tx, new: Sequence[Delivery]) -> list[DeliveryPk]:
     """Add these deliveries, and give their keys. Wake their lanes after it, in the same transaction."""
-    pks = places(tx, [each.lane_id for each in new])
+    pks = places(tx, [each.lane_pk for each in new])
     insert_rows(tx, deliveries, _COLUMNS, [(pk, *each) for pk, each in zip(pks, new, strict=True)])
     return pks
 
 
-Position = tuple[int, str]
-"""A place in a lane: due instant and id of a delivery."""
+Position = tuple[int, int]
+"""A place in a lane: due instant and key of a delivery."""
 
-START: Position = (-1, "")
-END: Position = (NEVER_AT, "")
+START: Position = (-1, 0)
+END: Position = (NEVER_AT, 0)
 
 
 class Look(NamedTuple):
@@ -118,16 +118,16 @@ class Look(NamedTuple):
     after: Position = START
 
 
-def due(tx: Tx, wanted: Mapping[LaneId, Look], *, now: int) -> dict[LaneId, list[Due]]:
+def due(tx: Tx, wanted: Mapping[LanePk, Look], *, now: int) -> dict[LanePk, list[Due]]:
     """What is due in these lanes, at most LOOK_LANES_MAX of them; each lane's longest due first."""
     asked = list(wanted.items())
     count = part_count(len(asked))
-    asked += [(lane_id, look._replace(most=0)) for lane_id, look in asked[:1]] * (count - len(asked))
+    asked += [(lane_pk, look._replace(most=0)) for lane_pk, look in asked[:1]] * (count - len(asked))
     values: dict[str, object] = {"now": now}
-    for index, (lane_id, (level, most, (due_at, delivery_id))) in enumerate(asked):
-        values |= {f"lane_{index}": lane_id, f"level_{index}": level.value, f"count_{index}": most}
-        values |= {f"due_at_{index}": due_at, f"id_{index}": delivery_id}
-    found: dict[LaneId, list[Due]] = {lane_id: [] for lane_id in wanted}
+    for index, (lane_pk, (level, most, (due_at, pk))) in enumerate(asked):
+        values |= {f"lane_{index}": lane_pk, f"level_{index}": level.value, f"count_{index}": most}
+        values |= {f"due_at_{index}": due_at, f"pk_{index}": pk}
+    found: dict[LanePk, list[Due]] = {lane_pk: [] for lane_pk in wanted}
     for row in _due(count).tuples(tx, values):
         found[row[2]].append(_as_due(row))
     for items in found.values():
@@ -136,7 +136,7 @@ def due(tx: Tx, wanted: Mapping[LaneId, Look], *, now: int) -> dict[LaneId, list
 
 
 _as_due = partial(tuple.__new__, Due)
-_in_order = attrgetter("due_at", "id")
+_in_order = attrgetter("due_at", "pk")
 
 
 @lru_cache(LOOK_LANES_MAX)
@@ -149,7 +149,7 @@ def _has_earlier(row: Any) -> ColumnElement[bool]:
     """Whether an earlier delivery of this one's book is pending in its lane."""
     earlier = deliveries.alias("earlier")
     return exists().where(
-        earlier.c.lane_id == row.c.lane_id,
+        earlier.c.lane_pk == row.c.lane_pk,
         earlier.c.queue_pk == row.c.queue_pk,
         earlier.c.queue_pk.is_not(None),
         earlier.c.state == PENDING,
@@ -157,11 +157,12 @@ def _has_earlier(row: Any) -> ColumnElement[bool]:
     )
 
 
+_BIG = partial(bindparam, type_=BigInteger)
 _HEAD = (
     select(
         deliveries.c.pk,
         deliveries.c.id,
-        deliveries.c.lane_id,
+        deliveries.c.lane_pk,
         deliveries.c.event_id,
         deliveries.c.attempt_count,
         deliveries.c.due_at,
@@ -170,12 +171,12 @@ _HEAD = (
         deliveries.c.queue_pk,
     )
     .where(
-        deliveries.c.lane_id == bindparam("lane"),
+        deliveries.c.lane_pk == bindparam("lane"),
         deliveries.c.state == PENDING,
         deliveries.c.due_at <= bindparam("now"),
-        tuple_(deliveries.c.due_at, deliveries.c.id) > tuple_(bindparam("due_at", type_=BigInteger), bindparam("id")),
+        tuple_(deliveries.c.due_at, deliveries.c.pk) > tuple_(_BIG("due_at"), _BIG("pk")),
     )
-    .order_by(deliveries.c.due_at, deliveries.c.id)
+    .order_by(deliveries.c.due_at, deliveries.c.pk)
     .limit(bindparam("count"))
     .subquery()
 )
@@ -184,7 +185,7 @@ _DUE = Prepared(
     select(
         _HEAD.c.pk,
         _HEAD.c.id,
-        _HEAD.c.lane_id,
+        _HEAD.c.lane_pk,
         events.c.type,
         _HEAD.c.attempt_count,
         _HEAD.c.due_at,
@@ -212,33 +213,33 @@ def unrecorded(tx: Tx, results: Sequence[Result]) -> list[Result]:
     return [result for result in results if _same(result.attempt) not in done]
 
 
-def record(tx: Tx, results: Sequence[Result], *, at: int) -> frozenset[LaneId]:
+def record(tx: Tx, results: Sequence[Result], *, at: int) -> frozenset[LanePk]:
     """Keep these attempts and settle their deliveries. Gives the lanes that have been lost to another owner.
 
     A result of a lost lane is kept as history, marked stale, and settles nothing; nor does one whose delivery has
     been cancelled meanwhile.
     """
-    epochs = lock_epochs(tx, list({result.lane_id for result in results}))
+    epochs = lock_epochs(tx, list({result.lane_pk for result in results}))
     rows: list[Row] = []
     settled: list[Row] = []
     lost = set()
     for pk, result in zip(attempt_places(tx, len(results), at), results, strict=True):
         attempt = result.attempt
-        if epochs.get(result.lane_id) == result.epoch:
+        if epochs.get(result.lane_pk) == result.epoch:
             rows.append((pk, *attempt))
             ended = result.finished_at, result.reason, result.probe_count
             key = attempt.delivery_pk, result.delivery_id
             settled.append((*key, result.state._value_, attempt.number, result.due_at, *ended))
         else:
             rows.append((pk, *attempt._replace(is_stale=True)))
-            lost.add(result.lane_id)
+            lost.add(result.lane_pk)
     insert_rows(tx, attempts, ("pk", *AttemptRow._fields), rows)
     # By the id too: keys of what retention has removed are used again, and a worker may have stood still for days.
     update_rows(tx, deliveries, ("pk", "id"), _SETTLED, settled, where="state = 'pending'")
     queues = {
-        (result.lane_id, result.queue_pk)
+        (result.lane_pk, result.queue_pk)
         for result in results
-        if result.queue_pk is not None and result.finished_at is not None and result.lane_id not in lost
+        if result.queue_pk is not None and result.finished_at is not None and result.lane_pk not in lost
     }
     promote(tx, queues)
     return frozenset(lost)
@@ -250,7 +251,7 @@ _PROMOTE = (
         deliveries.c.id
         == select(deliveries.c.id)
         .where(
-            deliveries.c.lane_id == bindparam("lane"),
+            deliveries.c.lane_pk == bindparam("lane"),
             deliveries.c.queue_pk == bindparam("queue"),
             deliveries.c.queue_pk.is_not(None),
             deliveries.c.state == PENDING,
@@ -273,10 +274,10 @@ _DEFER = (
 )
 
 
-def promote(tx: Tx, queues: Collection[tuple[LaneId, int | None]]) -> None:
+def promote(tx: Tx, queues: Collection[tuple[LanePk, int]]) -> None:
     """Let the first that waits in each of these queues (lane and book) be due. The lanes are held by the caller."""
     if queues:
-        tx.execute(_PROMOTE, [{"lane": lane_id, "queue": pk} for lane_id, pk in sorted(queues, key=str)])
+        tx.execute(_PROMOTE, [{"lane": lane_pk, "queue": pk} for lane_pk, pk in sorted(queues)])
 
 
 def defer(tx: Tx, waiting: Sequence[Due]) -> None:
@@ -284,7 +285,7 @@ def defer(tx: Tx, waiting: Sequence[Due]) -> None:
 
     The lane is locked first, in a statement of its own: so nothing can end between the look at it and the write.
     """
-    lock_epochs(tx, [waiting[0].lane_id])
+    lock_epochs(tx, [waiting[0].lane_pk])
     tx.execute(_DEFER, {"pks": [due.pk for due in waiting]})
 
 
@@ -296,7 +297,7 @@ _CLOSED_FOR = case(
 _UNWANTED = (
     select(_CLOSED_FOR.label("closed_for"), lanes.c.discard_at, lanes.c.discard_reason)
     .join(endpoints, lanes.c.endpoint_id == endpoints.c.id)
-    .where(lanes.c.id == bindparam("lane"))
+    .where(lanes.c.pk == bindparam("lane"))
 )
 _CANCEL = (
     update(deliveries)
@@ -304,11 +305,11 @@ _CANCEL = (
         deliveries.c.pk.in_(
             select(deliveries.c.pk)
             .where(
-                deliveries.c.lane_id == bindparam("lane"),
+                deliveries.c.lane_pk == bindparam("lane"),
                 deliveries.c.state == PENDING,
                 deliveries.c.created_at <= bindparam("until"),
             )
-            .order_by(deliveries.c.due_at, deliveries.c.id)
+            .order_by(deliveries.c.due_at, deliveries.c.pk)
             .limit(limits.HOLD_BATCH_COUNT_MAX)
         ),
         deliveries.c.state == PENDING,
@@ -317,25 +318,25 @@ _CANCEL = (
 )
 _MARK = (
     update(lanes)
-    .where(lanes.c.id == bindparam("lane"))
+    .where(lanes.c.pk == bindparam("lane"))
     .values(discard_at=bindparam("until"), discard_reason=bindparam("why"))
 )
 
 
-def discard(tx: Tx, lane_id: LaneId, *, reason: str, at: int) -> int:
+def discard(tx: Tx, lane_pk: LanePk, *, reason: str, at: int) -> int:
     """End what waits in this lane as cancelled: a batch of it now, the rest by the lane's owner. Gives how many now.
 
     The lane is marked until all is done, so it is not sent even if the webhook is registered again meanwhile.
     """
-    lock(tx, lane_id)
-    tx.execute(_MARK, {"lane": lane_id, "until": at, "why": reason})
-    count = cancel_unwanted(tx, lane_id, at=at)
+    lock(tx, lane_pk)
+    tx.execute(_MARK, {"lane": lane_pk, "until": at, "why": reason})
+    count = cancel_unwanted(tx, lane_pk, at=at)
     if count == limits.HOLD_BATCH_COUNT_MAX:
-        wake_closed(tx, lane_id, at)
+        wake_closed(tx, lane_pk, at)
     return count
 
 
-def cancel_unwanted(tx: Tx, lane_id: LaneId, *, at: int) -> int:
+def cancel_unwanted(tx: Tx, lane_pk: LanePk, *, at: int) -> int:
     """End a batch of what waits in this lane if its webhook is deregistered or inactive, or up to the lane's mark,
     with that as the reason. Gives how many; fewer than limits.HOLD_BATCH_COUNT_MAX means that none is left.
 
@@ -343,13 +344,13 @@ def cancel_unwanted(tx: Tx, lane_id: LaneId, *, at: int) -> int:
     makes the lane due, and its owner does this again. Once the lane is held, what is published for a webhook that was
     registered or activated meanwhile waits for the end of this transaction, so it is not cancelled with the rest.
     """
-    lock(tx, lane_id)
-    found = tx.execute(_UNWANTED, {"lane": lane_id}).one()
+    lock(tx, lane_pk)
+    found = tx.execute(_UNWANTED, {"lane": lane_pk}).one()
     if found.closed_for is None and found.discard_at is None:
         return 0
     until = NEVER_AT if found.closed_for else found.discard_at
     why = found.closed_for or found.discard_reason
-    count = tx.execute(_CANCEL, {"lane": lane_id, "until": until, "why": why, "at": at}).rowcount
+    count = tx.execute(_CANCEL, {"lane": lane_pk, "until": until, "why": why, "at": at}).rowcount
     if count < limits.HOLD_BATCH_COUNT_MAX and found.discard_at is not None:
-        tx.execute(_MARK, {"lane": lane_id, "until": None, "why": None})
+        tx.execute(_MARK, {"lane": lane_pk, "until": None, "why": None})
     return count

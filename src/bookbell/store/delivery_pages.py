@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import Column, Select, select
 
-from bookbell.core.model import DeliveryId, DeliveryState
+from bookbell.core.model import DeliveryId, DeliveryState, EndpointPk
 from bookbell.store.database import Tx
 from bookbell.store.history import DeliveryQuery, DeliveryView, Scope, endpoints_within, views
-from bookbell.store.schema import UNSUCCESSFUL, WAITING, deliveries, events, lanes
+from bookbell.store.schema import UNSUCCESSFUL, WAITING, deliveries, endpoints, events, lanes
 
 SCANNED_MAX = 2_000
 LOOKED_UP_MAX = 500
@@ -48,17 +48,17 @@ def list_deliveries(tx: Tx, scope: Scope, query: DeliveryQuery) -> DeliveryPage:
     return DeliveryPage(views(tx, scope, shown), DeliveryId(following) if following else None)
 
 
-def _found(tx: Tx, endpoint_ids: Collection[str], query: DeliveryQuery) -> list[_Found]:
+def _found(tx: Tx, endpoint_pks: Collection[EndpointPk], query: DeliveryQuery) -> list[_Found]:
     if query.book_pk is not None:
-        return [_of_book(tx, endpoint_ids, query)]
+        return [_of_book(tx, endpoint_pks, query)]
     if query.state == DeliveryState.PENDING.value:
-        return [_waiting(tx, each, query) or _along(tx, each, query) for each in endpoint_ids]
-    return [_along(tx, each, query) for each in endpoint_ids]
+        return [_waiting(tx, each, query) or _along(tx, each, query) for each in endpoint_pks]
+    return [_along(tx, each, query) for each in endpoint_pks]
 
 
-def _along(tx: Tx, endpoint_id: str, query: DeliveryQuery) -> _Found:
+def _along(tx: Tx, endpoint_pk: EndpointPk, query: DeliveryQuery) -> _Found:
     """What passes among the next deliveries of an endpoint."""
-    wanted = _next(query).where(deliveries.c.endpoint_id == endpoint_id).order_by(deliveries.c.id.desc())
+    wanted = _next(query).where(deliveries.c.endpoint_pk == endpoint_pk).order_by(deliveries.c.id.desc())
     is_known = query.state is None
     if query.state in _UNSUCCESSFUL_STATES:
         wanted, is_known = wanted.where(deliveries.c.state == query.state, UNSUCCESSFUL), True
@@ -68,22 +68,24 @@ def _along(tx: Tx, endpoint_id: str, query: DeliveryQuery) -> _Found:
     return _Found(ids, rows[-1].id if len(rows) == most else None)
 
 
-def _waiting(tx: Tx, endpoint_id: str, query: DeliveryQuery) -> _Found | None:
+def _waiting(tx: Tx, endpoint_pk: EndpointPk, query: DeliveryQuery) -> _Found | None:
     """What passes of all that waits for an endpoint; None if that is too much to sort."""
-    of_endpoint = select(lanes.c.id).where(lanes.c.endpoint_id == endpoint_id)
-    wanted = _next(query).where(deliveries.c.lane_id.in_(of_endpoint), WAITING).limit(SCANNED_MAX + 1)
+    of_endpoint = (
+        select(lanes.c.pk).join(endpoints, endpoints.c.id == lanes.c.endpoint_id).where(endpoints.c.pk == endpoint_pk)
+    )
+    wanted = _next(query).where(deliveries.c.lane_pk.in_(of_endpoint), WAITING).limit(SCANNED_MAX + 1)
     rows = tx.execute(wanted).all()
     return None if len(rows) > SCANNED_MAX else _Found([row.id for row in rows if _passes(row, query)])
 
 
-def _of_book(tx: Tx, endpoint_ids: Collection[str], query: DeliveryQuery) -> _Found:
+def _of_book(tx: Tx, endpoint_pks: Collection[EndpointPk], query: DeliveryQuery) -> _Found:
     """What passes of all deliveries of a book's events, by these: a planner might take the endpoint's many."""
     event_ids = tx.execute(select(events.c.id).where(events.c.book_pk == query.book_pk)).scalars().all()
     found: list[str] = []
     for start in range(0, len(event_ids), LOOKED_UP_MAX):
         some = event_ids[start : start + LOOKED_UP_MAX]
-        rows = tx.execute(_next(query, deliveries.c.endpoint_id).where(deliveries.c.event_id.in_(some)))
-        found += [row.id for row in rows if row.endpoint_id in endpoint_ids and _passes(row, query)]
+        rows = tx.execute(_next(query, deliveries.c.endpoint_pk).where(deliveries.c.event_id.in_(some)))
+        found += [row.id for row in rows if row.endpoint_pk in endpoint_pks and _passes(row, query)]
     return _Found(found)
 
 

@@ -1,13 +1,24 @@
 """Registered webhooks and their subscriptions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, insert, select, update
+from sqlalchemy import BindParameter, Row, ScalarSelect, Select, delete, insert, select, update
 
-from bookbell.core.model import Account, AccountId, EndpointId, LaneId, Level, OrganizationId
+from bookbell.core.model import (
+    NO_ENDPOINT,
+    NO_LANE,
+    Account,
+    AccountId,
+    EndpointId,
+    EndpointPk,
+    LanePk,
+    Level,
+    OrganizationId,
+)
 from bookbell.store.database import Tx
+from bookbell.store.lanes import insert_lane
 from bookbell.store.schema import accounts, endpoints, lanes, organizations, subscriptions
 
 
@@ -17,14 +28,14 @@ class Endpoint:
 
     are_credentials_apart: the sealed URL holds credentials that were not given in it; deactivated_at: set while its
     owner wants nothing sent; disabled_at: set since the receiver has refused everything;
-    replay_job_id: this is no webhook, but where that replay sends to.
+    replay_job_id: this is no webhook, but where that replay sends to. pk, lane_pk: keys of its row and of its first
+    lane, once it is stored.
     """
 
     id: EndpointId
     organization_id: OrganizationId
     account_id: AccountId | None
     level: Level
-    lane_id: LaneId
     url_masked: str | None
     url_sealed: bytes | None
     secret_sealed: bytes | None
@@ -41,6 +52,8 @@ class Endpoint:
     are_credentials_apart: bool = False
     replay_job_id: str | None = None
     event_types: tuple[str, ...] = ()
+    pk: EndpointPk = NO_ENDPOINT
+    lane_pk: LanePk = NO_LANE
 
     @property
     def is_registered(self) -> bool:
@@ -141,7 +154,7 @@ def _of_organization(organization_id: OrganizationId) -> Select[Any]:
 
 def _with_lane(organization_id: OrganizationId) -> Select[Any]:
     return (
-        select(endpoints, lanes.c.id.label("lane_id"))
+        select(endpoints, lanes.c.pk.label("lane_pk"))
         .join(lanes, lanes.c.endpoint_id == endpoints.c.id)
         .where(endpoints.c.organization_id == organization_id, lanes.c.part == 0)
     )
@@ -169,19 +182,24 @@ def _event_types(tx: Tx, endpoint_id: str) -> tuple[str, ...]:
     return tuple(row.event_type for row in tx.execute(query))
 
 
-def insert_endpoint(tx: Tx, new: Endpoint) -> None:
-    """Add an endpoint; its lane is added by store.lanes."""
-    tx.execute(
-        insert(endpoints).values(
-            id=new.id,
-            organization_id=new.organization_id,
-            account_id=new.account_id,
-            level=new.level.value,
-            **_changing(new),
-            created_at=new.created_at,
-            replay_job_id=new.replay_job_id,
-        )
+def insert_endpoint(tx: Tx, new: Endpoint) -> Endpoint:
+    """Add an endpoint and its lane. Gives it with their keys."""
+    row = insert(endpoints).values(
+        id=new.id,
+        organization_id=new.organization_id,
+        account_id=new.account_id,
+        level=new.level.value,
+        **_changing(new),
+        created_at=new.created_at,
+        replay_job_id=new.replay_job_id,
     )
+    pk = tx.execute(row.returning(endpoints.c.pk)).scalar_one()
+    return replace(new, pk=pk, lane_pk=insert_lane(tx, new.organization_id, new.id))
+
+
+def key_of(endpoint_id: EndpointId | str | BindParameter[str]) -> ScalarSelect[int]:
+    """Within a statement: the key of the endpoint with this id."""
+    return select(endpoints.c.pk).where(endpoints.c.id == endpoint_id).scalar_subquery()
 
 
 def save_endpoint(tx: Tx, changed: Endpoint) -> None:

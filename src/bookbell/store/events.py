@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, literal, or_, select, tuple_
 
-from bookbell.core.model import AccountId, EndpointId, Event, EventId, LaneId, Level, Listener, OrganizationId
+from bookbell.core.model import AccountId, Event, EventId, LanePk, Level, Listener, OrganizationId
 from bookbell.store.database import Tx
 from bookbell.store.prepared import Prepared
 from bookbell.store.schema import endpoints, events, lanes, subscriptions
@@ -23,11 +23,12 @@ def insert_events(tx: Tx, new: Sequence[Event]) -> None:
 
 _LISTENERS = (
     select(
+        endpoints.c.pk,
         endpoints.c.id,
         endpoints.c.level,
         endpoints.c.account_id,
         endpoints.c.policy,
-        lanes.c.id.label("lane_id"),
+        lanes.c.pk.label("lane_pk"),
         subscriptions.c.event_type,
     )
     .join(subscriptions, subscriptions.c.endpoint_id == endpoints.c.id)
@@ -56,20 +57,20 @@ def listeners(
         some = dict(zip_longest(_TYPES_AT_ONCE, wanted[start : start + len(_TYPES_AT_ONCE)], fillvalue=wanted[start]))
         found += _OF_TYPES.rows(tx, **of, **some)
     types: dict[str, set[str]] = {}
-    lane_ids: dict[str, dict[LaneId, None]] = {}
+    lane_pks: dict[str, dict[LanePk, None]] = {}
     rows: dict[str, Any] = {}
     for row in found:
         rows.setdefault(row.id, row)
         types.setdefault(row.id, set()).add(row.event_type)
-        lane_ids.setdefault(row.id, {})[LaneId(row.lane_id)] = None
+        lane_pks.setdefault(row.id, {})[row.lane_pk] = None
     return [
         Listener(
-            endpoint_id=EndpointId(row.id),
-            lane_id=LaneId(row.lane_id),
+            endpoint_pk=row.pk,
+            lane_pk=row.lane_pk,
             level=Level(row.level),
             account_id=None if row.account_id is None else AccountId(row.account_id),
             event_types=frozenset(types[row.id]),
-            lanes=tuple(lane_ids[row.id]),
+            lanes=tuple(lane_pks[row.id]),
             policy=row.policy,
         )
         for row in sorted(rows.values(), key=attrgetter("id"))

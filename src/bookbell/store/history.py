@@ -12,7 +12,9 @@ from bookbell.core.model import (
     DeliveryPk,
     DeliveryState,
     EndpointId,
+    EndpointPk,
     EventId,
+    LanePk,
     Level,
     OrganizationId,
 )
@@ -58,7 +60,7 @@ class DeliveryView:
     book_pk: int | None
     endpoint_id: str
     level: Level
-    lane_id: str
+    lane_pk: LanePk
     state: DeliveryState
     attempt_count: int
     due_at: int
@@ -92,9 +94,9 @@ class AttemptView:
     response_body: bytes | None
 
 
-def endpoints_within(tx: Tx, scope: Scope) -> Sequence[EndpointId]:
+def endpoints_within(tx: Tx, scope: Scope) -> Sequence[EndpointPk]:
     """The endpoints whose deliveries are within the scope."""
-    return tx.execute(select(endpoints.c.id).where(_is_within(scope))).scalars().all()
+    return tx.execute(select(endpoints.c.pk).where(_is_within(scope))).scalars().all()
 
 
 def views(tx: Tx, scope: Scope, delivery_ids: Collection[str]) -> list[DeliveryView]:
@@ -164,9 +166,9 @@ def _within(scope: Scope) -> Select[Any]:
             deliveries.c.event_id,
             events.c.type.label("event_type"),
             events.c.book_pk,
-            deliveries.c.endpoint_id,
+            endpoints.c.id.label("endpoint_id"),
             endpoints.c.level,
-            deliveries.c.lane_id,
+            deliveries.c.lane_pk,
             deliveries.c.state,
             deliveries.c.attempt_count,
             deliveries.c.due_at,
@@ -179,7 +181,7 @@ def _within(scope: Scope) -> Select[Any]:
             endpoints.c.deactivated_at.is_not(None).label("is_deactivated"),
         )
         .join(events, events.c.id == deliveries.c.event_id)
-        .join(endpoints, endpoints.c.id == deliveries.c.endpoint_id)
+        .join(endpoints, endpoints.c.pk == deliveries.c.endpoint_pk)
         .where(_is_within(scope))
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, or_, select, update
 
 from bookbell.core import limits
-from bookbell.core.model import DeliveryPk, DeliveryState, LaneId
+from bookbell.core.model import DeliveryPk, DeliveryState, LanePk
 from bookbell.store.database import Tx
 from bookbell.store.deliveries import promote
 from bookbell.store.lanes import PENDING, lock_epochs
@@ -22,17 +22,17 @@ Walked = tuple[int, str]
 _EXPIRED = (
     select(deliveries.c.pk)
     .where(
-        deliveries.c.lane_id == bindparam("lane"),
+        deliveries.c.lane_pk == bindparam("lane"),
         deliveries.c.state == PENDING,
         deliveries.c.due_at <= bindparam("before"),
     )
-    .order_by(deliveries.c.due_at, deliveries.c.id)
+    .order_by(deliveries.c.due_at, deliveries.c.pk)
     .limit(limits.HOLD_BATCH_COUNT_MAX)
 )
 _SUBJECTS = (
     select(deliveries.c.pk, deliveries.c.id, deliveries.c.subject_pk)
     .where(
-        deliveries.c.lane_id == bindparam("lane"),
+        deliveries.c.lane_pk == bindparam("lane"),
         deliveries.c.state == PENDING,
         deliveries.c.subject_pk.is_not(None),
         or_(
@@ -48,31 +48,31 @@ _END = (
     update(deliveries)
     .where(deliveries.c.pk.in_(bindparam("pks", expanding=True)), deliveries.c.state == PENDING)
     .values(state=bindparam("to_state"), reason=bindparam("why"), finished_at=bindparam("at"))
-    .returning(deliveries.c.lane_id, deliveries.c.queue_pk)
+    .returning(deliveries.c.lane_pk, deliveries.c.queue_pk)
 )
 
 
-def expire(tx: Tx, lane_id: LaneId, epoch: int, *, before: int, at: int) -> int:
+def expire(tx: Tx, lane_pk: LanePk, epoch: int, *, before: int, at: int) -> int:
     """End as exhausted, with reason `expired`, what has been due since before that instant. Gives how many ended.
 
     As many as limits.HOLD_BATCH_COUNT_MAX means that there may be more.
     """
-    if lock_epochs(tx, [lane_id]).get(lane_id) != epoch:
+    if lock_epochs(tx, [lane_pk]).get(lane_pk) != epoch:
         return 0
-    pks = [row.pk for row in tx.execute(_EXPIRED, {"lane": lane_id, "before": before})]
+    pks = [row.pk for row in tx.execute(_EXPIRED, {"lane": lane_pk, "before": before})]
     return _end(tx, pks, DeliveryState.EXHAUSTED, reason="expired", at=at)
 
 
 def supersede(
-    tx: Tx, lane_id: LaneId, epoch: int, *, since: Walked, spared: Collection[DeliveryPk], at: int
+    tx: Tx, lane_pk: LanePk, epoch: int, *, since: Walked, spared: Collection[DeliveryPk], at: int
 ) -> tuple[int, Walked | None]:
     """Cancel, with reason `superseded`, status events of a document that have a newer one; one batch of a walk.
 
     spared: deliveries in hand. Gives how many were cancelled, and where the walk goes on, None at its end.
     """
-    if lock_epochs(tx, [lane_id]).get(lane_id) != epoch:
+    if lock_epochs(tx, [lane_pk]).get(lane_pk) != epoch:
         return 0, None
-    rows = tx.execute(_SUBJECTS, {"lane": lane_id, "subject": since[0], "id": since[1]}).all()
+    rows = tx.execute(_SUBJECTS, {"lane": lane_pk, "subject": since[0], "id": since[1]}).all()
     pks = [row.pk for row in _older(list(rows)) if row.pk not in spared]
     count = _end(tx, pks, DeliveryState.CANCELLED, reason="superseded", at=at)
     is_last = len(rows) < limits.HOLD_BATCH_COUNT_MAX
@@ -88,5 +88,5 @@ def _end(tx: Tx, pks: list[int], state: DeliveryState, *, reason: str, at: int) 
     if not pks:
         return 0
     ended = tx.execute(_END, {"pks": pks, "to_state": state.value, "why": reason, "at": at}).all()
-    promote(tx, {(LaneId(row.lane_id), row.queue_pk) for row in ended if row.queue_pk is not None})
+    promote(tx, {(row.lane_pk, row.queue_pk) for row in ended if row.queue_pk is not None})
     return len(ended)

@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 
 from bookbell.core.circuit import CLOSED, Circuit
-from bookbell.core.model import EndpointId, LaneId, OrganizationId
+from bookbell.core.model import EndpointId, LanePk, OrganizationId
 from bookbell.store.bulk import held_rows
 from bookbell.store.database import Tx
 from bookbell.store.prepared import Prepared
@@ -50,59 +50,55 @@ def circuit_of(row: Row[Any]) -> Circuit:
     return CLOSED if found == CLOSED else found
 
 
-def insert_lane(
-    tx: Tx, lane_id: LaneId, organization_id: OrganizationId, endpoint_id: EndpointId, *, part: int = 0
-) -> None:
-    """Add a sleeping lane without owner. part: its place among the lanes of the endpoint."""
-    tx.execute(
-        insert(lanes).values(
-            id=lane_id,
-            organization_id=organization_id,
-            endpoint_id=endpoint_id,
-            part=part,
-            owner=None,
-            lease_until=0,
-            epoch=0,
-            due_at=NEVER_AT,
-            is_spent=False,
-        )
+def insert_lane(tx: Tx, organization_id: OrganizationId, endpoint_id: EndpointId, *, part: int = 0) -> LanePk:
+    """Add a sleeping lane without owner. part: its place among the lanes of the endpoint. Gives its key."""
+    new = insert(lanes).values(
+        organization_id=organization_id,
+        endpoint_id=endpoint_id,
+        part=part,
+        owner=None,
+        lease_until=0,
+        epoch=0,
+        due_at=NEVER_AT,
+        is_spent=False,
     )
+    return LanePk(tx.execute(new.returning(lanes.c.pk)).scalar_one())
 
 
-def of_endpoint(tx: Tx, endpoint_id: EndpointId) -> list[LaneId]:
+def of_endpoint(tx: Tx, endpoint_id: EndpointId) -> list[LanePk]:
     """The lanes of this endpoint, in their order."""
-    rows = tx.execute(select(lanes.c.id).where(lanes.c.endpoint_id == endpoint_id).order_by(lanes.c.part))
-    return [LaneId(row.id) for row in rows]
+    rows = tx.execute(select(lanes.c.pk).where(lanes.c.endpoint_id == endpoint_id).order_by(lanes.c.part))
+    return [row.pk for row in rows]
 
 
 _AT: BindParameter[int] = bindparam("at", type_=BigInteger)
 _NOT_BEFORE = case((lanes.c.probe_at > _AT, lanes.c.probe_at), else_=_AT)
 _WAKE = Prepared(
-    update(lanes).where(lanes.c.id == bindparam("lane"), lanes.c.due_at > _NOT_BEFORE).values(due_at=_NOT_BEFORE)
+    update(lanes).where(lanes.c.pk == bindparam("lane"), lanes.c.due_at > _NOT_BEFORE).values(due_at=_NOT_BEFORE)
 )
 
 
-def wake(tx: Tx, due: Mapping[LaneId, int]) -> None:
+def wake(tx: Tx, due: Mapping[LanePk, int]) -> None:
     """Lower the `due_at` of these lanes; one that is due already is not touched, one whose circuit is open sleeps on
     until its probe. Call after inserting deliveries.
     """
-    for lane_id in sorted(due):
-        _WAKE.run(tx, lane=lane_id, at=due[lane_id])
+    for lane_pk in sorted(due):
+        _WAKE.run(tx, lane=lane_pk, at=due[lane_pk])
 
 
-_WAKE_CLOSED = Prepared(update(lanes).where(lanes.c.id == bindparam("lane"), lanes.c.due_at > _AT).values(due_at=_AT))
+_WAKE_CLOSED = Prepared(update(lanes).where(lanes.c.pk == bindparam("lane"), lanes.c.due_at > _AT).values(due_at=_AT))
 
 
-def wake_closed(tx: Tx, lane_id: LaneId, at: int) -> None:
+def wake_closed(tx: Tx, lane_pk: LanePk, at: int) -> None:
     """Lower the `due_at` of this lane, in which there is something to cancel: no probe is waited for."""
-    _WAKE_CLOSED.run(tx, lane=lane_id, at=at)
+    _WAKE_CLOSED.run(tx, lane=lane_pk, at=at)
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
     """A lane that is due and whose owner, by the looker's wall clock, has missed a renewal; as it was seen."""
 
-    lane_id: LaneId
+    lane_pk: LanePk
     owner: str
     lease_until: int
 
@@ -111,14 +107,14 @@ class Suspect:
 class Candidates:
     """free: lanes that are due and have no owner, longest due first; next_at: the wall-clock instant to look next."""
 
-    free: list[LaneId]
+    free: list[LanePk]
     suspects: list[Suspect]
     next_at: int
 
 
 _IS_DUE = lanes.c.due_at <= bindparam("now")
 _IS_FREE, _IS_OWNED = lanes.c.owner.is_(None), lanes.c.owner.is_not(None)
-_FREE = select(lanes.c.id).where(_IS_DUE, _IS_FREE).order_by(lanes.c.due_at).limit(bindparam("count"))
+_FREE = select(lanes.c.pk).where(_IS_DUE, _IS_FREE).order_by(lanes.c.due_at).limit(bindparam("count"))
 
 
 def _leased(is_so: ColumnElement[bool], *columns: Any) -> Select[Any]:
@@ -131,7 +127,7 @@ def _leased(is_so: ColumnElement[bool], *columns: Any) -> Select[Any]:
     return select(*columns).where(_IS_OWNED, is_so, is_due).order_by(lanes.c.lease_until)
 
 
-_SUSPECT = (lanes.c.id, lanes.c.owner, lanes.c.lease_until)
+_SUSPECT = (lanes.c.pk, lanes.c.owner, lanes.c.lease_until)
 _LATE = _leased(lanes.c.lease_until <= bindparam("late"), *_SUSPECT).limit(bindparam("count", type_=BigInteger))
 _EARLY = _leased(lanes.c.lease_until > bindparam("early"), *_SUSPECT).limit(bindparam("count", type_=BigInteger))
 _SHORT = _leased(
@@ -152,10 +148,10 @@ def candidates(tx: Tx, *, owner: str, now: int, renewal_ms: tuple[int, int], cou
     That is when a sleeping lane comes due or a lease that is not this owner's falls short, whichever is first.
     """
     least, most = renewal_ms
-    free = [LaneId(row.id) for row in tx.execute(_FREE, {"now": now, "count": count})]
+    free = [row.pk for row in tx.execute(_FREE, {"now": now, "count": count})]
     asked = {"now": now, "late": now + least, "early": now + most, "count": count}
     doubtful = [*tx.execute(_LATE, asked), *tx.execute(_EARLY, asked)]
-    suspects = [Suspect(LaneId(row.id), row.owner, row.lease_until) for row in doubtful]
+    suspects = [Suspect(row.pk, row.owner, row.lease_until) for row in doubtful]
     following = tx.execute(_NEXT, {"now": now, "late": now + least, "least": least, "by": owner}).one()
     return Candidates(free, suspects, min(following.due_at, following.short_at))
 
@@ -163,87 +159,87 @@ def candidates(tx: Tx, *, owner: str, now: int, renewal_ms: tuple[int, int], cou
 _TAKEN = {"owner": bindparam("by"), "lease_until": bindparam("until"), "epoch": lanes.c.epoch + 1}
 _ACQUIRE = (
     update(lanes)
-    .where(lanes.c.id.in_(bindparam("ids", expanding=True)), _IS_DUE, _IS_FREE)
+    .where(lanes.c.pk.in_(bindparam("pks", expanding=True)), _IS_DUE, _IS_FREE)
     .values(_TAKEN)
-    .returning(lanes.c.id, lanes.c.epoch)
+    .returning(lanes.c.pk, lanes.c.epoch)
 )
 _TAKE_OVER = (
     update(lanes)
     .where(
-        lanes.c.id.in_(bindparam("ids", expanding=True)),
+        lanes.c.pk.in_(bindparam("pks", expanding=True)),
         lanes.c.owner == bindparam("of"),
         lanes.c.lease_until == bindparam("seen"),
     )
     .values({**_TAKEN, "is_spent": True})
-    .returning(lanes.c.id, lanes.c.epoch)
+    .returning(lanes.c.pk, lanes.c.epoch)
 )
 
 
-def acquire(tx: Tx, lane_ids: Collection[LaneId], *, owner: str, now: int, lease_until: int) -> dict[LaneId, int]:
+def acquire(tx: Tx, lane_pks: Collection[LanePk], *, owner: str, now: int, lease_until: int) -> dict[LanePk, int]:
     """Take those of these lanes that are due and free. Gives the epoch of each lane that is now the owner's."""
-    values = {"ids": sorted(lane_ids), "by": owner, "now": now, "until": lease_until}
-    return {LaneId(row.id): row.epoch for row in tx.execute(_ACQUIRE, values)}
+    values = {"pks": sorted(lane_pks), "by": owner, "now": now, "until": lease_until}
+    return {row.pk: row.epoch for row in tx.execute(_ACQUIRE, values)}
 
 
-def take_over(tx: Tx, silent: Collection[Suspect], *, owner: str, lease_until: int) -> dict[LaneId, int]:
+def take_over(tx: Tx, silent: Collection[Suspect], *, owner: str, lease_until: int) -> dict[LanePk, int]:
     """Take those of these lanes that still are as they were seen. Gives the epoch of each that is now the owner's."""
-    alike: dict[tuple[str, int], list[LaneId]] = {}  # lanes of one owner are renewed together
+    alike: dict[tuple[str, int], list[LanePk]] = {}  # lanes of one owner are renewed together
     for each in silent:
-        alike.setdefault((each.owner, each.lease_until), []).append(each.lane_id)
-    taken: dict[LaneId, int] = {}
-    for (of, seen), lane_ids in sorted(alike.items()):
-        values = {"ids": sorted(lane_ids), "of": of, "seen": seen, "by": owner, "until": lease_until}
-        taken |= {LaneId(row.id): row.epoch for row in tx.execute(_TAKE_OVER, values)}
+        alike.setdefault((each.owner, each.lease_until), []).append(each.lane_pk)
+    taken: dict[LanePk, int] = {}
+    for (of, seen), lane_pks in sorted(alike.items()):
+        values = {"pks": sorted(lane_pks), "of": of, "seen": seen, "by": owner, "until": lease_until}
+        taken |= {row.pk: row.epoch for row in tx.execute(_TAKE_OVER, values)}
     return taken
 
 
 _RENEW = (
     update(lanes)
-    .where(lanes.c.id.in_(bindparam("ids", expanding=True)), lanes.c.owner == bindparam("by"))
+    .where(lanes.c.pk.in_(bindparam("pks", expanding=True)), lanes.c.owner == bindparam("by"))
     .values(lease_until=bindparam("until"))
-    .returning(lanes.c.id, lanes.c.epoch)
+    .returning(lanes.c.pk, lanes.c.epoch)
 )
 
 
-def renew(tx: Tx, lane_ids: Collection[LaneId], *, owner: str, lease_until: int) -> dict[LaneId, int]:
+def renew(tx: Tx, lane_pks: Collection[LanePk], *, owner: str, lease_until: int) -> dict[LanePk, int]:
     """Extend the leases that are still the owner's. Gives their epochs; a lane that is missing has been lost."""
-    values = {"ids": sorted(lane_ids), "by": owner, "until": lease_until}
-    return {LaneId(row.id): row.epoch for row in tx.execute(_RENEW, values)}
+    values = {"pks": sorted(lane_pks), "by": owner, "until": lease_until}
+    return {row.pk: row.epoch for row in tx.execute(_RENEW, values)}
 
 
 _FIRST_DUE = (
     select(deliveries.c.due_at)
-    .where(deliveries.c.lane_id == lanes.c.id, deliveries.c.state == PENDING)
+    .where(deliveries.c.lane_pk == lanes.c.pk, deliveries.c.state == PENDING)
     .order_by(deliveries.c.due_at)
     .limit(1)
     .correlate(lanes)
     .scalar_subquery()
 )
 _LOCK_OWNED = (
-    select(lanes.c.id)
-    .where(lanes.c.id.in_(bindparam("ids", expanding=True)), lanes.c.owner == bindparam("by"))
-    .order_by(lanes.c.id)
+    select(lanes.c.pk)
+    .where(lanes.c.pk.in_(bindparam("pks", expanding=True)), lanes.c.owner == bindparam("by"))
+    .order_by(lanes.c.pk)
     .with_for_update()
 )
 _IS_CLOSED = endpoints.c.deregistered_at.is_not(None) | endpoints.c.deactivated_at.is_not(None)
 _IS_RESTING = endpoints.c.disabled_at.is_not(None) | endpoints.c.paused_at.is_not(None)
 _NEXT_DUE = (
     select(
-        lanes.c.id,
+        lanes.c.pk,
         case((_IS_CLOSED | lanes.c.discard_at.is_not(None), 0), else_=lanes.c.probe_at).label("probe_at"),
         _IS_RESTING.label("is_resting"),
         func.coalesce(_FIRST_DUE, NEVER_AT).label("due_at"),
     )
     .join(endpoints, endpoints.c.id == lanes.c.endpoint_id)
-    .where(lanes.c.id.in_(bindparam("ids", expanding=True)))
+    .where(lanes.c.pk.in_(bindparam("pks", expanding=True)))
 )
 _GIVEN: dict[str, Any] = {"owner": None, "lease_until": 0, "due_at": bindparam("at"), "is_spent": bindparam("spent")}
-_PARK = update(lanes).where(lanes.c.id == bindparam("lane")).values(_GIVEN)
+_PARK = update(lanes).where(lanes.c.pk == bindparam("lane")).values(_GIVEN)
 
 
 def park(
-    tx: Tx, hold_ms: Mapping[LaneId, int], *, owner: str, spent: Collection[LaneId] = frozenset()
-) -> dict[LaneId, int]:
+    tx: Tx, hold_ms: Mapping[LanePk, int], *, owner: str, spent: Collection[LanePk] = frozenset()
+) -> dict[LanePk, int]:
     """Give these lanes back, each with the instant it is to be turned to again. Gives those instants.
 
     That is when its next delivery is due, not before the probe of an open circuit, which does not count once the
@@ -251,18 +247,18 @@ def park(
     and expires. spent: lanes whose rate limit has not forgotten yet what was sent.
     The lock and the look are two statements on purpose: the second sees what the first waited for.
     """
-    owned = [row.id for row in tx.execute(_LOCK_OWNED, {"ids": sorted(hold_ms), "by": owner})]
+    owned = [row.pk for row in tx.execute(_LOCK_OWNED, {"pks": sorted(hold_ms), "by": owner})]
     due = {}
-    for row in tx.execute(_NEXT_DUE, {"ids": owned}):
-        held = hold_ms[LaneId(row.id)] if row.is_resting else 0
-        due[LaneId(row.id)] = min(NEVER_AT, max(row.due_at + held, row.probe_at))
+    for row in tx.execute(_NEXT_DUE, {"pks": owned}):
+        held = hold_ms[row.pk] if row.is_resting else 0
+        due[row.pk] = min(NEVER_AT, max(row.due_at + held, row.probe_at))
     if due:
-        tx.execute(_PARK, [{"lane": lane_id, "at": at, "spent": lane_id in spent} for lane_id, at in due.items()])
+        tx.execute(_PARK, [{"lane": lane_pk, "at": at, "spent": lane_pk in spent} for lane_pk, at in due.items()])
     return due
 
 
 _ASLEEP = (
-    select(lanes.c.id, func.coalesce(_FIRST_DUE, NEVER_AT).label("first"))
+    select(lanes.c.pk, func.coalesce(_FIRST_DUE, NEVER_AT).label("first"))
     .join(endpoints, endpoints.c.id == lanes.c.endpoint_id)
     .where(
         ~_IS_RESTING,
@@ -275,20 +271,20 @@ _ASLEEP = (
 )
 
 
-def overslept(tx: Tx, *, now: int, since: int, count: int) -> dict[LaneId, int]:
+def overslept(tx: Tx, *, now: int, since: int, count: int) -> dict[LanePk, int]:
     """Free lanes that sleep although a delivery was due by `since`, with that instant. Should always be empty.
 
     Lanes that rest on purpose are left out: those of a paused or disabled endpoint, and those that await a probe.
     """
     rows = tx.execute(_ASLEEP, {"now": now, "since": since, "count": count})
-    return {LaneId(row.id): row.first for row in rows}
+    return {row.pk: row.first for row in rows}
 
 
-def lock(tx: Tx, lane_id: LaneId) -> None:
+def lock(tx: Tx, lane_pk: LanePk) -> None:
     """Hold the lane's row until the transaction ends; on PostgreSQL this waits for publishers in flight."""
-    tx.execute(select(lanes.c.id).where(lanes.c.id == lane_id).with_for_update())
+    tx.execute(select(lanes.c.pk).where(lanes.c.pk == lane_pk).with_for_update())
 
 
-def lock_epochs(tx: Tx, lane_ids: Sequence[LaneId]) -> dict[LaneId, int]:
+def lock_epochs(tx: Tx, lane_pks: Sequence[LanePk]) -> dict[LanePk, int]:
     """The present epochs of these lanes, held until the transaction ends; publishers are not held up."""
-    return dict(held_rows(tx, lanes, ("id", "epoch"), lane_ids))
+    return dict(held_rows(tx, lanes, ("pk", "epoch"), lane_pks))

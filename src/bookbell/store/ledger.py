@@ -39,7 +39,8 @@ from bookbell.core.ledger import (
 from bookbell.core.model import DeliveryState
 from bookbell.store import kept
 from bookbell.store.database import Tx
-from bookbell.store.schema import attempts, deliveries, events, ledger_totals
+from bookbell.store.endpoints import key_of
+from bookbell.store.schema import attempts, deliveries, endpoints, events, ledger_totals
 
 _AFTER, _UNTIL = bindparam("after", type_=String), bindparam("until", type_=String)
 _DUE = events.c.matched_count + events.c.replayed_count
@@ -53,10 +54,12 @@ def _count_of(condition: ColumnElement[bool]) -> ColumnElement[int]:
 
 _STATES = [_count_of(deliveries.c.state == state.value).label(state.value) for state in DeliveryState]
 _REPLAYED = _count_of(deliveries.c.replay_of.is_not(None)).label("replayed")
+_ENDPOINT_ID = endpoints.c.id.label("endpoint_id")
 _COUNTED = (
-    select(deliveries.c.organization_id, deliveries.c.endpoint_id, func.count().label("matched"), _REPLAYED, *_STATES)
+    select(deliveries.c.organization_id, _ENDPOINT_ID, func.count().label("matched"), _REPLAYED, *_STATES)
+    .join(endpoints, endpoints.c.pk == deliveries.c.endpoint_pk)
     .where(_DELIVERIES)
-    .group_by(deliveries.c.organization_id, deliveries.c.endpoint_id)
+    .group_by(deliveries.c.organization_id, endpoints.c.id)
 )
 _MATCHED = (
     select(
@@ -174,7 +177,7 @@ _ONE = (
     select(deliveries.c.state, deliveries.c.replay_of)
     .where(
         deliveries.c.organization_id == bindparam("organization"),
-        deliveries.c.endpoint_id == bindparam("endpoint"),
+        deliveries.c.endpoint_pk == key_of(bindparam("endpoint")),
         deliveries.c.id >= bindparam("since", type_=String),
         deliveries.c.id < bindparam("before", type_=String),
     )

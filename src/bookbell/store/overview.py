@@ -10,6 +10,7 @@ from bookbell.core import limits
 from bookbell.core.instants import made_at
 from bookbell.core.model import DeliveryState, EndpointId
 from bookbell.store.database import Tx
+from bookbell.store.endpoints import key_of
 from bookbell.store.lanes import PENDING
 from bookbell.store.schema import NEVER_AT, attempts, deliveries, events, lanes
 
@@ -68,8 +69,8 @@ class SentDelivery:
 
 _SOME = (
     select(deliveries.c.id)
-    .where(deliveries.c.lane_id == lanes.c.id, deliveries.c.state == PENDING)
-    .order_by(deliveries.c.due_at, deliveries.c.id)
+    .where(deliveries.c.lane_pk == lanes.c.pk, deliveries.c.state == PENDING)
+    .order_by(deliveries.c.due_at, deliveries.c.pk)
     .limit(limits.DASHBOARD_WAITING_COUNT_MAX + 1)
     .correlate(lanes)
     .subquery()
@@ -146,7 +147,7 @@ def _of_endpoint(organization_id: str, endpoint_id: str) -> Select[Any]:
             deliveries.c.reason,
         )
         .outerjoin(events, events.c.id == deliveries.c.event_id)
-        .where(deliveries.c.endpoint_id == endpoint_id, deliveries.c.organization_id == organization_id)
+        .where(deliveries.c.endpoint_pk == key_of(endpoint_id), deliveries.c.organization_id == organization_id)
     )
 
 

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 from bookbell.core.instants import DAY_MS, KEY_BITS, key_floor
-from bookbell.core.model import DeliveryPk, LaneId
+from bookbell.core.model import DeliveryPk, LanePk
 from bookbell.store.database import Tx
 from bookbell.store.prepared import execute
 
@@ -20,25 +20,22 @@ BACKLOG_COUNT = 16  # so many pending are a backlog
 STRETCH_BITS, OWN_BITS = 38, 24  # of the 62 below the keys at the end: how many a stretch has, and for how many lanes
 END, _END_COUNT = 1 << 62, 1 << 61
 
-# The number of a lane that is behind: the place of its own row. It may change in a file that is vacuumed, and then
-# another stretch goes on.
 _BEHIND = f"""
-SELECT (SELECT rowid FROM lanes WHERE id = ?1)
-FROM deliveries WHERE lane_id = ?1 AND state = 'pending' LIMIT 1 OFFSET {BACKLOG_COUNT - 1}
+SELECT lane_pk FROM deliveries WHERE lane_pk = ? AND state = 'pending' LIMIT 1 OFFSET {BACKLOG_COUNT - 1}
 """  # noqa: S608 - a number of ours
 _LAST = "SELECT pk FROM deliveries WHERE pk > ? AND pk < ? ORDER BY pk DESC LIMIT 1"
 _NEXT = "SELECT nextval(%s::regclass) FROM generate_series(1, %s::int)"
 
 
-def places(tx: Tx, lane_ids: Sequence[LaneId]) -> list[DeliveryPk]:
+def places(tx: Tx, lane_pks: Sequence[LanePk]) -> list[DeliveryPk]:
     """Keys for new deliveries of these lanes, in their order. On PostgreSQL one statement gives them all; on SQLite
     there is one for each lane, one more for each that is behind, and one for all that are not.
     """
     if tx.dialect.name != "sqlite":
-        return [DeliveryPk(number) for number in _numbers(tx, "deliveries_pk_seq", len(lane_ids))]
-    base_of = {lane_id: _base(tx, lane_id) for lane_id in dict.fromkeys(lane_ids)}
+        return [DeliveryPk(number) for number in _numbers(tx, "deliveries_pk_seq", len(lane_pks))]
+    base_of = {lane_pk: _base(tx, lane_pk) for lane_pk in dict.fromkeys(lane_pks)}
     keys = {base: itertools.count(_last(tx, base) + 1) for base in dict.fromkeys(base_of.values())}
-    return [DeliveryPk(next(keys[base_of[lane_id]])) for lane_id in lane_ids]
+    return [DeliveryPk(next(keys[base_of[lane_pk]])) for lane_pk in lane_pks]
 
 
 _LAST_ATTEMPT = "SELECT max(pk) FROM attempts WHERE pk < ?"
@@ -56,10 +53,9 @@ def attempt_places(tx: Tx, count: int, at: int) -> Iterable[int]:
     return range(first, first + count)
 
 
-def _base(tx: Tx, lane_id: LaneId) -> int:
+def _base(tx: Tx, lane_pk: LanePk) -> int:
     """Where the stretch begins in which the lane's next deliveries lie."""
-    number = _value(tx, _BEHIND, lane_id)
-    return number % (1 << OWN_BITS) << STRETCH_BITS if number else END
+    return lane_pk % (1 << OWN_BITS) << STRETCH_BITS if _value(tx, _BEHIND, lane_pk) else END
 
 
 def _last(tx: Tx, base: int) -> int:

@@ -16,6 +16,7 @@ from bookbell.core.model import AccountId, Delivery, DeliveryId, DeliveryState, 
 from bookbell.core.replay import Candidate, JobState, ReplayJob, Selection, Wanted, last_cursor
 from bookbell.store.bulk import insert_rows
 from bookbell.store.database import Tx
+from bookbell.store.endpoints import key_of
 from bookbell.store.history import Scope
 from bookbell.store.lanes import PENDING
 from bookbell.store.places import places
@@ -145,7 +146,7 @@ _CANDIDATES = (
     )
     .join(events, events.c.id == deliveries.c.event_id)
     .where(
-        deliveries.c.endpoint_id == bindparam("endpoint"),
+        deliveries.c.endpoint_pk == key_of(bindparam("endpoint")),
         or_(events.c.body_account.is_not(None), events.c.body_org.is_not(None)),
     )
 )
@@ -175,7 +176,7 @@ def next_events(
 
     after: the cursor of the last, or empty, which holds when that event has been pruned; below: a position.
     """
-    is_made = exists().where(deliveries.c.event_id == events.c.id, deliveries.c.endpoint_id == endpoint_id)
+    is_made = exists().where(deliveries.c.event_id == events.c.id, deliveries.c.endpoint_pk == key_of(endpoint_id))
     stretch = Stretch(
         place=_place(after),
         since_at=wanted.since_at,
@@ -254,7 +255,7 @@ def insert_replays(tx: Tx, job: ReplayJob, new: Sequence[tuple[Delivery, Deliver
     """Add these deliveries, each with the one it repeats, and count them with their events."""
     if not new:
         return
-    pks = places(tx, [each.lane_id for each, _ in new])
+    pks = places(tx, [each.lane_pk for each, _ in new])
     insert_rows(tx, deliveries, _COLUMNS, [(pk, *each, old, job.id) for pk, (each, old) in zip(pks, new, strict=True)])
     counts = Counter(each.event_id for each, _ in new)
     same = {"organization": job.organization_id}
@@ -263,7 +264,7 @@ def insert_replays(tx: Tx, job: ReplayJob, new: Sequence[tuple[Delivery, Deliver
 
 def spent_staging(tx: Tx) -> list[tuple[OrganizationId, EndpointId]]:
     """Staging endpoints whose job has ended and for which nothing waits any more."""
-    waits = exists().where(deliveries.c.lane_id == lanes.c.id, deliveries.c.state == PENDING)
+    waits = exists().where(deliveries.c.lane_pk == lanes.c.pk, deliveries.c.state == PENDING)
     query = (
         select(endpoints.c.organization_id, endpoints.c.id)
         .join(replay_jobs, replay_jobs.c.staging_id == endpoints.c.id)

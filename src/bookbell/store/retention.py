@@ -22,6 +22,7 @@ from bookbell.store.schema import (
     books,
     deliveries,
     documents,
+    endpoints,
     events,
     image_groups,
     images,
@@ -116,14 +117,18 @@ class OldDelivery:
     is_replay: bool
 
 
-_OLD_DELIVERIES = select(
-    deliveries.c.pk,
-    deliveries.c.organization_id,
-    deliveries.c.endpoint_id,
-    deliveries.c.event_id,
-    deliveries.c.state,
-    deliveries.c.replay_of.is_not(None).label("is_replay"),
-).where(deliveries.c.event_id.in_(bindparam("ids", expanding=True)))
+_OLD_DELIVERIES = (
+    select(
+        deliveries.c.pk,
+        deliveries.c.organization_id,
+        endpoints.c.id.label("endpoint_id"),
+        deliveries.c.event_id,
+        deliveries.c.state,
+        deliveries.c.replay_of.is_not(None).label("is_replay"),
+    )
+    .join(endpoints, endpoints.c.pk == deliveries.c.endpoint_pk)
+    .where(deliveries.c.event_id.in_(bindparam("ids", expanding=True)))
+)
 
 
 def deliveries_of(tx: Tx, event_ids: Sequence[str]) -> list[OldDelivery]:

@@ -85,7 +85,8 @@ accounts = Table(
 endpoints = Table(
     "endpoints",
     metadata,
-    Column("id", Id, primary_key=True),
+    Column("pk", Pk, primary_key=True),
+    Column("id", Id, nullable=False, unique=True),
     Column("organization_id", Id, ForeignKey("organizations.id"), nullable=False, index=True),
     Column("account_id", Id, ForeignKey("accounts.id"), unique=True),
     Column("level", String(8), nullable=False),
@@ -134,7 +135,7 @@ subscriptions = Table(
 lanes = Table(
     "lanes",
     metadata,
-    Column("id", Id, primary_key=True),
+    Column("pk", Pk, primary_key=True),
     Column("organization_id", Id, nullable=False),
     Column("endpoint_id", Id, ForeignKey("endpoints.id"), nullable=False),
     Column("owner", Text),
@@ -335,8 +336,8 @@ deliveries = Table(
     Column("pk", Pk, primary_key=True),
     Column("id", Id, nullable=False, index=True, unique=True),
     Column("organization_id", Id, nullable=False),
-    Column("endpoint_id", Id, nullable=False),
-    Column("lane_id", Id, ForeignKey("lanes.id"), nullable=False),
+    Column("endpoint_pk", BigInteger, nullable=False),
+    Column("lane_pk", BigInteger, ForeignKey("lanes.pk"), nullable=False),
     Column("event_id", Id, nullable=False, index=True),
     Column("state", String(10), nullable=False),
     Column("attempt_count", Integer, nullable=False),
@@ -350,17 +351,11 @@ deliveries = Table(
     Column("queue_pk", BigInteger),
     Column("subject_pk", BigInteger),
     Column("probe_count", Integer, nullable=False, server_default="0"),
-    Index("deliveries_endpoint", "endpoint_id", "id"),
-    Index(
-        "deliveries_unsuccessful",
-        "endpoint_id",
-        "state",
-        "id",
-        **rows_where(UNSUCCESSFUL),
-    ),
-    Index("deliveries_queue", "lane_id", "queue_pk", "id", **rows_where(QUEUES)),
-    Index("deliveries_subject", "lane_id", "subject_pk", "id", **rows_where(SUBJECTS)),
-    Index("deliveries_due", "lane_id", "due_at", "id", **rows_where(WAITING)),
+    Index("deliveries_endpoint", "endpoint_pk", "id"),
+    Index("deliveries_unsuccessful", "endpoint_pk", "state", "id", **rows_where(UNSUCCESSFUL)),
+    Index("deliveries_queue", "lane_pk", "queue_pk", "id", **rows_where(QUEUES)),
+    Index("deliveries_subject", "lane_pk", "subject_pk", "id", **rows_where(SUBJECTS)),
+    Index("deliveries_due", "lane_pk", "due_at", "pk", **rows_where(WAITING)),
 )
 
 # pk: begins with the instant of recording (see store.places).

@@ -11,7 +11,7 @@ from bookbell.core import limits
 from bookbell.core.attempt import Report, Request
 from bookbell.core.errors import BookbellError
 from bookbell.core.guard import GuardRules
-from bookbell.core.model import LaneId, Made
+from bookbell.core.model import LanePk, Made
 from bookbell.store.database import Database, Tx
 from bookbell.vault import Vault
 from bookbell.web.throttle import Throttle
@@ -53,7 +53,7 @@ class Context:
     blob_dir: Path
     upload_bytes_max: int
     send: Callable[[Request], Awaitable[Report]]
-    ring: Callable[[Iterable[LaneId], Sequence[Made]], None]
+    ring: Callable[[Iterable[LanePk], Sequence[Made]], None]
     are_books_public: bool = False
     are_books_paginated: bool = False
     throttle: Throttle = field(default_factory=lambda: Throttle(0))

@@ -180,6 +180,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "endpoints",
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("organization_id", sa.String(length=36), nullable=False),
         sa.Column("account_id", sa.String(length=36), nullable=True),
@@ -201,7 +202,8 @@ def upgrade() -> None:
         sa.Column("resumed_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="endpoints_account_id_fk"),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="endpoints_organization_id_fk"),
-        sa.PrimaryKeyConstraint("id", name="endpoints_pk"),
+        sa.PrimaryKeyConstraint("pk", name="endpoints_pk"),
+        sa.UniqueConstraint("id", name="endpoints_id_unique"),
         sa.UniqueConstraint("account_id", name="endpoints_account_id_unique"),
     )
     op.create_index("endpoints_organization_id", "endpoints", ["organization_id"], unique=False)
@@ -302,7 +304,7 @@ def upgrade() -> None:
     op.create_index("notices_endpoint", "notices", ["endpoint_id", "id"], unique=False)
     op.create_table(
         "lanes",
-        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("organization_id", sa.String(length=36), nullable=False),
         sa.Column("endpoint_id", sa.String(length=36), nullable=False),
         sa.Column("owner", sa.Text(), nullable=True),
@@ -322,7 +324,7 @@ def upgrade() -> None:
         sa.Column("discard_reason", sa.String(length=16), nullable=True),
         sa.Column("is_spent", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.ForeignKeyConstraint(["endpoint_id"], ["endpoints.id"], name="lanes_endpoint_id_fk"),
-        sa.PrimaryKeyConstraint("id", name="lanes_pk"),
+        sa.PrimaryKeyConstraint("pk", name="lanes_pk"),
         sa.UniqueConstraint("endpoint_id", "part", name="lanes_endpoint_id_part_unique"),
     )
     op.create_index(
@@ -355,8 +357,8 @@ def upgrade() -> None:
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("organization_id", sa.String(length=36), nullable=False),
-        sa.Column("endpoint_id", sa.String(length=36), nullable=False),
-        sa.Column("lane_id", sa.String(length=36), nullable=False),
+        sa.Column("endpoint_pk", sa.BigInteger(), nullable=False),
+        sa.Column("lane_pk", sa.BigInteger(), nullable=False),
         sa.Column("event_id", sa.String(length=36), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("attempt_count", sa.Integer(), nullable=False),
@@ -369,13 +371,13 @@ def upgrade() -> None:
         sa.Column("queue_pk", sa.BigInteger(), nullable=True),
         sa.Column("subject_pk", sa.BigInteger(), nullable=True),
         sa.Column("probe_count", sa.Integer(), server_default="0", nullable=False),
-        sa.ForeignKeyConstraint(["lane_id"], ["lanes.id"], name="deliveries_lane_id_fk"),
+        sa.ForeignKeyConstraint(["lane_pk"], ["lanes.pk"], name="deliveries_lane_pk_fk"),
         sa.PrimaryKeyConstraint("pk", name="deliveries_pk"),
     )
     op.create_index(
         "deliveries_due",
         "deliveries",
-        ["lane_id", "due_at", "id"],
+        ["lane_pk", "due_at", "pk"],
         unique=False,
         sqlite_where=sa.text("state = 'pending'"),
         postgresql_where=sa.text("state = 'pending'"),
@@ -383,13 +385,13 @@ def upgrade() -> None:
     op.create_index(
         "deliveries_unsuccessful",
         "deliveries",
-        ["endpoint_id", "state", "id"],
+        ["endpoint_pk", "state", "id"],
         unique=False,
         sqlite_where=sa.text("state IN ('exhausted', 'cancelled')"),
         postgresql_where=sa.text("state IN ('exhausted', 'cancelled')"),
     )
     op.create_index("deliveries_id", "deliveries", ["id"], unique=True)
-    op.create_index("deliveries_endpoint", "deliveries", ["endpoint_id", "id"], unique=False)
+    op.create_index("deliveries_endpoint", "deliveries", ["endpoint_pk", "id"], unique=False)
     op.create_index("deliveries_event_id", "deliveries", ["event_id"], unique=False)
     op.create_index(
         "deliveries_replay",
@@ -450,7 +452,7 @@ def upgrade() -> None:
         op.create_index(
             f"deliveries_{column}",
             "deliveries",
-            ["lane_id", f"{column}_pk", "id"],
+            ["lane_pk", f"{column}_pk", "id"],
             unique=False,
             sqlite_where=sa.text(f"state = 'pending' AND {column}_pk IS NOT NULL"),
             postgresql_where=sa.text(f"state = 'pending' AND {column}_pk IS NOT NULL"),
