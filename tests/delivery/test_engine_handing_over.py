@@ -132,6 +132,7 @@ def test_what_a_lane_has_not_read_yet_goes_before_what_is_new(world: World) -> N
     async def story(worker: Worker) -> None:
         platform.publish(worker, 600)
         await platform.scene.simulation.run_until(lambda: platform.lane(worker).has_more, 1_000)
+        await platform.scene.simulation.pass_ms(1)
         (new,) = platform.publish(worker)
         assert new not in platform.lane(worker).held
 
