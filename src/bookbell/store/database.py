@@ -7,6 +7,7 @@ wait are committed together; other processes are waited for with busy_timeout. `
 """
 
 import asyncio
+import select
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
@@ -23,6 +24,7 @@ from bookbell.core.errors import BookbellError
 from bookbell.store.address import parameters
 from bookbell.store.counted import COUNTED
 from bookbell.store.group_commit import GroupCommit
+from bookbell.store.prepared import execute
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -251,7 +253,7 @@ def _sqlite(url: str, *, is_reader: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if is_reader else "BEGIN IMMEDIATE")
+        execute(connection, "BEGIN" if is_reader else "BEGIN IMMEDIATE")
 
     return engine
 
@@ -266,13 +268,30 @@ def _postgresql(url: str, size: int, *, is_reader: bool) -> Engine:
         poolclass=QueuePool,
         pool_size=size,
         max_overflow=size,
-        pool_pre_ping=True,
         isolation_level="AUTOCOMMIT" if is_reader else "READ COMMITTED",
         connect_args=parameters(url, {"options": options}),
     )
     if is_reader:
         event.listen(engine, "connect", _read_only)
+
+    @event.listens_for(engine, "checkout")
+    def _ask(connection: psycopg.Connection, _record: object, _proxy: object) -> None:
+        """Have another one made if the server has closed it: then there is something to read, and only then it is
+        asked, which costs a round trip.
+        """
+        try:
+            if _is_readable(connection.fileno()):
+                engine.dialect.do_ping(connection)  # type: ignore[arg-type] # the toolkit has a protocol of its own
+        except psycopg.Error as error:
+            raise InvalidatePoolError from error
+
     return engine
+
+
+def _is_readable(descriptor: int) -> bool:
+    looked = select.poll()
+    looked.register(descriptor, select.POLLIN)
+    return bool(looked.poll(0))
 
 
 def _read_only(connection: psycopg.Connection, _record: object) -> None:

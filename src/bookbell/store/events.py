@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, literal, or_, select, tuple_
 
-from bookbell.core.model import AccountId, Event, EventId, LanePk, Level, Listener, OrganizationId
+from bookbell.core.model import AccountId, EndpointPk, Event, EventId, LanePk, Level, Listener, OrganizationId
 from bookbell.store.database import Tx
 from bookbell.store.prepared import Prepared
 from bookbell.store.schema import endpoints, events, lanes, subscriptions
@@ -24,7 +24,6 @@ def insert_events(tx: Tx, new: Sequence[Event]) -> None:
 _LISTENERS = (
     select(
         endpoints.c.pk,
-        endpoints.c.id,
         endpoints.c.level,
         endpoints.c.account_id,
         endpoints.c.policy,
@@ -39,7 +38,7 @@ _LISTENERS = (
         endpoints.c.deactivated_at.is_(None),
         or_(endpoints.c.account_id == bindparam("account"), endpoints.c.account_id.is_(None)),
     )
-    .order_by(endpoints.c.id, lanes.c.part)
+    .order_by(endpoints.c.pk, lanes.c.part)
 )
 _TYPES_AT_ONCE = tuple(f"type_{number}" for number in range(8))
 _OF_TYPES = Prepared(
@@ -56,24 +55,24 @@ def listeners(
     for start in range(0, len(wanted), len(_TYPES_AT_ONCE)):
         some = dict(zip_longest(_TYPES_AT_ONCE, wanted[start : start + len(_TYPES_AT_ONCE)], fillvalue=wanted[start]))
         found += _OF_TYPES.rows(tx, **of, **some)
-    types: dict[str, set[str]] = {}
-    lane_pks: dict[str, dict[LanePk, None]] = {}
-    rows: dict[str, Any] = {}
+    types: dict[EndpointPk, set[str]] = {}
+    lane_pks: dict[EndpointPk, dict[LanePk, None]] = {}
+    rows: dict[EndpointPk, Any] = {}
     for row in found:
-        rows.setdefault(row.id, row)
-        types.setdefault(row.id, set()).add(row.event_type)
-        lane_pks.setdefault(row.id, {})[row.lane_pk] = None
+        rows.setdefault(row.pk, row)
+        types.setdefault(row.pk, set()).add(row.event_type)
+        lane_pks.setdefault(row.pk, {})[row.lane_pk] = None
     return [
         Listener(
             endpoint_pk=row.pk,
             lane_pk=row.lane_pk,
             level=Level(row.level),
             account_id=None if row.account_id is None else AccountId(row.account_id),
-            event_types=frozenset(types[row.id]),
-            lanes=tuple(lane_pks[row.id]),
+            event_types=frozenset(types[row.pk]),
+            lanes=tuple(lane_pks[row.pk]),
             policy=row.policy,
         )
-        for row in sorted(rows.values(), key=attrgetter("id"))
+        for row in sorted(rows.values(), key=attrgetter("pk"))
     ]
 
 
