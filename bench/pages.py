@@ -53,7 +53,7 @@ def _table(found: dict[str, Any]) -> str:
     machine = ", ".join(f"{name} {value}" for name, value in found["machine"].items())
     lines = [
         f"\n## {found['size'].capitalize()} size\n",
-        f"Machine: {machine}.",
+        f"Code: {found['code']}. Machine: {machine}.",
         f"Medians (minimum to maximum) of {found['runs']} interleaved runs; what has no spread ran once.\n",
         f"| scenario | {' | '.join(_around_ratio(list(HEADS.values()), '× bare'))} | beside | target |",
         f"|{'---|' * (len(HEADS) + 4)}",

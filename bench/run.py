@@ -11,11 +11,13 @@ import atexit
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,14 @@ class Server:
     def close(self) -> None:
         """Stop it."""
         self._server.cleanup()
+
+
+def code() -> str:
+    """What is measured: the commit, or the release where there is no history."""
+    git = shutil.which("git")
+    asked = [git or "false", "-C", str(HERE), "log", "-1", "--format=commit %h of %cs"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or f"release {version('bookbell')}"
 
 
 def everything(server: Server) -> dict[str, Scenario]:
@@ -139,7 +149,8 @@ def main() -> None:
             rows = measure(chosen, runs=runs, is_full=options.full, say=say)
         finally:
             server.close()
-    found = {"machine": describe(), "size": "full" if options.full else "short", "runs": runs, "results": rows}
+    size = "full" if options.full else "short"
+    found = {"code": code(), "machine": describe(), "size": size, "runs": runs, "results": rows}
     if options.only:
         print(json.dumps(found, indent=1, ensure_ascii=False))
     else:

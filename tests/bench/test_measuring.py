@@ -88,7 +88,10 @@ def test_both_sizes_are_kept_and_shown(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(f"before\n{BEGIN}old\n{END}after\n")
     for size, cores_count in (("short", 2), ("full", 8), ("short", 4)):
         rows = measure({"bare": scenario(of(10)), "a": scenario(BenchError("x|y"))}, runs=1, is_full=False, say=print)
-        write_pages(tmp_path, {"size": size, "machine": {"cores": cores_count}, "runs": 1, "results": rows})
+        write_pages(
+            tmp_path,
+            {"code": f"commit of {size}", "size": size, "machine": {"cores": cores_count}, "runs": 1, "results": rows},
+        )
     page = (tmp_path / "README.md").read_text()
     assert page.startswith("before\n")
     assert page.endswith("after\n")
