@@ -24,7 +24,6 @@ from bookbell.core.errors import BookbellError
 from bookbell.store.address import parameters
 from bookbell.store.counted import COUNTED
 from bookbell.store.group_commit import GroupCommit
-from bookbell.store.prepared import execute
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -253,7 +252,7 @@ def _sqlite(url: str, *, is_reader: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        execute(connection, "BEGIN" if is_reader else "BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if is_reader else "BEGIN IMMEDIATE")
 
     return engine
 
