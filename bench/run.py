@@ -70,11 +70,16 @@ class Server:
 
 
 def code() -> str:
-    """What is measured: the commit, or the release where there is no history."""
-    git = shutil.which("git")
-    asked = [git or "false", "-C", str(HERE), "log", "-1", "--format=commit %h of %cs"]
-    found = subprocess.run(asked, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or f"release {version('bookbell')}"
+    """What is measured: the commit and whether it was changed since, or the release where there is no history."""
+    try:
+        commit = _git("log", "-1", "--format=commit %h of %cs")
+        return f"{commit}, with changes" if _git("status", "--porcelain", "--", "src") else commit
+    except (OSError, subprocess.CalledProcessError):
+        return f"release {version('bookbell')}"
+
+
+def _git(*asked: str) -> str:
+    return subprocess.run(["git", *asked], cwd=HERE.parent, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def everything(server: Server) -> dict[str, Scenario]:
@@ -136,7 +141,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, help=f"of each scenario; {SHORT_RUNS}, or {FULL_RUNS} of the full size")
     parser.add_argument("--only", nargs="*", help="these scenarios only, and nothing is written")
     options = parser.parse_args()
-    say = partial(print, file=sys.stderr, flush=True)
+    say, measured = partial(print, file=sys.stderr, flush=True), code()
     with tempfile.TemporaryDirectory(prefix="bookbell-bench-pg-") as folder:
         server = Server(Path(folder) / "pg")
         try:
@@ -150,7 +155,7 @@ def main() -> None:
         finally:
             server.close()
     size = "full" if options.full else "short"
-    found = {"code": code(), "machine": describe(), "size": size, "runs": runs, "results": rows}
+    found = {"code": measured, "machine": describe(), "size": size, "runs": runs, "results": rows}
     if options.only:
         print(json.dumps(found, indent=1, ensure_ascii=False))
     else:

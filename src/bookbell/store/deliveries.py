@@ -157,7 +157,7 @@ def _has_earlier(row: Any) -> ColumnElement[bool]:
     )
 
 
-_BIG = partial(bindparam, type_=BigInteger)
+_number = partial(bindparam, type_=BigInteger)
 _HEAD = (
     select(
         deliveries.c.pk,
@@ -174,7 +174,7 @@ _HEAD = (
         deliveries.c.lane_pk == bindparam("lane"),
         deliveries.c.state == PENDING,
         deliveries.c.due_at <= bindparam("now"),
-        tuple_(deliveries.c.due_at, deliveries.c.pk) > tuple_(_BIG("due_at"), _BIG("pk")),
+        tuple_(deliveries.c.due_at, deliveries.c.pk) > tuple_(_number("due_at"), _number("pk")),
     )
     .order_by(deliveries.c.due_at, deliveries.c.pk)
     .limit(bindparam("count"))

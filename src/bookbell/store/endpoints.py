@@ -197,7 +197,7 @@ def insert_endpoint(tx: Tx, new: Endpoint) -> Endpoint:
     return replace(new, pk=pk, lane_pk=insert_lane(tx, new.organization_id, new.id))
 
 
-def key_of(endpoint_id: EndpointId | str | BindParameter[str]) -> ScalarSelect[int]:
+def key_of(endpoint_id: str | BindParameter[str]) -> ScalarSelect[int]:
     """Within a statement: the key of the endpoint with this id."""
     return select(endpoints.c.pk).where(endpoints.c.id == endpoint_id).scalar_subquery()
 

@@ -95,7 +95,7 @@ class AttemptView:
 
 
 def endpoints_within(tx: Tx, scope: Scope) -> Sequence[EndpointPk]:
-    """The endpoints whose deliveries are within the scope."""
+    """Keys of the endpoints whose deliveries are within the scope."""
     return tx.execute(select(endpoints.c.pk).where(_is_within(scope))).scalars().all()
 
 
