@@ -56,19 +56,16 @@ class InlineDatabase(Database):
         super().__init__(url)
         event.listen(self.engine, "connect", self._hasten)
         for engine in (self.engine, self._reader):
-            event.listen(engine, "do_connect", self._arm)
+            event.listen(engine, "connect", self._arm)
         self._kept: dict[str, Connection] = {}
 
-    def _arm(self, _dialect: object, _record: object, _args: object, parameters: dict[str, Any]) -> None:
+    def _arm(self, connection: Any, _record: object) -> None:
         """Everything goes through the driver's cursors: what the toolkit does, and what is done below it."""
 
         def strike() -> None:
             self.strike()  # as it is then
 
-        if self.is_sqlite:
-            parameters["factory"] = struck_sqlite(strike)
-        else:
-            parameters["cursor_factory"] = struck_postgresql(strike)
+        connection.cursor_factory = struck_sqlite(strike) if self.is_sqlite else struck_postgresql(strike)
 
     def _hasten(self, connection: Any, _record: object) -> None:
         """Nobody pulls the plug of a simulation: commits need not reach the disk."""

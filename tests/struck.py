@@ -1,34 +1,31 @@
 """The drivers' own cursors, struck before and after whatever they do: faults reach every statement, COPY too."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 
+from bookbell.store.apsw_driver import Cursor
+
 Strike = Callable[[], None]
 
 
-def struck_sqlite(strike: Strike) -> type[sqlite3.Connection]:
-    """SQLite's connection."""
+def struck_sqlite(strike: Strike) -> type[Cursor]:
+    """SQLite's cursor."""
 
-    class Cursor(sqlite3.Cursor):
-        def execute(self, *args: Any) -> Any:
+    class Struck(Cursor):
+        def execute(self, *args: Any, **kwargs: Any) -> Any:
             strike()
-            done = super().execute(*args)
+            done = super().execute(*args, **kwargs)
             strike()
             return done
 
-        def executemany(self, *args: Any) -> Any:
+        def executemany(self, *args: Any, **kwargs: Any) -> Any:
             strike()
-            done = super().executemany(*args)
+            done = super().executemany(*args, **kwargs)
             strike()
             return done
-
-    class Struck(sqlite3.Connection):
-        def cursor(self, factory: Any = Cursor) -> Any:
-            return super().cursor(factory)
 
     return Struck
 

@@ -1,13 +1,14 @@
 """What a long backlog costs: deliveries out of millions, in very many endpoints, against those of a short backlog."""
 
 import os
-import sqlite3
 import statistics
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+
+import apsw
 
 from bookbell.ambient import RealAmbient
 from bookbell.bench.drains import LIMIT_S, Drain, run_drain
@@ -115,5 +116,5 @@ def _stretch(place: Path, core: int, sink: Sink, scenario: Backlog) -> Figures:
 
 
 def _attempts(data: Path) -> int:
-    with closing(sqlite3.connect(data / "bookbell.db")) as connection:
-        return int(connection.execute("SELECT count(*) FROM attempts").fetchone()[0])
+    with closing(apsw.Connection(str(data / "bookbell.db"))) as connection:
+        return int(connection.execute("SELECT count(*) FROM attempts").get)

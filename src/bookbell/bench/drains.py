@@ -1,11 +1,12 @@
 """Scenarios that empty a database full of due deliveries: what one delivery costs, and what is in its way."""
 
-import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import apsw
 
 from bookbell.bench.certificate import make_certificate
 from bookbell.bench.figures import Figures, shapes
@@ -188,6 +189,6 @@ def _pending(tx: Tx) -> int:
 def database_size(folder: Path) -> int:
     """Bytes of the SQLite file once its log is folded in."""
     path = folder / "data" / "bookbell.db"
-    with sqlite3.connect(path) as connection:
+    with closing(apsw.Connection(str(path))) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return path.stat().st_size

@@ -1,11 +1,12 @@
 """How long reading takes once there are very many deliveries: pages of a list, filtered and not, and one delivery."""
 
 import http.client
-import sqlite3
 import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
+
+import apsw
 
 from bookbell.ambient import RealAmbient
 from bookbell.bench.backlog import SPREAD_MS, hooks_in
@@ -56,9 +57,9 @@ def _fill(path: Path, count: int) -> tuple[Hook, Hook, str]:
     fill(path, hooks, Multitude(count=2 * FEW, from_at=from_at + SPREAD_MS, spread_ms=FEW))
     many = Multitude(count=count, from_at=from_at + 2 * SPREAD_MS, spread_ms=SPREAD_MS, state=DeliveryState.DELIVERED)
     fill(path, [big], many)
-    with closing(sqlite3.connect(path)) as connection:
+    with closing(apsw.Connection(str(path))) as connection:
         wanted = "SELECT id FROM deliveries ORDER BY pk DESC LIMIT 1 OFFSET ?"  # those that ended lie at the end
-        middle = connection.execute(wanted, [count // 2]).fetchone()[0]
+        middle = connection.execute(wanted, [count // 2]).get
     return big, small, middle
 
 

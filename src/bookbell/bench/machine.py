@@ -2,13 +2,13 @@
 
 import os
 import platform
-import sqlite3
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pycurl
 
 SYNC_COUNT = 200
@@ -23,7 +23,7 @@ def describe() -> dict[str, Any]:
         "memory_mb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
         "system": f"{platform.system()} {platform.release()}",
         "python": sys.version.split()[0],
-        "sqlite": sqlite3.sqlite_version,
+        "sqlite": apsw.sqlite_lib_version(),
         "libcurl": pycurl.version_info()[1],
         "fdatasync_us": round(sync_us(Path(tempfile.gettempdir()))),
     }

@@ -1,7 +1,6 @@
 """What the owner of a lane needs to know of its endpoint, read again with each look: so a look should cost little."""
 
 from collections.abc import Callable, Collection
-from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -11,7 +10,7 @@ from bookbell.core.circuit import CLOSED, Circuit
 from bookbell.core.model import NO_LANE, AccountId, EndpointId, LanePk, Level, OrganizationId
 from bookbell.store.database import Tx
 from bookbell.store.lanes import CIRCUIT, PENDING
-from bookbell.store.prepared import Prepared, part_count
+from bookbell.store.prepared import Prepared
 from bookbell.store.schema import NEVER_AT, deliveries, endpoints, lanes
 
 
@@ -90,18 +89,10 @@ _CONFIG = Prepared(
 )
 
 
-@lru_cache
-def _configs(count: int) -> Prepared:
-    return _CONFIG.repeated(count, {"now"})
-
-
 def configs(tx: Tx, lane_pks: Collection[LanePk], *, now: int) -> list[LaneConfig]:
     """The endpoints behind these lanes, as they stand now; no order."""
-    asked = list(lane_pks)
-    count = part_count(len(asked))
-    values: dict[str, Any] = {"now": now}
-    values |= {f"lane_{index}": lane_pk for index, lane_pk in enumerate(asked + [NO_LANE] * (count - len(asked)))}
-    return [_config(row) for row in _configs(count).tuples(tx, values)]
+    asked = [{"lane": lane_pk, "now": now} for lane_pk in lane_pks]
+    return [_config(row) for row in _CONFIG.of_each(tx, asked, {"lane": NO_LANE, "now": now})]
 
 
 _made: Callable[..., LaneConfig] = LaneConfig  # by position

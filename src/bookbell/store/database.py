@@ -1,26 +1,26 @@
 """Opens the database and runs functions in it. The only file that knows which database it is.
 
-`write` runs `fn(tx, ...)` in a transaction on a thread and commits; it may run `fn` again after a deadlock, or when
-another transaction took a unique name first, so `fn` has no effect but SQL. `read` runs it on a connection that
-cannot write. SQLite has one writer thread, so writers queue in memory rather than at the file lock, and those that
-wait are committed together; other processes are waited for with busy_timeout. `write_each` does so on PostgreSQL too.
+`write` runs `fn(tx, ...)` in a transaction on a thread and commits; it may run `fn` again after a deadlock, when
+another transaction took a unique name first, or when the connection broke before the commit, so `fn` has no effect but
+SQL. `read` runs it on a connection that cannot write. SQLite has one writer thread, so writers queue in memory rather
+than at the file lock, and those that wait are committed together; other processes are waited for with busy_timeout.
+`write_each` does so on PostgreSQL too.
 """
 
 import asyncio
 import select
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Concatenate, ParamSpec, TypeVar
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from bookbell.core.errors import BookbellError
+from bookbell.store import apsw_driver, faults
 from bookbell.store.address import parameters
 from bookbell.store.counted import COUNTED
 from bookbell.store.group_commit import GroupCommit
@@ -39,17 +39,6 @@ SQLITE_WAL_BYTES_MAX = 64 * 1024 * 1024  # a longer write-ahead log is cut down 
 READERS = 4
 POSTGRESQL_WRITERS = 8
 PROMPT_WRITERS = 2
-# Serialization failure, deadlock, and a name that another transaction took meanwhile: run again, fn finds it taken.
-_RETRIED_SQLSTATES = {"40001", "40P01", "23505"}
-_READ_ONLY_SQLSTATE = "25006"  # what was the primary is not any more
-_DRIVER_ERRORS = (DBAPIError, sqlite3.Error, psycopg.Error)  # statements below the toolkit raise the driver's own
-_AWAY_ERRORS = (
-    sqlite3.OperationalError,
-    sqlite3.InterfaceError,
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    psycopg.errors.ReadOnlySqlTransaction,
-)
 
 
 class DatabaseError(Exception):
@@ -114,13 +103,18 @@ class Database:
     def write_now(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`write` on the calling thread, for commands and tests."""
         for attempt in range(1, TRIES_MAX + 1):
+            is_open = False
             try:
                 with self._writer.begin() as tx:
-                    return fn(tx, *args, **kwargs)
-            except _DRIVER_ERRORS as error:
-                if _sqlstate(error) == _READ_ONLY_SQLSTATE:
+                    is_open = True
+                    value = fn(tx, *args, **kwargs)
+                    is_open = False  # from here on it may have been committed even if an error comes of it
+                return value
+            except faults.DRIVER_ERRORS as error:
+                if faults.is_of_no_primary(error):
                     self._reconnect()
-                if attempt == TRIES_MAX or not _is_worth_retrying(error):
+                is_undone = faults.is_worth_retrying(error) or (is_open and faults.is_lost(error))
+                if attempt == TRIES_MAX or not is_undone:
                     raise
                 threading.Event().wait(0.005 * attempt)
         raise AssertionError("unreachable")
@@ -132,8 +126,7 @@ class Database:
 
     def read_now(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`read` on the calling thread, for commands and tests."""
-        with self._reader.connect() as tx:
-            return fn(tx, *args, **kwargs)
+        return _read(self._reader, lambda tx: fn(tx, *args, **kwargs))
 
     async def snapshot(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`read`, with all statements of fn seeing the same state of the database."""
@@ -144,8 +137,8 @@ class Database:
         """`snapshot` on the calling thread, for commands and tests."""
         if self.is_sqlite:
             return self.read_now(fn, *args, **kwargs)
-        with self._reader.connect().execution_options(isolation_level="REPEATABLE READ") as tx:
-            return fn(tx, *args, **kwargs)
+        still = self._reader.execution_options(isolation_level="REPEATABLE READ")
+        return _read(still, lambda tx: fn(tx, *args, **kwargs))
 
     async def give_back_space(self, page_count: int) -> int:
         """Cut unused pages off the end of an SQLite file, at most so many. Gives how many; 0 on PostgreSQL.
@@ -160,16 +153,15 @@ class Database:
         if not self.is_sqlite:
             return 0
         with self._writer.connect() as connection:
-            cursor = connection.connection.cursor()
-            total = int(cursor.execute("PRAGMA page_count").fetchone()[0])
-            free = int(cursor.execute("PRAGMA freelist_count").fetchone()[0])
+            file = connection.connection.driver_connection
+            assert isinstance(file, apsw_driver.Connection)
+            total, free = file.pragma("page_count"), file.pragma("freelist_count")
             if free < SQLITE_FREE_PAGES_MIN or free * 4 < total:
                 return 0
-            cursor.executescript(f"PRAGMA incremental_vacuum({page_count})")  # a page a step; `execute` takes one step
-            left = int(cursor.execute("PRAGMA freelist_count").fetchone()[0])
-            cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            cursor.close()
-            return free - left
+            file.execute(f"PRAGMA incremental_vacuum({page_count})").fetchall()  # a page a step
+            left = file.pragma("freelist_count")
+            file.wal_checkpoint()
+            return int(free - left)
 
     def check(self) -> None:
         """Connect once. Raises: DatabaseError."""
@@ -196,14 +188,18 @@ class Database:
         self._reader.dispose()
 
 
-def is_away(error: BaseException) -> bool:
-    """Whether this says that the database cannot be used at the moment, rather than that a statement is wrong."""
-    if isinstance(error, PoolTimeout):
-        return True
-    original = error.orig if isinstance(error, DBAPIError) else error
-    if not isinstance(original, _AWAY_ERRORS):
-        return False
-    return getattr(original, "sqlite_errorname", None) != "SQLITE_ERROR"  # what is wrong with a statement, there
+def _read(engine: Engine, read: Callable[[Tx], T]) -> T:
+    """What this reads; once more if its connection is lost meanwhile."""
+    for is_again in (False, True):
+        is_open = False
+        try:
+            with engine.connect() as tx:
+                is_open = True
+                return read(tx)
+        except faults.DRIVER_ERRORS as error:
+            if is_again or not (is_open and faults.is_lost(error)):
+                raise
+    raise AssertionError("unreachable")
 
 
 def _count_commit(_connection: Connection) -> None:
@@ -214,41 +210,28 @@ def _count_statement(*_: object) -> None:
     COUNTED.statements += 1
 
 
-def _sqlstate(error: BaseException) -> str | None:
-    return getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
-
-
-def _is_worth_retrying(error: BaseException) -> bool:
-    if _sqlstate(error) in _RETRIED_SQLSTATES | {_READ_ONLY_SQLSTATE}:
-        return True
-    return "database is locked" in str(error)
-
-
 def _sqlite(url: str, *, is_reader: bool) -> Engine:
     engine = create_engine(
-        url,
+        make_url(url).set(drivername=apsw_driver.NAME),
         hide_parameters=True,  # they are clients' data and do not belong in a log
         poolclass=QueuePool,
         pool_size=READERS,
         max_overflow=READERS,
-        connect_args={"check_same_thread": False, "timeout": SQLITE_BUSY_MS / 1000},
     )
 
     @event.listens_for(engine, "connect")
-    def _prepare(connection: object, _record: object) -> None:
-        connection.isolation_level = None  # type: ignore[attr-defined] # transactions are begun below, by us
-        cursor = connection.cursor()  # type: ignore[attr-defined] # the driver's connection has no public type
-        if cursor.execute("PRAGMA page_count").fetchone() == (0,):  # it counts for a new file, and waits for writers
-            cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute(f"PRAGMA journal_size_limit = {SQLITE_WAL_BYTES_MAX}")
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA wal_autocheckpoint = 4000")
-        cursor.execute("PRAGMA temp_store = MEMORY")
+    def _prepare(connection: apsw_driver.Connection, _record: object) -> None:
+        connection.set_busy_timeout(SQLITE_BUSY_MS)
+        if connection.pragma("page_count") == 0:  # it counts for a new file, and waits for writers
+            connection.pragma("auto_vacuum", "INCREMENTAL")
+        connection.pragma("journal_mode", "WAL")
+        connection.pragma("journal_size_limit", SQLITE_WAL_BYTES_MAX)
+        connection.pragma("synchronous", "FULL")
+        connection.pragma("foreign_keys", True)
+        connection.pragma("wal_autocheckpoint", 4000)
+        connection.pragma("temp_store", "MEMORY")
         if is_reader:
-            cursor.execute("PRAGMA query_only = ON")
-        cursor.close()
+            connection.pragma("query_only", True)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

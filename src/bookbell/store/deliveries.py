@@ -5,7 +5,7 @@ delivery: its lane has one owner, and recording demands the lane's epoch.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from bookbell.store.bulk import Row, insert_rows, update_rows
 from bookbell.store.database import Tx
 from bookbell.store.lanes import PENDING, lock, lock_epochs, wake_closed
 from bookbell.store.places import attempt_places, places
-from bookbell.store.prepared import Prepared, part_count
+from bookbell.store.prepared import Prepared
 from bookbell.store.schema import NEVER_AT, attempts, deliveries, endpoints, events, lanes
 
 DEREGISTERED, DEACTIVATED = "deregistered", "deactivated"
@@ -120,15 +120,12 @@ class Look(NamedTuple):
 
 def due(tx: Tx, wanted: Mapping[LanePk, Look], *, now: int) -> dict[LanePk, list[Due]]:
     """What is due in these lanes, at most LOOK_LANES_MAX of them; each lane's longest due first."""
-    asked = list(wanted.items())
-    count = part_count(len(asked))
-    asked += [(lane_pk, look._replace(most=0)) for lane_pk, look in asked[:1]] * (count - len(asked))
-    values: dict[str, object] = {"now": now}
-    for index, (lane_pk, (level, most, (due_at, pk))) in enumerate(asked):
-        values |= {f"lane_{index}": lane_pk, f"level_{index}": level.value, f"count_{index}": most}
-        values |= {f"due_at_{index}": due_at, f"pk_{index}": pk}
+    asked = [
+        {"lane": lane_pk, "level": level.value, "count": most, "due_at": due_at, "pk": pk, "now": now}
+        for lane_pk, (level, most, (due_at, pk)) in wanted.items()
+    ]
     found: dict[LanePk, list[Due]] = {lane_pk: [] for lane_pk in wanted}
-    for row in _due(count).tuples(tx, values):
+    for row in _DUE.of_each(tx, asked, {**asked[0], "count": 0}):
         found[row[2]].append(_as_due(row))
     for items in found.values():
         items.sort(key=_in_order)
@@ -137,12 +134,6 @@ def due(tx: Tx, wanted: Mapping[LanePk, Look], *, now: int) -> dict[LanePk, list
 
 _as_due = partial(tuple.__new__, Due)
 _in_order = attrgetter("due_at", "pk")
-
-
-@lru_cache(LOOK_LANES_MAX)
-def _due(lane_count: int) -> Prepared:
-    """One limited, index-ordered look for each lane: a lane with a long backlog takes nothing from another."""
-    return _DUE.repeated(lane_count, {"now"})
 
 
 def _has_earlier(row: Any) -> ColumnElement[bool]:

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from bookbell.core.errors import BookbellError
+from bookbell.store.faults import is_lost
 from bookbell.store.prepared import execute
 
 GROUP_COUNT_MAX = 64
@@ -83,15 +84,19 @@ class GroupCommit:
 
         Those that are too much for one go back to the head of the queue, and are taken out of the group.
         """
-        writes, done = _by_write(group), 0
+        writes, done, is_ending = _by_write(group), 0, False
         try:
             with self.engine.begin() as tx:
                 most = _rows(tx) + GROUP_ROWS_MAX
                 while done < len(writes) and _rows(tx) < most:
                     _try(tx, writes[done], is_only=len(writes) == 1)
                     done += 1
-        except Exception:  # noqa: BLE001 - each is run again alone, and meets it there
-            return False
+                is_ending = True
+        except Exception as error:  # noqa: BLE001 - each is run again alone, and meets it there
+            if not (is_ending and is_lost(error)):
+                return False
+            for item in group:  # it may have been committed, and would be there twice
+                item.value, item.error = None, error
         left = [item for same in writes[done:] for item in same]
         with self._lock:
             self._waiting.extendleft(reversed(left))
@@ -116,7 +121,8 @@ def only(write: Write, tx: Connection, item: Any) -> Any:
 
 def _rows(tx: Connection) -> int:
     """Rows that its connection has changed so far; 0 on PostgreSQL, whose driver does not count them."""
-    return int(getattr(tx.connection.driver_connection, "total_changes", 0))
+    count = getattr(tx.connection.driver_connection, "total_changes", None)
+    return 0 if count is None else int(count())
 
 
 def _by_write(group: list[_Item]) -> list[list[_Item]]:

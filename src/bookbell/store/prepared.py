@@ -6,7 +6,7 @@ does for it. Written like any other statement, with `bindparam` for every value 
 
 import re
 from collections import namedtuple
-from collections.abc import Collection
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,17 @@ def execute(tx: Connection, sql: str, values: Any = (), **form: bool) -> Any:
     return cursor
 
 
+def execute_many(tx: Connection, sql: str, rows: Sequence[Any]) -> Any:
+    """Carry it out once for each of these rows of values. Gives the cursor; SQLite's has all rows that came of it."""
+    cursor = tx.connection.cursor()
+    COUNTED.statements += len(rows)
+    try:
+        cursor.executemany(sql, rows)
+    except tx.dialect.loaded_dbapi.Error as error:
+        raise as_toolkit_error(tx, sql, error) from error
+    return cursor
+
+
 def as_toolkit_error(tx: Connection, sql: str, error: Exception) -> Exception:
     """What the toolkit would raise for this error of the driver: by it, transactions are run again."""
     base = tx.dialect.loaded_dbapi.Error
@@ -40,16 +51,6 @@ _Made = tuple[str, tuple[str, ...] | None, dict[str, Any]]
 _NAMED = re.compile(r"%\((\w+)\)s")  # a value in it
 
 
-def part_count(asked: int) -> int:
-    """How many alike parts a statement has that is asked about so many things: 1, 2, 4 … of them, the rest for
-    nothing. So few statements are made: putting one into SQL costs more than carrying it out.
-
-    >>> [part_count(asked) for asked in (1, 2, 3, 32)]
-    [1, 2, 4, 32]
-    """
-    return 1 << (asked - 1).bit_length()
-
-
 class Prepared:
     """One statement. The rows it gives have the names of its columns."""
 
@@ -59,12 +60,11 @@ class Prepared:
         self._row = partial(tuple.__new__, namedtuple("Row", list(columns)))  # `_make`, without its frame
         self._flags = [name for name, column in columns.items() if isinstance(column.type, Boolean)]
         self._sql: dict[str, _Made] = {}
+        self._of_each: dict[int, Prepared] = {}
 
     def rows(self, tx: Connection, **values: Any) -> list[Any]:
         """Its rows with these values."""
-        cursor = self._executed(tx, values)
-        found: list[Any] = list(map(self._row, cursor.fetchall()))
-        cursor.close()
+        found: list[Any] = list(map(self._row, self._executed(tx, values).fetchall()))
         if self._flags:  # SQLite has numbers for them
             return [row._replace(**{name: bool(getattr(row, name)) for name in self._flags}) for row in found]
         return found
@@ -72,9 +72,7 @@ class Prepared:
     def tuples(self, tx: Connection, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Its rows as the driver has them; PostgreSQL sends them in binary form, in which bodies need no decoding."""
         binary = {} if tx.dialect.name == "sqlite" else {"binary": True}
-        cursor = self._executed(tx, values, **binary)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-        cursor.close()
+        found: list[tuple[Any, ...]] = self._executed(tx, values, **binary).fetchall()
         return found
 
     def first(self, tx: Connection, **values: Any) -> Any:
@@ -84,22 +82,34 @@ class Prepared:
 
     def run(self, tx: Connection, **values: Any) -> int:
         """Carry it out. Gives how many rows it changed."""
-        cursor = self._executed(tx, values)
-        count = int(cursor.rowcount)
-        cursor.close()
-        return count
+        return int(self._executed(tx, values).rowcount)
 
-    def repeated(self, count: int, same: Collection[str]) -> "Prepared":
-        """All rows that so many of it give: `name_0`, `name_1` … are the values of each, but those in same are of all.
+    def of_each(self, tx: Connection, asked: Sequence[dict[str, Any]], nothing: dict[str, Any]) -> list[Any]:
+        """All rows that it gives with each of these values, in no order, as `tuples`. nothing: values with none.
 
-        Made of its text: putting 32 parts into SQL by the toolkit would stop everything else for a tenth of a second.
+        SQLite carries it out once for each. PostgreSQL is asked once, by 1, 2, 4 … such parts with `UNION ALL` between
+        them: so few statements are made, for to put one into SQL costs more than to carry it out.
         """
-        return _Repeated(self, count, same)
+        if tx.dialect.name == "sqlite":
+            sql, order, fixed = self._sql.get("sqlite") or self._made(tx)
+            assert order is not None
+            rows = [[values[name] if name in values else fixed[name] for name in order] for values in asked]
+            found: list[Any] = execute_many(tx, sql, rows).fetchall()
+            return found
+        count = 1 << (len(asked) - 1).bit_length()
+        padded = [*asked, *[nothing] * (count - len(asked))]
+        values = {f"{name}_{index}": value for index, each in enumerate(padded) for name, value in each.items()}
+        return self._repeated(count).tuples(tx, values)
+
+    def _repeated(self, count: int) -> "Prepared":
+        if count not in self._of_each:
+            self._of_each[count] = _Repeated(self, count)
+        return self._of_each[count]
 
     def _executed(self, tx: Connection, values: dict[str, Any], **form: bool) -> Any:
         sql, order, fixed = self._sql.get(tx.dialect.name) or self._made(tx)
         given = {**fixed, **values} if fixed else values
-        return execute(tx, sql, given if order is None else [given[name] for name in order], **form)
+        return execute(tx, sql, given if order is None else [*map(given.__getitem__, order)], **form)
 
     def _made(self, tx: Connection) -> _Made:
         """Once for each database."""
@@ -114,20 +124,17 @@ class Prepared:
 
 
 class _Repeated(Prepared):
-    def __init__(self, one: Prepared, count: int, same: Collection[str]) -> None:
+    """All rows that so many of one give: `name_0`, `name_1` … are the values of each.
+
+    Made of its text: putting 32 parts into SQL by the toolkit would stop everything else for a tenth of a second.
+    """
+
+    def __init__(self, one: Prepared, count: int) -> None:
         super().__init__(one._statement)
-        self._one, self._count, self._same = one, count, same
+        self._one, self._count = one, count
 
     def _compiled(self, tx: Connection) -> _Made:
-        text, order, fixed = self._one._sql.get(tx.dialect.name) or self._one._made(tx)
+        text, _, fixed = self._one._sql.get(tx.dialect.name) or self._one._made(tx)
         parts = range(self._count)
-        sql = " UNION ALL ".join([self._part(text, index) for index in parts])
-        names = None if order is None else tuple(self._named(name, index) for index in parts for name in order)
-        values = {self._named(name, index): value for index in parts for name, value in fixed.items()}
-        return sql, names, values
-
-    def _part(self, text: str, index: int) -> str:
-        return _NAMED.sub(lambda found: f"%({self._named(found[1], index)})s", text)
-
-    def _named(self, name: str, index: int) -> str:
-        return name if name in self._same else f"{name}_{index}"
+        sql = " UNION ALL ".join([_NAMED.sub(rf"%(\1_{index})s", text) for index in parts])
+        return sql, None, {f"{name}_{index}": value for index in parts for name, value in fixed.items()}

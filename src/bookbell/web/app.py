@@ -14,7 +14,7 @@ from bookbell.core.errors import (
     api_of,
     is_shown_as_200,
 )
-from bookbell.store.database import is_away
+from bookbell.store.faults import is_away
 from bookbell.web import wire
 from bookbell.web.context import Context
 from bookbell.web.http import NO_CONTENT, Receive, Request, Response, Scope, Send, send_response
