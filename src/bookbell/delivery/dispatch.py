@@ -75,6 +75,7 @@ class Dispatch:
         self._busy_until = 0
         self._worker = worker_name
         self._calls = calls
+        telemetry.IN_FLIGHT.set_function(self.in_flight.__len__)
 
     def offer(self, lane: Lane) -> None:
         """Let the lane stand in the ring if it has something to send and room to send it.
@@ -108,10 +109,6 @@ class Dispatch:
             self._calls.full()
         if requests:
             self._transport.submit(requests)
-            telemetry.IN_FLIGHT.set(len(self.in_flight))
-        if self._ended:
-            _observe_all(self._ended)
-            self._ended.clear()
         if self.ring.count and self._budget() > 0:
             self._calls.more()
         if self.waiting.count and self.ring.open_count < READY_COUNT_MIN:
@@ -139,6 +136,11 @@ class Dispatch:
         if self.lanes.get(lane.pk) is lane:
             del self.lanes[lane.pk]
         lane.forget_buffer()
+
+    def count_ended(self) -> None:
+        """Add what has ended since to the metrics, all of it at once."""
+        _observe_all(self._ended)
+        self._ended.clear()
 
     def abandon(self) -> int:
         """Expect no more reports: what is in flight was released and will be sent again. Gives how many."""

@@ -64,6 +64,7 @@ class Recording:
             ready.clear()
         if not finished:
             return
+        dispatch.count_ended()
         dispatch.recording_count = len(finished)
         touched = list({id(each.lane): each.lane for each in finished}.values())
         batch = self._batch(finished, touched)

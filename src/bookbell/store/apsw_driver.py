@@ -4,6 +4,7 @@ apsw brings an SQLite of its own, the same on every machine, and takes a third l
 of the standard library. Cursors here add to its own what the toolkit asks of one (PEP 249).
 """
 
+import contextlib
 import itertools
 import sys
 from types import ModuleType
@@ -26,6 +27,7 @@ STATEMENTS_KEPT = 256  # for each connection, so as not to be prepared again
 class Cursor(apsw.Cursor):
     """A cursor with what PEP 249 has beside apsw's own."""
 
+    connection: "Connection"
     arraysize = 1
     _asked: tuple[str, Any] = "", ()
 
@@ -43,19 +45,22 @@ class Cursor(apsw.Cursor):
             return self._described() or None
 
     def _described(self) -> Any:
-        found: list[Any] = []
+        """What apsw says of the same statement before it is begun. Kept: it costs as much as a short statement."""
+        kept = self.connection.described
+        sql, values = self._asked
+        if sql not in kept:
+            if len(kept) == STATEMENTS_KEPT:
+                kept.clear()
 
-        def stop(cursor: apsw.Cursor, _sql: str, _values: Any) -> bool:
-            found.append(cursor.description)
-            return False
+            def keep_and_stop(cursor: apsw.Cursor, _sql: str, _values: Any) -> bool:
+                kept[sql] = cursor.description
+                return False
 
-        asking = apsw.Cursor(self.connection)
-        asking.exec_trace = stop
-        try:
-            asking.execute(*self._asked)
-        except apsw.ExecTraceAbort:
-            pass
-        return found[0]
+            asking = apsw.Cursor(self.connection)
+            asking.exec_trace = keep_and_stop
+            with contextlib.suppress(apsw.ExecTraceAbort):
+                asking.execute(sql, values)
+        return kept[sql]
 
     @property
     def rowcount(self) -> int:
@@ -82,6 +87,7 @@ class Connection(apsw.Connection):
     def __init__(self, path: str) -> None:
         super().__init__(path, statementcachesize=STATEMENTS_KEPT)
         self.cursor_factory = Cursor
+        self.described: dict[str, Any] = {}  # statements, and their columns
         self.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)  # plans do not depend on values, or it would plan each time
 
     def commit(self) -> None:
