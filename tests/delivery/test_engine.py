@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from bookbell import telemetry
 from bookbell.actions import history, webhooks
 from bookbell.core.attempt import Answered, TimedOut, Unreachable
 from bookbell.core.model import DeliveryState
@@ -68,6 +69,29 @@ def test_a_dead_receiver_delays_no_other(world: World) -> None:
         worker = scene.worker()
         await scene.simulation.run_until(lambda: len(set(scene.arrived(good))) == 100, 2_000)
         assert scene.network.in_flight_max[dead] == 16
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_the_metrics_say_what_is_in_flight_and_what_has_ended(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("slow", OK, 1_000)
+    scene.publish(url, 10)
+
+    def delivered() -> float:
+        return telemetry.REGISTRY.get_sample_value("bookbell_deliveries_settled_total", {"state": "delivered"}) or 0
+
+    def in_flight() -> float | None:
+        return telemetry.REGISTRY.get_sample_value("bookbell_requests_in_flight")
+
+    async def story() -> None:
+        before, worker = delivered(), scene.worker()
+        await scene.simulation.pass_ms(500)
+        assert (in_flight(), delivered()) == (10, before)
+        await scene.simulation.run_until(scene.is_settled, 5_000)
+        assert (in_flight(), delivered()) == (0, before + 10)
         await stop(worker, scene)
 
     scene.simulation.run(story)
