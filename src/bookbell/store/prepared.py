@@ -23,6 +23,7 @@ def execute(tx: Connection, sql: str, values: Any = (), **form: bool) -> Any:
     try:
         cursor.execute(sql, values)
     except tx.dialect.loaded_dbapi.Error as error:
+        cursor.close()  # on this thread: the error, which knows it, may be dropped on another while this one goes on
         raise as_toolkit_error(tx, sql, error) from error
     return cursor
 
@@ -34,6 +35,7 @@ def execute_many(tx: Connection, sql: str, rows: Sequence[Any]) -> Any:
     try:
         cursor.executemany(sql, rows)
     except tx.dialect.loaded_dbapi.Error as error:
+        cursor.close()
         raise as_toolkit_error(tx, sql, error) from error
     return cursor
 
