@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
@@ -115,6 +116,15 @@ def test_libcurl_is_known_to_the_sender_only() -> None:
 
 def documentation() -> str:
     return "\n".join(path.read_text() for path in [*DOCS.glob("*.md"), ROOT / "README.md"])
+
+
+def test_every_dependency_is_locked() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    locked = set(
+        re.findall(r"^([a-z0-9-]+)(?=[=\[])", (ROOT / "requirements" / "runtime.txt").read_text(), re.MULTILINE)
+    )
+    missing = {re.split(r"[\[<>=]", each)[0] for each in declared} - locked
+    assert not missing, "`make lock` puts them into requirements/"
 
 
 def test_every_setting_is_documented() -> None:
