@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bookbell.config import Settings, SettingsError, read_settings
+from bookbell.store.database import Database
 
 GOOD: dict[str, tuple[str, Any]] = {
     "data_dir": ("/tmp/somewhere", Path("/tmp/somewhere")),
@@ -103,3 +104,14 @@ def test_without_an_address_the_database_is_a_file_in_the_data_folder(tmp_path: 
     settings = read_settings({"BOOKBELL_DATA_DIR": str(tmp_path)})
     assert settings.database == f"sqlite:///{tmp_path}/bookbell.db"
     assert settings.blob_dir == tmp_path / "blobs"
+
+
+@pytest.mark.parametrize("name", ["a b", "a%20b", "a?b", "a#b", "Bücher"])
+def test_the_data_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    database = Database(Settings(data_dir=folder).database)
+    database.check()
+    database.close()
+    assert [each.name for each in folder.iterdir()] == ["bookbell.db"]
+    assert [each.name for each in tmp_path.iterdir()] == [name]

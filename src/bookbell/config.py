@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, get_type_hints
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from bookbell.core import limits
 from bookbell.core.policy import PRESETS
@@ -85,7 +85,7 @@ class Settings:
     @property
     def database(self) -> str:
         """The database's address, with the default filled in."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'bookbell.db'}"
+        return self.database_url or f"sqlite:///{quote(str(self.data_dir / 'bookbell.db'))}"
 
     @property
     def keeping(self) -> Keeping:

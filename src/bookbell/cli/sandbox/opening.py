@@ -48,7 +48,7 @@ def settings_of(folder: Path, *, port: int | None, is_fast: bool) -> Settings:
     """The settings of the sandbox in this folder; those it does not decide itself come from the environment."""
     return read_settings(
         data_dir=folder,
-        database_url=f"sqlite:///{folder / 'bookbell.db'}",
+        database_url="",
         host="127.0.0.1",
         port=port,
         operator_token=OPERATOR_TOKEN,
