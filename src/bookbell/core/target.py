@@ -17,7 +17,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]|[\ud800-\udfff]")
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST = re.compile(r"[A-Za-z0-9._~%-]+")
-_HOST_AND_PORT = re.compile(r"(\[[^\[\]]*\]|[^\[\]:]*)(:[0-9]*)?")  # urlsplit overlooks what stands around brackets
+_HOST_AND_PORT = re.compile(r"(\[[^\[\]]*\]|[^\[\]:]*)(:[0-9]*)?")  # older versions of urlsplit allow more at brackets
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -54,10 +54,8 @@ def parse(url: str) -> Target:
         raise InvalidInput(details=f"The URL cannot be read: {error}.") from error
     if parts.scheme not in _PORTS:
         raise InvalidInput(details="The URL must begin with http:// or https://.")
-    if port == 0:
-        raise InvalidInput(details="The URL's port must be from 1 to 65535.")
-    if not _HOST_AND_PORT.fullmatch(parts.netloc.rpartition("@")[2]):
-        raise InvalidInput(details="The URL's host is not a valid name.")
+    if port == 0 or not _HOST_AND_PORT.fullmatch(parts.netloc.rpartition("@")[2]):
+        raise InvalidInput(details="The URL's host is not a valid name, or its port is not from 1 to 65535.")
     host = _ascii_host(parts.hostname or "")
     username, password = _credentials(parts.netloc)
     shown = f"[{host}]" if ":" in host else host

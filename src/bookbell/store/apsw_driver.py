@@ -15,11 +15,6 @@ from sqlalchemy import URL
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
-Error = apsw.Error
-Binary = bytes
-paramstyle = "qmark"
-sqlite_version_info = tuple(map(int, apsw.sqlite_lib_version().split(".")))
-
 NAME = "sqlite+apsw"
 STATEMENTS_KEPT = 256  # for each connection, so as not to be prepared again
 
@@ -101,8 +96,12 @@ class Connection(apsw.Connection):
             apsw.Cursor(self).execute("ROLLBACK")
 
 
+# What the toolkit looks for in a driver's module.
 connect = Connection
-
+Error = apsw.Error
+Binary = bytes
+paramstyle = "qmark"
+sqlite_version_info = tuple(map(int, apsw.sqlite_lib_version().split(".")))
 
 _KINDS = {
     **dict.fromkeys(("ConstraintError", "MismatchError"), "IntegrityError"),
