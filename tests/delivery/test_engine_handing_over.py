@@ -10,7 +10,6 @@ from bookbell.core.attempt import TimedOut
 from bookbell.core.event_report import EventReport
 from bookbell.core.model import DeliveryPk, Level
 from bookbell.delivery.lane import Lane
-from bookbell.delivery.looking import KNOWN_MS
 from bookbell.store import endpoints
 from bookbell.store.database import Tx
 from simulated import Scene, Worker, stop
@@ -46,8 +45,8 @@ class Platform:
         reports = [EventReport(type=TYPE, body=b"{}", **to) for _ in range(count)]
         published = self.scene.world.db.write_now(event_reports.report_events, reports, self.stamp())
         worker.engine.ring(published.lanes, published.made)
-        self.ids += [delivery.id for _, delivery, _ in published.made]
-        return [pk for pk, _, _ in published.made]
+        self.ids += [delivery.id for _, delivery, _, _ in published.made]
+        return [pk for pk, *_ in published.made]
 
     def lane(self, worker: Worker) -> Lane:
         return worker.engine.dispatch.lanes[self.endpoint.lane_pk]
@@ -83,13 +82,29 @@ def test_a_new_delivery_is_in_hand_at_once(world: World) -> None:
     platform.run(story)
 
 
-def test_an_endpoint_that_was_not_read_lately_is_read_first(world: World) -> None:
+def test_a_new_delivery_is_in_hand_at_once_though_the_lane_was_read_a_while_ago(world: World) -> None:
     platform = Platform(world)
 
     async def story(worker: Worker) -> None:
-        await platform.scene.simulation.pass_ms(KNOWN_MS)
+        await platform.scene.simulation.pass_ms(900)
         (new,) = platform.publish(worker)
+        assert new in platform.lane(worker).held
+
+    platform.run(story)
+
+
+def test_an_endpoint_that_nobody_said_was_changed_is_read_first(world: World) -> None:
+    platform = Platform(world)
+    scene = platform.scene
+
+    async def story(worker: Worker) -> None:
+        paused = scene.world.db.write_now(health.pause, platform.endpoint, platform.stamp())
+        (new,) = platform.publish(worker)
+        await scene.simulation.pass_ms(500)
         assert new not in platform.lane(worker).held
+        assert len(scene.arrived(platform.url)) == 1
+        resumed = scene.world.db.write_now(health.resume, paused.value, is_draining=True, stamp=platform.stamp())
+        worker.engine.ring(resumed.lanes)
 
     platform.run(story)
 

@@ -108,9 +108,9 @@ def test_what_reports_and_events_make_goes_along_with_the_ring(peopled: Peopled)
         for event in (happened, {"events": [happened]}):
             answer = await report(app, event, path="/platform/v1/events")
             assert answer.status_code == 200, answer.text
-        types = [event.type for _, _, event in app.made]
+        types = [event.type for _, _, event, _ in app.made]
         assert types == ["DOC_VERIFIED", "DOC_VERIFIED", "DOC_VERIFIED", "BOOK_VERIFIED", SIGNAL, SIGNAL]
-        assert {delivery.lane_pk for _, delivery, _ in app.made} == set(app.rung)
+        assert {delivery.lane_pk for _, delivery, _, _ in app.made} == set(app.rung)
 
     run(peopled, play)
 

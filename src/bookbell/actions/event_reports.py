@@ -100,7 +100,7 @@ def _each_published(told: Told) -> Iterator[Published[Happened]]:
     made = iter(told.made)
     for happened, event in zip(_happened(told), told.events, strict=True):
         own = list(islice(made, event.matched_count))
-        yield Published(happened, frozenset([delivery.lane_pk for _, delivery, _ in own]), own)
+        yield Published(happened, frozenset([delivery.lane_pk for _, delivery, _, _ in own]), own)
 
 
 def _tried(tx: Tx, report: EventReport, known: "_Known", stamp: Stamp) -> Event | BookbellError:

@@ -74,18 +74,19 @@ def fan_out(
     listening = {audience: events.listeners(tx, *audience, types) for audience, types in wanted.items()}
     plans: dict[_Shape, tuple[Listener, ...]] = {}
     stored: list[Event] = []
-    new: list[tuple[Delivery, Event]] = []
+    new: list[tuple[Delivery, Event, int]] = []
     for event in happened:
         audience = event.organization_id, event.account_id
         shape = audience, event.type, event.body_account is None, event.body_org is None
         if (told := plans.get(shape)) is None:
             told = plans[shape] = plan(event, listening[audience])
         stored.append(event.matched(len(told)))
-        new += [(_delivery(event, listener, subjects.get(event.id), stamp), event) for listener in told]
+        subject = subjects.get(event.id)
+        new += [(_delivery(event, listener, subject, stamp), event, listener.version) for listener in told]
     events.insert_events(tx, stored)
     if not new:
         return Told(stored)
-    due = [delivery for delivery, _ in new]
+    due = [delivery for delivery, _, _ in new]
     pks = deliveries.insert_deliveries(tx, due)
     woken = frozenset([delivery.lane_pk for delivery in due])
     lanes.wake(tx, dict.fromkeys(woken, happened[0].created_at))

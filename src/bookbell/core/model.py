@@ -288,7 +288,8 @@ _as_event = partial(tuple.__new__, Event)
 class Listener:
     """What fan-out needs to know of an endpoint: where its deliveries queue and which types it wants.
 
-    lanes: all its lanes in order, lane_pk being the first; policy: as it is stored, JSON text.
+    lanes: all its lanes in order, lane_pk being the first; policy: as it is stored, JSON text. version: its
+    `updated_at`, which every change of it moves.
     """
 
     endpoint_pk: EndpointPk
@@ -298,6 +299,7 @@ class Listener:
     event_types: frozenset[str]
     lanes: tuple[LanePk, ...] = ()
     policy: str = "{}"
+    version: int = 0
 
 
 class Delivery(NamedTuple):
@@ -322,5 +324,5 @@ class Delivery(NamedTuple):
     subject_pk: int | None = None
 
 
-Made = tuple[DeliveryPk, Delivery, Event]
-"""A new delivery, which has its row by now, with its event, which has the bytes to send."""
+Made = tuple[DeliveryPk, Delivery, Event, int]
+"""A new delivery, which has its row by now, its event, which has the bytes to send, and its endpoint's version."""

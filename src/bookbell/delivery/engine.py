@@ -50,7 +50,7 @@ class Engine:
             if lane is None:
                 self._rung.add(lane_pk)
             elif not new or not self._looking.hand_over(lane, new):
-                self._hold.feed(lane, min(((each.due_at, pk) for pk, each, _ in new), default=START))
+                self._hold.feed(lane, min(((each.due_at, pk) for pk, each, _, _ in new), default=START))
         self._hold.bell.set()
 
     def hint(self, lane_pks: Iterable[LanePk]) -> None:

@@ -107,11 +107,11 @@ class Looking:
     def hand_over(self, lane: Lane, new: Sequence[Made]) -> bool:
         """Take new deliveries of an owned lane that have just been committed, as a look would. Gives whether it did.
 
-        Only where all that is due is in hand, and the endpoint was read as recently as for any lane that is rung for.
+        Only where all that is due is in hand, and the endpoint is known as it was in the transaction that made them.
         """
         if lane.pk in self._hold.hungry or not self._may_hand_over(lane, new):
             return False
-        lane.take_in([_due(lane, *each) for each in new], self._hold.dispatch.in_flight)
+        lane.take_in([_due(lane, pk, delivery, event) for pk, delivery, event, _ in new], self._hold.dispatch.in_flight)
         lane.busy_at = self._ambient.monotonic_ms()
         self._hold.dispatch.offer(lane)
         return True
@@ -120,10 +120,11 @@ class Looking:
         now, config = self._ambient.now_ms(), lane.config
         if config is None or config.is_unwanted or not lane.may_send(now) or self._hold.is_draining:
             return False
-        if lane.circuit is not CLOSED or lane.has_more or lane.read_to != START or self._is_old(lane):
+        if lane.circuit is not CLOSED or lane.has_more or lane.read_to != START:
             return False
         has_room = len(lane.buffer) + len(new) <= lane.look_count(now, len(self._hold.lanes))
-        return has_room and all(delivery.queue_pk is None for _, delivery, _ in new)
+        version = config.updated_at
+        return has_room and all(delivery.queue_pk is None and made == version for _, delivery, _, made in new)
 
     async def _look_at(self, wanted: list[Lane]) -> None:
         now, monotonic = self._ambient.now_ms(), self._ambient.monotonic_ms()
@@ -154,10 +155,7 @@ class Looking:
 
     def _is_outdated(self, lane: Lane) -> bool:
         """Whether the endpoint's row is to be read although there is enough to send: it may be closed or paused."""
-        return not lane.is_looking and self._is_old(lane)
-
-    def _is_old(self, lane: Lane) -> bool:
-        return self._ambient.monotonic_ms() >= lane.known_at + KNOWN_MS
+        return not lane.is_looking and self._ambient.monotonic_ms() >= lane.known_at + KNOWN_MS
 
     def _knows(self, lane: Lane, config: LaneConfig) -> bool:
         """Learn how the endpoint stands now. Gives whether the lane is still this worker's."""

@@ -27,6 +27,7 @@ _LISTENERS = (
         endpoints.c.level,
         endpoints.c.account_id,
         endpoints.c.policy,
+        endpoints.c.updated_at,
         lanes.c.pk.label("lane_pk"),
         subscriptions.c.event_type,
     )
@@ -71,6 +72,7 @@ def listeners(
             event_types=frozenset(types[row.pk]),
             lanes=tuple(lane_pks[row.pk]),
             policy=row.policy,
+            version=row.updated_at,
         )
         for row in sorted(rows.values(), key=attrgetter("pk"))
     ]
