@@ -31,8 +31,8 @@ from simulated import InlineDatabase, Scene
 from world import World, stamp, world_in
 
 THOUSAND = 1_000
-DELIVERIES = {"statements": 2_200, "commits": 26, "calls": 112_000}
-IN_A_HUNDRED_LANES = {"statements": 2_500, "commits": 6, "calls": 112_000}
+DELIVERIES = {"statements": 2_200, "commits": 26, "calls": 95_000}
+IN_A_HUNDRED_LANES = {"statements": 2_500, "commits": 6, "calls": 98_000}
 PUBLISHED_ALONE = {"statements": 11_200, "commits": 1_000, "calls": 290_000}
 PUBLISHED_TOGETHER = {"statements": 2_600, "commits": 50, "calls": 45_000}
 PUBLISHED_IN_HUNDREDS = {"statements": 2_150, "commits": 10, "calls": 30_000}

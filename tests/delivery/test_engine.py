@@ -30,7 +30,7 @@ def test_everything_due_is_delivered_once_and_lanes_are_given_back(world: World)
         await scene.simulation.run_until(scene.is_settled, HOUR)
         assert scene.states() == {"delivered": 200}
         assert all(len(scene.arrived(url)) == len(set(scene.arrived(url))) == 40 for url in urls)
-        await scene.simulation.pass_ms(2_000)
+        await scene.simulation.pass_ms(6_000)
         assert worker.engine.dispatch.lanes == {}
         assert await stop(worker, scene) == 0
 

@@ -258,7 +258,7 @@ def test_the_row_of_a_dead_worker_takes_no_share(world: World) -> None:
     async def story() -> None:
         dead = scene.worker("dead", presence_ms=500)
         dead.clock.skew = 3 * HOUR  # what it has said last looks recent for long
-        await scene.simulation.pass_ms(3_000)
+        await scene.simulation.pass_ms(8_000)
         await dead.die()
         for url in urls:
             scene.publish(url, 30)

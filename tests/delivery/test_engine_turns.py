@@ -50,7 +50,7 @@ def test_they_take_turns_and_all_get_on(busy: Scene) -> None:
         assert min(len(busy.arrived(url)) for url in busy.network.receivers) >= EACH // 4
         await busy.simulation.run_until(busy.is_settled, HOUR)
         assert not worker.engine.dispatch.waiting.count
-        await busy.simulation.pass_ms(3_000)
+        await busy.simulation.pass_ms(6_000)
         assert not worker.engine.dispatch.lanes, "all were given back"
         await stop(worker, busy)
 

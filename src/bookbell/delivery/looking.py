@@ -111,7 +111,7 @@ class Looking:
         """
         if lane.pk in self._hold.hungry or not self._may_hand_over(lane, new):
             return False
-        lane.take_in([_due(lane, pk, delivery, event) for pk, delivery, event, _ in new], self._hold.dispatch.in_flight)
+        lane.take_in([_due(lane, *each[:3]) for each in new], self._hold.dispatch.in_flight)
         lane.busy_at = self._ambient.monotonic_ms()
         self._hold.dispatch.offer(lane)
         return True
