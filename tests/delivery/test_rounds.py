@@ -35,6 +35,16 @@ def test_each_lane_has_its_turn_once_in_a_period(count: int) -> None:
         assert all(PERIOD_MS <= gap <= PERIOD_MS * 1.2 for gap in gaps)
 
 
+def test_a_hundred_lanes_that_were_looked_at_one_by_one_have_their_turns_some_together() -> None:
+    lanes = lanes_of(100)
+    rounds = Rounds(PERIOD_MS)
+    for number, lane in enumerate(lanes):
+        rounds.note(lane, number * 10)
+    turns = [some for now in range(PERIOD_MS, 2 * PERIOD_MS + 1) if (some := rounds.due(lanes, now))]
+    assert len(turns) == 21
+    assert set().union(*turns) == set(lanes)
+
+
 def test_without_lanes_nothing_is_due_until_the_period_is_over() -> None:
     rounds = Rounds(PERIOD_MS)
     assert rounds.due([], 0) == []

@@ -119,10 +119,9 @@ class Engine:
             hold.starve_all(hold.lanes)  # what was left undone is found by the next turn's look at everything
             raise
         if not hold.hungry and not self._rung:
-            wake_at = min(owning.poll_at, hold.rounds.next_at, hold.wake_at)
-            hold.is_waiting = True
-            await self._ambient.wait_ms(hold.bell, max(1, wake_at - self._ambient.monotonic_ms()))
-            hold.is_waiting = False
+            hold.sleeps_until = min(owning.poll_at, hold.rounds.next_at, hold.wake_at)
+            await self._ambient.wait_ms(hold.bell, max(1, hold.sleeps_until - self._ambient.monotonic_ms()))
+            hold.sleeps_until = 0
 
     async def _work(self, *, is_poll: bool) -> None:
         idle = self._hold.woken()

@@ -59,7 +59,7 @@ class Hold:
         self.rounds = Rounds(max(LOOK_MS, parts.poll_ms))
         self.hungry: dict[LanePk, Position] = {}  # and from which place on something is new
         self.is_draining = False
-        self.is_waiting = False
+        self.sleeps_until = 0  # the engine, unless its bell is rung; 0 while a turn is under way
         self.more_at = NEVER
         calls = Calls(hungry=self.feed, full=self.results.set, alarm=self._alarm, more=self._more, short=self.bell.set)
         self.dispatch = Dispatch(parts.ambient, parts.transport, parts.worker, calls)
@@ -140,9 +140,13 @@ class Hold:
     def _more(self) -> None:
         if self.more_at == NEVER:
             self.more_at = self.ambient.monotonic_ms() + MORE_MS
-            if self.is_waiting:  # a turn that is under way sees it before it waits
-                self.bell.set()
+            self._wake_by(self.more_at)
 
     def _alarm(self, lane: Lane, at: int) -> None:
         self.alarms.set(lane, at)
-        self.bell.set()
+        self._wake_by(at)
+
+    def _wake_by(self, at: int) -> None:
+        """A turn that is under way sees for itself how long to sleep after it."""
+        if at < self.sleeps_until:
+            self.bell.set()

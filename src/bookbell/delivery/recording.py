@@ -82,7 +82,6 @@ class Recording:
         self._settle(finished, batch, touched)
         if written.succeeded_beside:
             _start_anew(touched, written.succeeded_beside)
-        self._hold.bell.set()
         self._hold.lose([lane for lane in touched if lane.pk in written.lost])
         dispatch.start()
 

@@ -2,13 +2,15 @@
 
 So what nobody told of is found, also what came to lie before the place to which a lane with a backlog was read.
 
-All at once, two thousand lanes would keep one that is rung for waiting.
+All at once, two thousand lanes would keep one that is rung for waiting; one by one, a hundred would be as many reads.
 """
 
 from collections.abc import Collection
 
 from bookbell.core.model import LanePk
 from bookbell.store.deliveries import LOOK_LANES_MAX
+
+LOOK_COUNT_MIN = 20  # in a period, when there are enough lanes for so many
 
 
 class Rounds:
@@ -34,7 +36,8 @@ class Rounds:
         for lane_pk in some:
             self.note(lane_pk, now)
         first = next(iter(self._looked_at.values()), now)
-        self.next_at = max(first + self._period_ms, now + self._period_ms * len(some) // max(1, len(lanes)))
+        shared = max(len(lanes), LOOK_COUNT_MIN * LOOK_LANES_MAX)
+        self.next_at = max(first + self._period_ms, now + self._period_ms * LOOK_LANES_MAX // shared)
         return some
 
     def _longest_ago(self, lanes: Collection[LanePk], until: int) -> tuple[list[LanePk], list[LanePk]]:
