@@ -18,6 +18,7 @@ from receivers import Receiver
 from world import START
 
 EVENTS, KILLS = 3_000, 2
+"""Events for each kill: some six batches."""
 
 
 def left(database: Database) -> int:
@@ -61,11 +62,12 @@ def test_a_kill_in_the_middle_of_pruning_loses_nothing(
         client.register(receiver.url, "BOOK_VERIFIED")
         database = Database(settings.get("database_url", f"sqlite:///{tmp_path / 'data' / 'bookbell.db'}"))
         its = database.read_now(endpoints.list_endpoints, OrganizationId(client.organization_id))
-        for day in range(3):
-            write(database, *(bygone(its, START + day * DAY_MS + n) for n in range(EVENTS // 3)))
-        before = audited(service)
-        assert before["delivered"] == EVENTS  # type: ignore[index] # an object
-        for _ in range(KILLS):
+        for number in range(KILLS):
+            for day in range(3):
+                first = START + (number * 3 + day) * DAY_MS
+                write(database, *(bygone(its, first + n) for n in range(EVENTS // 3)))
+            before = audited(service)
+            assert before["delivered"] == EVENTS * (number + 1)  # type: ignore[index] # an object
             killed_in_the_middle(service, database)
             assert left(database) > 0, "in the middle"
             assert audited(service) == before
@@ -73,5 +75,5 @@ def test_a_kill_in_the_middle_of_pruning_loses_nothing(
         assert left(database) == 0
         assert audited(service) == before
         shown = client.api.get("/v1/account/settings/webhook/ledger", since="2025-01-01")
-        assert (shown["matched"], shown["delivered"], shown["balanced"]) == (EVENTS, EVENTS, True)
+        assert (shown["matched"], shown["delivered"], shown["balanced"]) == (EVENTS * KILLS, EVENTS * KILLS, True)
         database.close()

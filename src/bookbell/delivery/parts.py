@@ -130,7 +130,10 @@ class Hold:
         if lane.is_leaving:
             return 0
         is_full = len(self.lanes) >= limits.LANES_PER_WORKER_MAX // 2
-        return max(lane.busy_at + (LINGER_MS_LEAST if is_full else LINGER_MS), lane.rested_at())
+        linger_ms = LINGER_MS_LEAST if is_full else LINGER_MS
+        until = lane.busy_at + linger_ms
+        together_ms = linger_ms // 10  # so that lanes are given back some together, in one transaction
+        return max(until + -until % together_ms, lane.rested_at())
 
     @property
     def wake_at(self) -> int:
