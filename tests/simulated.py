@@ -242,13 +242,14 @@ Answer = Callable[[int], tuple[Outcome, int]]
 
 
 class Network:
-    """Receivers by URL. Keeps what was sent and how many requests were in flight."""
+    """Receivers by URL. Keeps what was sent and how many requests were in flight. gone: workers seen to be dead."""
 
     def __init__(self, simulation: Simulation) -> None:
         self.receivers: dict[str, Answer] = {}
         self.sent: list[tuple[int, str, str]] = []
         self.in_flight: Counter[str] = Counter()
         self.in_flight_max: Counter[str] = Counter()
+        self.gone: set[str] = set()
         self._counts: Counter[str] = Counter()
         self._simulation = simulation
 
@@ -326,6 +327,7 @@ class Worker:
                 poll_ms=poll_ms,
                 sweep_ms=SWEEP_MS,
                 presence_ms=presence_ms,
+                is_gone=network.gone.__contains__,
             )
         )
         self.task: asyncio.Task[int] = asyncio.ensure_future(self.engine.run())

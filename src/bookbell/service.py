@@ -19,7 +19,7 @@ from typing import Any
 
 import uvicorn
 
-from bookbell import telemetry
+from bookbell import telemetry, worker_names
 from bookbell.actions.stamp import Stamp
 from bookbell.ambient import RealAmbient
 from bookbell.config import Settings, StartError
@@ -196,7 +196,8 @@ class Service:
                 ambient=self._opened.ambient,
                 transport=self._exchange,
                 open_destination=lambda config: open_destination(config, vault, guard),
-                worker=f"{socket.gethostname()}:{self._opened.ambient.new_id()[-12:]}",
+                worker=worker_names.new_name(self._opened.ambient.new_id()[-12:]),
+                is_gone=worker_names.is_gone,
                 lease_ms=self._settings.lease_ms,
                 poll_ms=poll_ms,
             )

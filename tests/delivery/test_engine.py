@@ -151,6 +151,26 @@ def test_a_dead_workers_lanes_move_after_its_lease(world: World) -> None:
     scene.check()
 
 
+@pytest.mark.parametrize("is_there", [True, False], ids=["beside it", "after it"])
+def test_a_dead_workers_lanes_move_at_once_where_it_is_seen_to_be_gone(world: World, is_there: bool) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", OK, 100)
+    scene.publish(url, 200)
+
+    async def story() -> None:
+        first = scene.worker("a", presence_ms=500)
+        second = scene.worker("b", poll_ms=250, presence_ms=500) if is_there else None
+        await scene.simulation.run_until(lambda: len(scene.arrived(url)) >= 100, 5_000)
+        await first.die()
+        scene.network.gone.add("a")
+        second = second or scene.worker("b", poll_ms=250, presence_ms=500)
+        await scene.simulation.run_until(scene.is_settled, 3_000)
+        await stop(second, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
 def test_a_stop_lets_requests_finish_and_hands_over_the_rest(world: World) -> None:
     scene = Scene(world)
     url = scene.receiver("r", OK, 400)

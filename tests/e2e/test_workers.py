@@ -102,6 +102,26 @@ def test_what_a_killed_worker_had_is_delivered_by_another(fleet: list[Service]) 
         assert fleet[0].command("audit", "--json").returncode == 0
 
 
+def test_nobody_waits_for_the_lease_of_a_worker_that_was_killed_on_the_same_machine(
+    unhurried_fleet: list[Service],
+) -> None:
+    fleet = unhurried_fleet
+    with Receiver() as receiver:
+        clients = sign_up(fleet[0].url, "PennyMae", *(f"key {number}" for number in range(ACCOUNTS)))
+        for client in clients:
+            client.register(receiver.url, "DOC_VERIFIED", schedule_ms=[500] * 10)
+        sent = publish(fleet, clients, "before")
+        until("work in progress", lambda: len(receiver.ids()) > sent // 10)
+        fleet[1].kill()
+        until("every delivery recorded", lambda: not any(client.deliveries(state="pending") for client in clients))
+        fleet[2].kill()
+        sent += publish(fleet, clients, "while nobody works")
+        fleet[2].start()
+        until("every delivery at the receiver", lambda: len(set(receiver.ids())) == sent)
+        until("every delivery recorded", lambda: not any(client.deliveries(state="pending") for client in clients))
+        assert fleet[0].command("audit", "--json").returncode == 0
+
+
 def test_a_worker_that_was_stopped_past_its_lease_overwrites_nothing(fleet: list[Service]) -> None:
     with Receiver() as receiver:
         clients = sign_up(fleet[0].url, "PennyMae", *(f"key {number}" for number in range(ACCOUNTS)))

@@ -1,8 +1,9 @@
 """Owning lanes: acquires those that are due, renews their leases, gives back idle ones and those beyond its share.
 
 Another's lane is taken over once its row has not changed for longer than its owner may send without renewing, by this
-worker's monotonic clock. Wall clocks only say which lanes are worth watching, so one that is wrong, or jumps, makes a
-takeover late and costs some reading; it never makes two owners. Whether another worker is there is judged alike.
+worker's monotonic clock, or as soon as it is seen that the owner, on the same machine, is gone. Wall clocks only say
+which lanes are worth watching, so one that is wrong, or jumps, makes a takeover late and costs some reading; it never
+makes two owners. Whether another worker is there is judged alike.
 """
 
 from collections.abc import Mapping
@@ -39,6 +40,7 @@ class Owning:
         self._others: list[int] = []
         self._presences: Watched[str, Presence] = {}
         self._has_reported = False
+        self._has_lost_other = False
         self._seen: dict[LanePk, int] = {}
         self._settling_turns = 0
         self._watched: Watched[LanePk, Suspect] = {}
@@ -110,17 +112,18 @@ class Owning:
             self.poll_at = min(self.poll_at, max(now + 1, first + self._silence_ms()))
 
     def _silent(self) -> list[LanePk]:
-        """The lanes whose owner has been silent for so long that it cannot be sending any more."""
-        now = self._ambient.monotonic_ms()
-        return [lane_pk for lane_pk, (_, since) in self._watched.items() if now >= since + self._silence_ms()]
+        """The lanes whose owner has been silent for so long that it cannot be sending any more, or is gone."""
+        until = self._ambient.monotonic_ms() - self._silence_ms()
+        gone = {owner for owner in {seen.owner for seen, _ in self._watched.values()} if self._parts.is_gone(owner)}
+        return [pk for pk, (seen, since) in self._watched.items() if since <= until or seen.owner in gone]
 
     def _renewal_ms(self) -> tuple[int, int]:
         """Between these bounds a lease is believed. A worker that has just started believes none: it may follow one
-        that crashed, and watches at once.
+        that crashed, and watches at once. So does one that has seen another go.
         """
         lease_ms = self._parts.lease_ms
         is_new = self._ambient.monotonic_ms() < self._began_at + lease_ms
-        return (2 * lease_ms if is_new else lease_ms // 2), 2 * lease_ms
+        return (2 * lease_ms if is_new or self._has_lost_other else lease_ms // 2), 2 * lease_ms
 
     def _silence_ms(self) -> int:
         """Longer than `_sending_ms` by what the speeds of two clocks may differ."""
@@ -210,7 +213,10 @@ class Owning:
         silence_ms = max(PRESENT_MS_MIN, 3 * self._parts.presence_ms)
         self._presences = watch(self._presences, said, now if self._has_reported else now - silence_ms)
         self._has_reported = True
-        return [each.lane_count for each, since in self._presences.values() if now < since + silence_ms]
+        recent = {name: each for name, (each, since) in self._presences.items() if now < since + silence_ms}
+        there = {name: each for name, each in recent.items() if not self._parts.is_gone(name)}
+        self._has_lost_other = len(there) < len(recent)
+        return [each.lane_count for each in there.values()]
 
     def _hand_over(self, count: int) -> None:
         """Let go of that many lanes, the idlest first; each is given back once what it has in flight is recorded."""

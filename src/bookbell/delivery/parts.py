@@ -31,7 +31,7 @@ class EngineParts:
     """open_destination: an endpoint's row made ready for sending; worker: a name unique to this process.
 
     poll_ms: the longest that work nobody rings for, and the database, go unlooked at; presence_ms: how often a worker
-    says that it is there.
+    says that it is there; is_gone: whether the process of a worker of that name has certainly ended.
     """
 
     database: Database
@@ -43,6 +43,7 @@ class EngineParts:
     poll_ms: int = POLL_MS
     sweep_ms: int = SWEEP_MS
     presence_ms: int = PRESENCE_MS
+    is_gone: Callable[[str], bool] = lambda _: False
 
 
 class Hold:
