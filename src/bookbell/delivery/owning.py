@@ -72,7 +72,8 @@ class Owning:
             told = rung
         if not wanted:
             return
-        silent = [self._watched[lane_pk][0] for lane_pk in self._silent() if lane_pk in wanted]
+        chosen = set(wanted)
+        silent = [self._watched[lane_pk][0] for lane_pk in self._silent() if lane_pk in chosen]
         lease_end = self._ambient.monotonic_ms() + self._sending_ms()
         epochs = await self._database.write_promptly(
             _take,
