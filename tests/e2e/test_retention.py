@@ -62,7 +62,7 @@ def test_a_kill_in_the_middle_of_pruning_loses_nothing(
         client.register(receiver.url, "BOOK_VERIFIED")
         database = Database(settings.get("database_url", f"sqlite:///{tmp_path / 'data' / 'bookbell.db'}"))
         its = database.read_now(endpoints.list_endpoints, OrganizationId(client.organization_id))
-        before = audited(service)
+        before: object = None
         for number in range(KILLS):
             for day in range(3):
                 first = START + (number * 3 + day) * DAY_MS
