@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from bookbell.store import database as database_module
 from bookbell.store.database import TRIES_MAX, Database, Tx
 from bookbell.store.faults import is_away
 from processes import until
@@ -66,6 +67,32 @@ def test_what_a_connection_was_lost_under_is_run_again(struck: Struck, way: str,
 
     assert getattr(struck.victim, way)(look) == 1
     assert calls == 2
+
+
+def test_whoever_stalls_within_a_transaction_does_not_hold_its_rows(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "POSTGRESQL_STALL_MS", 300)
+    frozen, other = Database(postgresql_url), Database(postgresql_url)
+    holds, goes_on = threading.Event(), threading.Event()
+    other.write_now(lambda tx: tx.execute(text("CREATE TABLE held AS SELECT 0 AS number")))
+
+    def stall(tx: Tx) -> None:
+        tx.execute(text("UPDATE held SET number = number + 1"))
+        holds.set()
+        goes_on.wait(20)
+        one(tx)
+
+    thread = threading.Thread(target=frozen.write_now, args=(stall,))
+    thread.start()
+    assert holds.wait(20)
+    other.write_now(lambda tx: tx.execute(text("UPDATE held SET number = number + 10")))
+    goes_on.set()
+    thread.join(20)
+    assert other.read_now(lambda tx: tx.execute(text("SELECT number FROM held")).scalar_one()) == 11
+    other.write_now(lambda tx: tx.execute(text("DROP TABLE held")))
+    frozen.close()
+    other.close()
 
 
 @pytest.mark.parametrize(("way", "most"), [("write_now", TRIES_MAX), ("read_now", 2)])

@@ -39,6 +39,7 @@ SQLITE_WAL_BYTES_MAX = 64 * 1024 * 1024  # a longer write-ahead log is cut down 
 READERS = 4
 POSTGRESQL_WRITERS = 8
 PROMPT_WRITERS = 2
+POSTGRESQL_STALL_MS = 5_000  # a process that is frozen within a transaction holds its rows no longer
 
 
 class DatabaseError(Exception):
@@ -244,6 +245,8 @@ def _postgresql(url: str, size: int, *, is_reader: bool) -> Engine:
     options = "-c timezone=UTC -c lock_timeout=10000"
     if is_reader:
         options += " -c synchronous_commit=off"  # it commits nothing but notifications
+    else:
+        options += f" -c idle_in_transaction_session_timeout={POSTGRESQL_STALL_MS}"
     engine = create_engine(
         "postgresql+psycopg://",
         hide_parameters=True,

@@ -23,8 +23,9 @@ _AWAY_ERRORS = (
     psycopg.InterfaceError,
     psycopg.errors.ReadOnlySqlTransaction,
 )
-# Serialization failure, deadlock, and a name that another transaction took meanwhile: run again, fn finds it taken.
-_RETRIED_SQLSTATES = {"40001", "40P01", "23505"}
+# Serialization failure, deadlock, a name that another transaction took meanwhile (run again, fn finds it taken), and
+# a process that stalled within the transaction, whose session the server ended before it could have committed.
+_RETRIED_SQLSTATES = {"40001", "40P01", "23505", "25P03"}
 _READ_ONLY_SQLSTATE = "25006"
 _SHUTDOWN_SQLSTATES = "57P"
 
