@@ -99,7 +99,7 @@ class Opened:
     @property
     def chores(self) -> Chores:
         """What work in the background is done with, under a name that no other process has."""
-        owner = f"{socket.gethostname()}:{self.ambient.new_id()[-12:]}"
+        owner = worker_names.new_name(self.ambient.new_id()[-12:])
         return Chores(database=self.database, ambient=self.ambient, owner=owner)
 
     @property

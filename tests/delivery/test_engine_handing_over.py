@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from bookbell.actions import event_reports, event_types, health
 from bookbell.actions.event_types import WantedType
 from bookbell.actions.stamp import Stamp
@@ -93,31 +95,18 @@ def test_a_new_delivery_is_in_hand_at_once_though_the_lane_was_read_a_while_ago(
     platform.run(story)
 
 
-def test_an_endpoint_that_nobody_said_was_changed_is_read_first(world: World) -> None:
+@pytest.mark.parametrize("is_told", [True, False], ids=["rung for", "nobody rang"])
+def test_once_the_endpoint_was_changed_nothing_is_handed_over_until_it_was_read(world: World, is_told: bool) -> None:
     platform = Platform(world)
     scene = platform.scene
 
     async def story(worker: Worker) -> None:
         paused = scene.world.db.write_now(health.pause, platform.endpoint, platform.stamp())
+        if is_told:
+            worker.engine.ring(paused.lanes)
         (new,) = platform.publish(worker)
         await scene.simulation.pass_ms(500)
         assert new not in platform.lane(worker).held
-        assert len(scene.arrived(platform.url)) == 1
-        resumed = scene.world.db.write_now(health.resume, paused.value, is_draining=True, stamp=platform.stamp())
-        worker.engine.ring(resumed.lanes)
-
-    platform.run(story)
-
-
-def test_nothing_is_handed_over_after_another_ring_until_the_lane_was_read(world: World) -> None:
-    platform = Platform(world)
-    scene = platform.scene
-
-    async def story(worker: Worker) -> None:
-        paused = scene.world.db.write_now(health.pause, platform.endpoint, platform.stamp())
-        worker.engine.ring(paused.lanes)
-        platform.publish(worker)
-        await scene.simulation.pass_ms(500)
         assert len(scene.arrived(platform.url)) == 1
         resumed = scene.world.db.write_now(health.resume, paused.value, is_draining=True, stamp=platform.stamp())
         worker.engine.ring(resumed.lanes)

@@ -50,6 +50,14 @@ def publish(services: list[Service], clients: list[Client], round_name: str) -> 
     return len(clients) * EVENTS
 
 
+def at_work(fleet: list[Service], receiver: Receiver) -> tuple[list[Client], int]:
+    """Clients of this receiver for whom much has just been published. Gives how many deliveries, too."""
+    clients = sign_up(fleet[0].url, "PennyMae", *(f"key {number}" for number in range(ACCOUNTS)))
+    for client in clients:
+        client.register(receiver.url, "DOC_VERIFIED", schedule_ms=[500] * 10)
+    return clients, publish(fleet, clients, "before")
+
+
 def workers_of(client: Client) -> set[str]:
     """The workers that made attempts for this account."""
     return {
@@ -90,10 +98,7 @@ def test_two_workers_share_the_lanes_and_send_nothing_twice(unhurried_fleet: lis
 
 def test_what_a_killed_worker_had_is_delivered_by_another(fleet: list[Service]) -> None:
     with Receiver() as receiver:
-        clients = sign_up(fleet[0].url, "PennyMae", *(f"key {number}" for number in range(ACCOUNTS)))
-        for client in clients:
-            client.register(receiver.url, "DOC_VERIFIED", schedule_ms=[500] * 10)
-        sent = publish(fleet, clients, "before")
+        clients, sent = at_work(fleet, receiver)
         until("work in progress", lambda: len(receiver.ids()) > sent // 10)
         fleet[1].kill()
         sent += publish(fleet, clients, "after")
@@ -107,10 +112,7 @@ def test_nobody_waits_for_the_lease_of_a_worker_that_was_killed_on_the_same_mach
 ) -> None:
     fleet = unhurried_fleet
     with Receiver() as receiver:
-        clients = sign_up(fleet[0].url, "PennyMae", *(f"key {number}" for number in range(ACCOUNTS)))
-        for client in clients:
-            client.register(receiver.url, "DOC_VERIFIED", schedule_ms=[500] * 10)
-        sent = publish(fleet, clients, "before")
+        clients, sent = at_work(fleet, receiver)
         until("work in progress", lambda: len(receiver.ids()) > sent // 10)
         fleet[1].kill()
         until("every delivery recorded", lambda: not any(client.deliveries(state="pending") for client in clients))
@@ -124,10 +126,7 @@ def test_nobody_waits_for_the_lease_of_a_worker_that_was_killed_on_the_same_mach
 
 def test_a_worker_that_was_stopped_past_its_lease_overwrites_nothing(fleet: list[Service]) -> None:
     with Receiver() as receiver:
-        clients = sign_up(fleet[0].url, "PennyMae", *(f"key {number}" for number in range(ACCOUNTS)))
-        for client in clients:
-            client.register(receiver.url, "DOC_VERIFIED", schedule_ms=[500] * 10)
-        sent = publish(fleet, clients, "before")
+        clients, sent = at_work(fleet, receiver)
         until("work in progress", lambda: len(receiver.ids()) > 0)
         until("a moment in which it writes nothing", lambda: is_stopped_between_writes(fleet[1]))
         until("everything done by the other", lambda: len(set(receiver.ids())) == sent)

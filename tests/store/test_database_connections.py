@@ -37,6 +37,12 @@ class Struck:
 
 
 @pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server waits for nobody who stalls."""
+    monkeypatch.setattr(database_module, "POSTGRESQL_STALL_MS", 300)
+
+
+@pytest.fixture
 def struck(postgresql_url: str) -> Iterator[Struck]:
     struck = Struck(postgresql_url)
     yield struck
@@ -69,11 +75,9 @@ def test_what_a_connection_was_lost_under_is_run_again(struck: Struck, way: str,
     assert calls == 2
 
 
-def test_whoever_stalls_within_a_transaction_does_not_hold_its_rows(
-    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database_module, "POSTGRESQL_STALL_MS", 300)
-    frozen, other = Database(postgresql_url), Database(postgresql_url)
+@pytest.mark.usefixtures("hurried")
+def test_whoever_stalls_within_a_transaction_does_not_hold_its_rows(struck: Struck) -> None:
+    frozen, other = struck.victim, struck.killer
     holds, goes_on = threading.Event(), threading.Event()
     other.write_now(lambda tx: tx.execute(text("CREATE TABLE held AS SELECT 0 AS number")))
 
@@ -91,8 +95,6 @@ def test_whoever_stalls_within_a_transaction_does_not_hold_its_rows(
     thread.join(20)
     assert other.read_now(lambda tx: tx.execute(text("SELECT number FROM held")).scalar_one()) == 11
     other.write_now(lambda tx: tx.execute(text("DROP TABLE held")))
-    frozen.close()
-    other.close()
 
 
 @pytest.mark.parametrize(("way", "most"), [("write_now", TRIES_MAX), ("read_now", 2)])

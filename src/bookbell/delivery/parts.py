@@ -22,7 +22,7 @@ LOOK_MS = 1_000  # how late work in an owned lane is found that no ring and no h
 SWEEP_MS = 30_000
 PRESENCE_MS = 2_500
 MORE_MS = 5  # until more requests are started, if answers come slowly
-LINGER_MS = 5_000  # an idle lane is kept that long: to acquire and park it costs as much as looking at it for so long
+LINGER_MS = 5_000  # an idle lane is kept that long: to acquire and park it costs more than looking at it for so long
 LINGER_MS_LEAST = 200  # the same in a worker that owns half of what it may, or more
 
 
