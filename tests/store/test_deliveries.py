@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import text
 
 from bookbell.core.limits import HOLD_BATCH_COUNT_MAX
 from bookbell.core.model import DeliveryId, DeliveryState, LanePk, Level
-from bookbell.store import configs, deliveries, lanes
+from bookbell.store import configs, deliveries, holding, lanes
 from bookbell.store.database import Database, Tx
 from bookbell.store.deliveries import Due, Look, Result
 from bookbell.store.lanes import Suspect
@@ -158,3 +159,49 @@ def test_a_long_backlog_is_cancelled_in_batches_and_what_comes_later_is_spared(w
     (config,) = world.db.read_now(configs.configs, [lane_pk], now=START)
     assert not config.is_unwanted
     assert Counter(states(world).values()) == {"cancelled": HOLD_BATCH_COUNT_MAX + 30, "pending": 1}
+
+
+def pile_up(world: World, count: int) -> None:
+    """So many more like the one that is there and was delivered, pending, and none that the planner knows of."""
+
+    def add(tx: Tx) -> None:
+        tx.execute(text("VACUUM ANALYZE deliveries"))
+        (row,) = tx.execute(table.select())
+        rows = [like(row, state="pending", attempt_count=0, finished_at=None) for _ in range(count)]
+        tx.execute(table.insert(), rows)
+
+    with world.db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        add(connection)
+
+
+_READ = text(
+    "SELECT sum(pg_stat_get_xact_tuples_returned(oid)) FROM pg_class "
+    "WHERE oid = 'deliveries'::regclass OR oid IN "
+    "(SELECT indexrelid FROM pg_index WHERE indrelid = 'deliveries'::regclass)"
+)
+
+
+@pytest.mark.parametrize("ending", ["recorded", "deferred", "expired", "cancelled"])
+def test_what_ends_is_found_without_reading_all_that_waits(world: World, ending: str) -> None:
+    if world.db.is_sqlite:
+        pytest.skip("SQLite plans without statistics")
+    lane_pk = lane_with(world, 1)
+    (first,) = look(world, lane_pk)
+    world.db.write_now(deliveries.record, [result(first, 1)], at=START)
+    pile_up(world, 20_000)
+    some = look(world, lane_pk, count=3)
+
+    def end(tx: Tx) -> int:
+        tx.execute(text("SET LOCAL enable_seqscan = off"))  # a table as small as here is read from end to end
+        if ending == "recorded":
+            deliveries.record(tx, [result(due, 1) for due in some], at=START)
+        elif ending == "deferred":
+            deliveries.defer(tx, some)
+        elif ending == "expired":
+            assert holding.expire(tx, lane_pk, 1, before=START, at=START) == HOLD_BATCH_COUNT_MAX
+        else:
+            assert deliveries.discard(tx, lane_pk, reason="skipped", at=START) == HOLD_BATCH_COUNT_MAX
+        return int(tx.execute(_READ).scalar_one())
+
+    ended = 3 if ending in ("recorded", "deferred") else HOLD_BATCH_COUNT_MAX
+    assert world.db.write_now(end) < 4 * ended + 20

@@ -40,6 +40,10 @@ READERS = 4
 POSTGRESQL_WRITERS = 8
 PROMPT_WRITERS = 2
 POSTGRESQL_STALL_MS = 5_000  # a process that is frozen within a transaction holds its rows no longer
+POSTGRESQL_BY_INDEX = "-c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
+"""What is written is found by keys. Tables that fill and empty have statistics that are of another time, by which the
+planner would rather read one from end to end.
+"""
 
 
 class DatabaseError(Exception):
@@ -246,7 +250,7 @@ def _postgresql(url: str, size: int, *, is_reader: bool) -> Engine:
     if is_reader:
         options += " -c synchronous_commit=off"  # it commits nothing but notifications
     else:
-        options += f" -c idle_in_transaction_session_timeout={POSTGRESQL_STALL_MS}"
+        options += f" -c idle_in_transaction_session_timeout={POSTGRESQL_STALL_MS} {POSTGRESQL_BY_INDEX}"
     engine = create_engine(
         "postgresql+psycopg://",
         hide_parameters=True,

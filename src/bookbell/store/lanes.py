@@ -39,6 +39,11 @@ from bookbell.store.schema import NEVER_AT, deliveries, endpoints, lanes
 PENDING: ColumnElement[str] = literal_column("'pending'")
 """A literal, not a parameter: only then can the planner use the index over pending deliveries."""
 
+UNFINISHED: ColumnElement[bool] = deliveries.c.finished_at.is_(None)
+"""Pending, where keys tell which rows: no index over pending deliveries serves for it. PostgreSQL would take one and
+read all that waits whenever its statistics are of a time when little did.
+"""
+
 _CIRCUIT_NAMES = tuple(each.name for each in fields(Circuit))
 CIRCUIT = tuple(lanes.c[name] for name in _CIRCUIT_NAMES)
 """The columns of a lane's circuit."""
