@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from bookbell.core.model import Level
 from bookbell.store import events
@@ -22,6 +22,15 @@ def test_migrated_and_declared_schema_are_the_same(db: Database) -> None:
     with db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_ids_have_one_order_on_either_database(db: Database) -> None:
+    asked = text(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema() "
+        "AND character_maximum_length = 36 AND collation_name IS DISTINCT FROM 'C'"
+    )
+    if not db.is_sqlite:  # which has no other order
+        assert db.read_now(lambda tx: tx.execute(asked).all()) == []
 
 
 def test_the_newest_revision_is_alembics_head() -> None:

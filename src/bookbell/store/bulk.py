@@ -109,4 +109,4 @@ def _update_from_arrays_sql(table: Table, keys: tuple[str, ...], columns: tuple[
 
 
 def _type_of(table: Table, column: str) -> str:
-    return table.c[column].type.compile(_POSTGRESQL)
+    return table.c[column].type.compile(_POSTGRESQL).partition(" COLLATE ")[0]  # an array's type names none

@@ -15,7 +15,9 @@ metadata = MetaData(
     }
 )
 
-Id = String(36)
+Id = String(36).with_variant(String(36, collation="C"), "postgresql")
+"""Compared byte by byte, as on SQLite, whatever the language of the database: that is cheaper, too."""
+
 Pk = BigInteger().with_variant(Integer, "sqlite")
 
 

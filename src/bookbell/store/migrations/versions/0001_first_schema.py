@@ -8,12 +8,14 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+ID = sa.String(36).with_variant(sa.String(36, collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     op.create_table(
         "attempts",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
         sa.Column("delivery_pk", sa.BigInteger(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("worker", sa.Text(), nullable=False),
@@ -36,10 +38,10 @@ def upgrade() -> None:
     transaction = "(pg_current_xact_id()::text::bigint)" if op.get_bind().dialect.name == "postgresql" else "0"
     op.create_table(
         "events",
-        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("id", ID, nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False, server_default=sa.text(transaction)),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
-        sa.Column("account_id", sa.String(length=36), nullable=True),
+        sa.Column("organization_id", ID, nullable=False),
+        sa.Column("account_id", ID, nullable=True),
         sa.Column("book_pk", sa.BigInteger(), nullable=True),
         sa.Column("type", sa.String(length=64), nullable=False),
         sa.Column("body_account", sa.LargeBinary(), nullable=True),
@@ -54,8 +56,8 @@ def upgrade() -> None:
     op.create_index("events_position", "events", ["organization_id", "position", "id"], unique=False)
     op.create_table(
         "ledger_totals",
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
-        sa.Column("endpoint_id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
+        sa.Column("endpoint_id", ID, nullable=False),
         sa.Column("day_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("matched", sa.BigInteger(), nullable=False),
         sa.Column("replayed", sa.BigInteger(), nullable=False),
@@ -75,7 +77,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=32), nullable=False),
         sa.Column("owner", sa.Text(), nullable=True),
         sa.Column("lease_until", sa.BigInteger(), nullable=False),
-        sa.Column("position", sa.String(length=36), nullable=False),
+        sa.Column("position", ID, nullable=False),
         sa.PrimaryKeyConstraint("name", name="chores_pk"),
     )
     op.create_table(
@@ -91,7 +93,7 @@ def upgrade() -> None:
     op.create_index("idempotency_keys_created_at", "idempotency_keys", ["created_at"], unique=False)
     op.create_table(
         "organizations",
-        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("id", ID, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("tasks", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -101,7 +103,7 @@ def upgrade() -> None:
     op.create_table(
         "event_types",
         sa.Column("name", sa.String(length=64), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=True),
+        sa.Column("organization_id", ID, nullable=True),
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("levels", sa.String(length=16), nullable=False),
         sa.Column("body_schema", sa.Text(), nullable=True),
@@ -114,8 +116,8 @@ def upgrade() -> None:
     op.create_index("event_types_organization_id", "event_types", ["organization_id"], unique=False)
     op.create_table(
         "accounts",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("email", sa.Text(), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
@@ -132,9 +134,9 @@ def upgrade() -> None:
     op.create_table(
         "books",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("uuid", sa.String(length=36), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
-        sa.Column("account_id", sa.String(length=36), nullable=False),
+        sa.Column("uuid", ID, nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
+        sa.Column("account_id", ID, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("is_classified", sa.Boolean(), nullable=False),
@@ -181,9 +183,9 @@ def upgrade() -> None:
     op.create_table(
         "endpoints",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
-        sa.Column("account_id", sa.String(length=36), nullable=True),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
+        sa.Column("account_id", ID, nullable=True),
         sa.Column("level", sa.String(length=8), nullable=False),
         sa.Column("description", sa.Text(), nullable=True),
         sa.Column("url_masked", sa.Text(), nullable=True),
@@ -197,7 +199,7 @@ def upgrade() -> None:
         sa.Column("deactivated_at", sa.BigInteger(), nullable=True),
         sa.Column("disabled_at", sa.BigInteger(), nullable=True),
         sa.Column("disabled_reason", sa.Text(), nullable=True),
-        sa.Column("replay_job_id", sa.String(length=36), nullable=True),
+        sa.Column("replay_job_id", ID, nullable=True),
         sa.Column("paused_at", sa.BigInteger(), nullable=True),
         sa.Column("resumed_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="endpoints_account_id_fk"),
@@ -209,8 +211,8 @@ def upgrade() -> None:
     op.create_index("endpoints_organization_id", "endpoints", ["organization_id"], unique=False)
     op.create_table(
         "analytics_requests",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
         sa.Column("book_pk", sa.BigInteger(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("result", sa.Text(), nullable=True),
@@ -232,15 +234,15 @@ def upgrade() -> None:
         "book_analytics",
         sa.Column("book_pk", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("view", sa.String(length=32), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
         sa.Column("result", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["book_pk"], ["books.pk"], name="book_analytics_book_pk_fk"),
         sa.PrimaryKeyConstraint("book_pk", "view", name="book_analytics_pk"),
     )
     op.create_table(
         "analytics_jobs",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
         sa.Column("book_pk", sa.BigInteger(), nullable=False),
         sa.Column("view", sa.String(length=32), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
@@ -255,8 +257,8 @@ def upgrade() -> None:
     op.create_table(
         "image_groups",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("uuid", sa.String(length=36), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("uuid", ID, nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
         sa.Column("book_pk", sa.BigInteger(), nullable=False),
         sa.Column("form_type", sa.Text(), nullable=True),
         sa.Column("status", sa.String(length=24), nullable=False),
@@ -293,9 +295,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "notices",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
-        sa.Column("endpoint_id", sa.String(length=36), nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
+        sa.Column("endpoint_id", ID, nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -305,8 +307,8 @@ def upgrade() -> None:
     op.create_table(
         "lanes",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
-        sa.Column("endpoint_id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
+        sa.Column("endpoint_id", ID, nullable=False),
         sa.Column("owner", sa.Text(), nullable=True),
         sa.Column("lease_until", sa.BigInteger(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
@@ -345,9 +347,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "subscriptions",
-        sa.Column("endpoint_id", sa.String(length=36), nullable=False),
+        sa.Column("endpoint_id", ID, nullable=False),
         sa.Column("event_type", sa.String(length=64), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["endpoint_id"], ["endpoints.id"], name="subscriptions_endpoint_id_fk"),
         sa.PrimaryKeyConstraint("endpoint_id", "event_type", name="subscriptions_pk"),
@@ -355,19 +357,19 @@ def upgrade() -> None:
     op.create_table(
         "deliveries",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
         sa.Column("endpoint_pk", sa.BigInteger(), nullable=False),
         sa.Column("lane_pk", sa.BigInteger(), nullable=False),
-        sa.Column("event_id", sa.String(length=36), nullable=False),
+        sa.Column("event_id", ID, nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("attempt_count", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("replay_of", sa.String(length=36), nullable=True),
-        sa.Column("replay_job_id", sa.String(length=36), nullable=True),
+        sa.Column("replay_of", ID, nullable=True),
+        sa.Column("replay_job_id", ID, nullable=True),
         sa.Column("queue_pk", sa.BigInteger(), nullable=True),
         sa.Column("subject_pk", sa.BigInteger(), nullable=True),
         sa.Column("probe_count", sa.Integer(), server_default="0", nullable=False),
@@ -403,13 +405,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "replay_jobs",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
-        sa.Column("account_id", sa.String(length=36), nullable=True),
-        sa.Column("endpoint_id", sa.String(length=36), nullable=False),
-        sa.Column("staging_id", sa.String(length=36), nullable=True),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
+        sa.Column("account_id", ID, nullable=True),
+        sa.Column("endpoint_id", ID, nullable=False),
+        sa.Column("staging_id", ID, nullable=True),
         sa.Column("selection", sa.String(length=16), nullable=False),
-        sa.Column("delivery_id", sa.String(length=36), nullable=True),
+        sa.Column("delivery_id", ID, nullable=True),
         sa.Column("event_types", sa.Text(), nullable=True),
         sa.Column("book_pk", sa.BigInteger(), nullable=True),
         sa.Column("since_at", sa.BigInteger(), nullable=False),
@@ -460,8 +462,8 @@ def upgrade() -> None:
     op.create_table(
         "images",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("uuid", sa.String(length=36), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("uuid", ID, nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
         sa.Column("image_group_pk", sa.BigInteger(), nullable=False),
         sa.Column("book_pk", sa.BigInteger(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -479,8 +481,8 @@ def upgrade() -> None:
     op.create_table(
         "mixed_documents",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("uuid", sa.String(length=36), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("uuid", ID, nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
         sa.Column("book_pk", sa.BigInteger(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("status", sa.String(length=24), nullable=False),
@@ -490,7 +492,7 @@ def upgrade() -> None:
         sa.Column("blob", sa.Text(), nullable=True),
         sa.Column("document_class", sa.String(length=32), nullable=False),
         sa.Column("image_group_pk", sa.BigInteger(), nullable=True),
-        sa.Column("image_group_uuid", sa.String(length=36), nullable=True),
+        sa.Column("image_group_uuid", ID, nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["book_pk"], ["books.pk"], name="mixed_documents_book_pk_fk"),
@@ -521,7 +523,7 @@ def upgrade() -> None:
     op.create_table(
         "discarded_blobs",
         sa.Column("blob", sa.Text(), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
         sa.Column("discarded_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("blob", name="discarded_blobs_pk"),
     )
@@ -529,8 +531,8 @@ def upgrade() -> None:
     op.create_table(
         "documents",
         sa.Column("pk", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("uuid", sa.String(length=36), nullable=False),
-        sa.Column("organization_id", sa.String(length=36), nullable=False),
+        sa.Column("uuid", ID, nullable=False),
+        sa.Column("organization_id", ID, nullable=False),
         sa.Column("book_pk", sa.BigInteger(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("form_type", sa.Text(), nullable=True),
@@ -543,9 +545,9 @@ def upgrade() -> None:
         sa.Column("source", sa.String(length=16), nullable=False),
         sa.Column("token_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("mixed_pk", sa.BigInteger(), nullable=True),
-        sa.Column("mixed_uuid", sa.String(length=36), nullable=True),
+        sa.Column("mixed_uuid", ID, nullable=True),
         sa.Column("image_group_pk", sa.BigInteger(), nullable=True),
-        sa.Column("image_group_uuid", sa.String(length=36), nullable=True),
+        sa.Column("image_group_uuid", ID, nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["book_pk"], ["books.pk"], name="documents_book_pk_fk"),
