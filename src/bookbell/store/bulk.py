@@ -34,7 +34,7 @@ def insert_rows(
     if _is_sqlite(tx):
         execute_many(tx, _insert_sql(table.name, columns, on_sqlite), rows)
         return
-    _copy(tx, f"COPY {table.name} ({', '.join(columns)}) FROM STDIN", rows)  # names are ours
+    _copy(tx, table, columns, rows)
 
 
 def update_rows(
@@ -50,10 +50,12 @@ def update_rows(
     execute(tx, _update_from_arrays_sql(table, keys, columns, where), arrays)
 
 
-def _copy(tx: Tx, statement: str, rows: Sequence[Row]) -> None:
+def _copy(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
     COUNTED.statements += 1
+    statement, types = _copy_sql(table, columns)
     try:
         with tx.connection.cursor().copy(statement) as copy:
+            copy.set_types(types)
             for row in rows:
                 copy.write_row(row)
     except tx.dialect.loaded_dbapi.Error as error:
@@ -81,6 +83,13 @@ def _insert_sql(table: str, columns: tuple[str, ...], also: tuple[str, str] | No
     if also is not None:
         values[also[0]] = also[1].format_map(values)
     return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"  # noqa: S608 - our names
+
+
+@lru_cache(64)
+def _copy_sql(table: Table, columns: tuple[str, ...]) -> tuple[str, list[str]]:
+    """The statement, and what the driver calls the types of its columns."""
+    types = [_type_of(table, column).partition("(")[0].lower() for column in columns]
+    return f"COPY {table.name} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)", types
 
 
 @lru_cache(64)
