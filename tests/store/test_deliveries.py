@@ -181,8 +181,8 @@ _READ = text(
 )
 
 
-@pytest.mark.parametrize("ending", ["recorded", "deferred", "expired", "cancelled"])
-def test_what_ends_is_found_without_reading_all_that_waits(world: World, ending: str) -> None:
+@pytest.mark.parametrize("ending", ["read", "recorded", "deferred", "expired", "cancelled"])
+def test_what_is_read_or_ends_is_found_without_reading_all_that_waits(world: World, ending: str) -> None:
     if world.db.is_sqlite:
         pytest.skip("SQLite plans without statistics")
     lane_pk = lane_with(world, 1)
@@ -193,7 +193,9 @@ def test_what_ends_is_found_without_reading_all_that_waits(world: World, ending:
 
     def end(tx: Tx) -> int:
         tx.execute(text("SET LOCAL enable_seqscan = off"))  # a table as small as here is read from end to end
-        if ending == "recorded":
+        if ending == "read":
+            assert len(deliveries.due(tx, {lane_pk: Look(Level.ACCOUNT, 3)}, now=START)[lane_pk]) == 3
+        elif ending == "recorded":
             deliveries.record(tx, [result(due, 1) for due in some], at=START)
         elif ending == "deferred":
             deliveries.defer(tx, some)
@@ -203,5 +205,5 @@ def test_what_ends_is_found_without_reading_all_that_waits(world: World, ending:
             assert deliveries.discard(tx, lane_pk, reason="skipped", at=START) == HOLD_BATCH_COUNT_MAX
         return int(tx.execute(_READ).scalar_one())
 
-    ended = 3 if ending in ("recorded", "deferred") else HOLD_BATCH_COUNT_MAX
+    ended = HOLD_BATCH_COUNT_MAX if ending in ("expired", "cancelled") else 3
     assert world.db.write_now(end) < 4 * ended + 20
