@@ -24,7 +24,7 @@ from bookbell.core.model import (
 )
 from bookbell.store.bulk import Row, insert_rows, update_rows
 from bookbell.store.database import Tx
-from bookbell.store.lanes import PENDING, UNFINISHED, lock, lock_epochs, wake_closed
+from bookbell.store.lanes import IS_STILL_PENDING, PENDING, lock, lock_epochs, wake_closed
 from bookbell.store.places import attempt_places, places
 from bookbell.store.prepared import Prepared
 from bookbell.store.schema import NEVER_AT, attempts, deliveries, endpoints, events, lanes
@@ -226,7 +226,7 @@ def record(tx: Tx, results: Sequence[Result], *, at: int) -> frozenset[LanePk]:
             lost.add(result.lane_pk)
     insert_rows(tx, attempts, ("pk", *AttemptRow._fields), rows)
     # By the id too: keys of what retention has removed are used again, and a worker may have stood still for days.
-    update_rows(tx, deliveries, ("pk", "id"), _SETTLED, settled, where="finished_at IS NULL")  # see UNFINISHED
+    update_rows(tx, deliveries, ("pk", "id"), _SETTLED, settled, where=IS_STILL_PENDING.text)
     queues = {
         (result.lane_pk, result.queue_pk)
         for result in results
@@ -258,7 +258,7 @@ _DEFER = (
     update(deliveries)
     .where(
         deliveries.c.pk.in_(bindparam("pks", expanding=True)),
-        UNFINISHED,
+        IS_STILL_PENDING,
         _has_earlier(deliveries),
     )
     .values(due_at=NEVER_AT)
@@ -303,7 +303,7 @@ _CANCEL = (
             .order_by(deliveries.c.due_at, deliveries.c.pk)
             .limit(limits.HOLD_BATCH_COUNT_MAX)
         ),
-        UNFINISHED,
+        IS_STILL_PENDING,
     )
     .values(state=DeliveryState.CANCELLED.value, reason=bindparam("why"), finished_at=bindparam("at"))
 )

@@ -13,7 +13,7 @@ from bookbell.core import limits
 from bookbell.core.model import DeliveryPk, DeliveryState, LanePk
 from bookbell.store.database import Tx
 from bookbell.store.deliveries import promote
-from bookbell.store.lanes import PENDING, UNFINISHED, lock_epochs
+from bookbell.store.lanes import IS_STILL_PENDING, PENDING, lock_epochs
 from bookbell.store.schema import deliveries
 
 Walked = tuple[int, str]
@@ -46,7 +46,7 @@ _SUBJECTS = (
 )
 _END = (
     update(deliveries)
-    .where(deliveries.c.pk.in_(bindparam("pks", expanding=True)), UNFINISHED)
+    .where(deliveries.c.pk.in_(bindparam("pks", expanding=True)), IS_STILL_PENDING)
     .values(state=bindparam("to_state"), reason=bindparam("why"), finished_at=bindparam("at"))
     .returning(deliveries.c.lane_pk, deliveries.c.queue_pk)
 )
