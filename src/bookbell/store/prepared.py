@@ -4,17 +4,14 @@ For what a single event or report pays for: the toolkit's work for a statement c
 does for it. Written like any other statement, with `bindparam` for every value and no expanding ones.
 """
 
-import json
 import re
 from collections import namedtuple
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ARRAY, Boolean, ClauseElement, ColumnElement, Connection, SelectBase, UpdateBase, bindparam
+from sqlalchemy import Boolean, ClauseElement, Connection, SelectBase
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
 
 from bookbell.store.counted import COUNTED
 
@@ -50,30 +47,6 @@ def as_toolkit_error(tx: Connection, sql: str, error: Exception) -> Exception:
     return shown
 
 
-class Among(FunctionElement[bool]):
-    """Whether a column has one of the values of a list, which is one value of a `Prepared` statement, by this name: so
-    it is one statement for lists of any length.
-    """
-
-    type = Boolean()
-    inherit_cache = True
-
-    def __init__(self, column: ColumnElement[Any], name: str) -> None:
-        super().__init__(column, bindparam(name, type_=ARRAY(column.type)))
-
-
-@compiles(Among, "sqlite")
-def _among_on_sqlite(element: Among, compiler: Any, **options: Any) -> str:
-    column, values = (compiler.process(each, **options) for each in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - put together of what the toolkit made
-
-
-@compiles(Among, "postgresql")
-def _among_on_postgresql(element: Among, compiler: Any, **options: Any) -> str:
-    column, values = (compiler.process(each, **options) for each in element.clauses)
-    return f"{column} = ANY({values})"
-
-
 _Made = tuple[str, tuple[str, ...] | None, dict[str, Any]]
 """The SQL, the order of its values (None: they are named), and those that the statement brings itself."""
 
@@ -85,12 +58,9 @@ class Prepared:
 
     def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
-        columns: dict[str, Any] = {}
-        if isinstance(statement, SelectBase | UpdateBase):
-            columns |= {str(name): column for name, column in statement.exported_columns.items()}
+        columns = dict(statement.selected_columns.items()) if isinstance(statement, SelectBase) else {}
         self._row = partial(tuple.__new__, namedtuple("Row", list(columns)))  # `_make`, without its frame
         self._flags = [name for name, column in columns.items() if isinstance(column.type, Boolean)]
-        self._lists: list[str] = []
         self._sql: dict[str, _Made] = {}
         self._of_each: dict[int, Prepared] = {}
 
@@ -141,8 +111,6 @@ class Prepared:
     def _executed(self, tx: Connection, values: dict[str, Any], **form: bool) -> Any:
         sql, order, fixed = self._sql.get(tx.dialect.name) or self._made(tx)
         given = {**fixed, **values} if fixed else values
-        if self._lists and tx.dialect.name == "sqlite":
-            given = {**given, **{name: json.dumps(list(given[name])) for name in self._lists}}
         return execute(tx, sql, given if order is None else [*map(given.__getitem__, order)], **form)
 
     def _made(self, tx: Connection) -> _Made:
@@ -151,10 +119,9 @@ class Prepared:
         return made
 
     def _compiled(self, tx: Connection) -> _Made:
-        compiled: Any = self._statement.compile(dialect=tx.dialect)
-        self._lists = [name for name, bound in compiled.binds.items() if isinstance(bound.type, ARRAY)]
+        compiled = self._statement.compile(dialect=tx.dialect)
         fixed = {name: value for name, value in compiled.params.items() if value is not None}
-        order = None if compiled.positiontup is None else tuple(compiled.positiontup)
+        order = None if compiled.positiontup is None else tuple(compiled.positiontup)  # type: ignore[attr-defined]
         return str(compiled), order, fixed
 
 
