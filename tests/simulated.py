@@ -43,6 +43,17 @@ POLL_MS = 600_000  # long, so that what is found on time was not found by pollin
 SWEEP_MS = 3_600_000
 
 
+def nth(count: int) -> Callable[[], None]:
+    """Fails when it is called that often."""
+    calls = itertools.count(1)
+
+    def strike() -> None:
+        if next(calls) == count:
+            raise ConnectionError("struck")
+
+    return strike
+
+
 class InlineDatabase(Database):
     """The real database, called on the loop's own thread.
 

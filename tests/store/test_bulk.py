@@ -1,7 +1,6 @@
 """A transaction that fails at any of its statements, or within one, has done nothing; bulk statements included."""
 
 import itertools
-from collections.abc import Callable
 
 from sqlalchemy import select
 
@@ -9,7 +8,7 @@ from bookbell.core.model import DeliveryState
 from bookbell.store.bulk import insert_rows, update_rows
 from bookbell.store.database import Database, Tx
 from bookbell.store.schema import attempts, deliveries, documents, events
-from simulated import InlineDatabase
+from simulated import InlineDatabase, nth
 from world import World
 
 
@@ -17,17 +16,6 @@ def stored(tx: Tx) -> tuple[int, int, list[str]]:
     """Events, deliveries, and the states of documents."""
     states = sorted(str(row.status) for row in tx.execute(documents.select()))
     return len(tx.execute(events.select()).all()), len(tx.execute(deliveries.select()).all()), states
-
-
-def nth(count: int) -> Callable[[], None]:
-    """Fails when it is called that often."""
-    calls = itertools.count(1)
-
-    def strike() -> None:
-        if next(calls) == count:
-            raise ConnectionError("struck")
-
-    return strike
 
 
 def test_a_report_that_is_struck_anywhere_has_done_nothing(world: World) -> None:

@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import ClauseElement
 
 from bookbell.core.model import LanePk, Level
 from bookbell.store import circuits, configs, deliveries, lanes
 from bookbell.store.database import Database, Tx
 from bookbell.store.lanes import Candidates, Suspect
+from bookbell.store.prepared import Prepared
 from bookbell.store.schema import NEVER_AT
 from bookbell.store.schema import deliveries as rows
 from bookbell.store.schema import lanes as table
@@ -199,15 +199,16 @@ def test_configs_say_what_the_owner_needs(db: Database) -> None:
 
 
 @pytest.mark.parametrize("statement", [lanes._LATE, lanes._EARLY, lanes._NEXT], ids=["late", "early", "next"])
-def test_owned_lanes_are_found_without_reading_all_that_are_due(world: World, statement: ClauseElement) -> None:
+def test_owned_lanes_are_found_without_reading_all_that_are_due(world: World, statement: Prepared) -> None:
     values = {"now": START, "late": START, "early": START, "least": 1, "by": "a", "count": 5}
 
     def plan(tx: Tx) -> str:
         if tx.dialect.name != "sqlite":
             tx.exec_driver_sql("SET LOCAL enable_seqscan = off")  # a table as small as here is read from end to end
         kinds: dict[str, Any] = {"render_postcompile": True, "literal_binds": True}
-        bound = statement.compile(dialect=tx.dialect).params
-        given = statement.params({name: values[name] for name in bound if name in values})
+        asked = statement._statement
+        bound = asked.compile(dialect=tx.dialect).params
+        given = asked.params({name: values[name] for name in bound if name in values})
         explain = "EXPLAIN QUERY PLAN" if tx.dialect.name == "sqlite" else "EXPLAIN"
         told = tx.exec_driver_sql(f"{explain} {given.compile(dialect=tx.dialect, compile_kwargs=kinds)}")
         return str(told.all())

@@ -32,9 +32,9 @@ from sqlalchemy import (
 
 from bookbell.core.circuit import CLOSED, Circuit
 from bookbell.core.model import EndpointId, LanePk, OrganizationId
-from bookbell.store.bulk import held_rows
+from bookbell.store.bulk import update_rows
 from bookbell.store.database import Tx
-from bookbell.store.prepared import Prepared
+from bookbell.store.prepared import Among, Prepared
 from bookbell.store.schema import NEVER_AT, deliveries, endpoints, lanes
 
 PENDING: ColumnElement[str] = literal_column("'pending'")
@@ -120,7 +120,7 @@ class Candidates:
 
 _IS_DUE = lanes.c.due_at <= bindparam("now")
 _IS_FREE, _IS_OWNED = lanes.c.owner.is_(None), lanes.c.owner.is_not(None)
-_FREE = select(lanes.c.pk).where(_IS_DUE, _IS_FREE).order_by(lanes.c.due_at).limit(bindparam("count"))
+_FREE = Prepared(select(lanes.c.pk).where(_IS_DUE, _IS_FREE).order_by(lanes.c.due_at).limit(bindparam("count")))
 
 
 def _leased(is_so: ColumnElement[bool], *columns: Any) -> Select[Any]:
@@ -134,16 +134,19 @@ def _leased(is_so: ColumnElement[bool], *columns: Any) -> Select[Any]:
 
 
 _SUSPECT = (lanes.c.pk, lanes.c.owner, lanes.c.lease_until)
-_LATE = _leased(lanes.c.lease_until <= bindparam("late"), *_SUSPECT).limit(bindparam("count", type_=BigInteger))
-_EARLY = _leased(lanes.c.lease_until > bindparam("early"), *_SUSPECT).limit(bindparam("count", type_=BigInteger))
+_COUNT = bindparam("count", type_=BigInteger)
+_LATE = Prepared(_leased(lanes.c.lease_until <= bindparam("late"), *_SUSPECT).limit(_COUNT))
+_EARLY = Prepared(_leased(lanes.c.lease_until > bindparam("early"), *_SUSPECT).limit(_COUNT))
 _SHORT = _leased(
     and_(lanes.c.lease_until > bindparam("late"), lanes.c.owner != bindparam("by")),
     lanes.c.lease_until - bindparam("least", type_=BigInteger),
 )
 _SLEEPING = select(lanes.c.due_at).where(lanes.c.due_at > bindparam("now"), _IS_FREE).order_by(lanes.c.due_at)
-_NEXT = select(
-    func.coalesce(_SLEEPING.limit(1).scalar_subquery(), NEVER_AT).label("due_at"),
-    func.coalesce(_SHORT.limit(1).scalar_subquery(), NEVER_AT).label("short_at"),
+_NEXT = Prepared(
+    select(
+        func.coalesce(_SLEEPING.limit(1).scalar_subquery(), NEVER_AT).label("due_at"),
+        func.coalesce(_SHORT.limit(1).scalar_subquery(), NEVER_AT).label("short_at"),
+    )
 )
 
 
@@ -154,28 +157,22 @@ def candidates(tx: Tx, *, owner: str, now: int, renewal_ms: tuple[int, int], cou
     That is when a sleeping lane comes due or a lease that is not this owner's falls short, whichever is first.
     """
     least, most = renewal_ms
-    free = [row.pk for row in tx.execute(_FREE, {"now": now, "count": count})]
-    asked = {"now": now, "late": now + least, "early": now + most, "count": count}
-    doubtful = [*tx.execute(_LATE, asked), *tx.execute(_EARLY, asked)]
+    late, early = now + least, now + most
+    free = [row.pk for row in _FREE.rows(tx, now=now, count=count)]
+    doubtful = _LATE.rows(tx, now=now, late=late, count=count) + _EARLY.rows(tx, now=now, early=early, count=count)
     suspects = [Suspect(row.pk, row.owner, row.lease_until) for row in doubtful]
-    following = tx.execute(_NEXT, {"now": now, "late": now + least, "least": least, "by": owner}).one()
+    following = _NEXT.first(tx, now=now, late=late, least=least, by=owner)
     return Candidates(free, suspects, min(following.due_at, following.short_at))
 
 
+_IS_ONE = Among(lanes.c.pk, "pks")
 _TAKEN = {"owner": bindparam("by"), "lease_until": bindparam("until"), "epoch": lanes.c.epoch + 1}
-_ACQUIRE = (
-    update(lanes)
-    .where(lanes.c.pk.in_(bindparam("pks", expanding=True)), _IS_DUE, _IS_FREE)
-    .values(_TAKEN)
-    .returning(lanes.c.pk, lanes.c.epoch)
+_ACQUIRE = Prepared(
+    update(lanes).where(_IS_ONE, _IS_DUE, _IS_FREE).values(_TAKEN).returning(lanes.c.pk, lanes.c.epoch)
 )
-_TAKE_OVER = (
+_TAKE_OVER = Prepared(
     update(lanes)
-    .where(
-        lanes.c.pk.in_(bindparam("pks", expanding=True)),
-        lanes.c.owner == bindparam("of"),
-        lanes.c.lease_until == bindparam("seen"),
-    )
+    .where(_IS_ONE, lanes.c.owner == bindparam("of"), lanes.c.lease_until == bindparam("seen"))
     .values({**_TAKEN, "is_spent": True})
     .returning(lanes.c.pk, lanes.c.epoch)
 )
@@ -183,8 +180,7 @@ _TAKE_OVER = (
 
 def acquire(tx: Tx, lane_pks: Collection[LanePk], *, owner: str, now: int, lease_until: int) -> dict[LanePk, int]:
     """Take those of these lanes that are due and free. Gives the epoch of each lane that is now the owner's."""
-    values = {"pks": sorted(lane_pks), "by": owner, "now": now, "until": lease_until}
-    return {row.pk: row.epoch for row in tx.execute(_ACQUIRE, values)}
+    return dict(_ACQUIRE.rows(tx, pks=sorted(lane_pks), by=owner, now=now, until=lease_until))
 
 
 def take_over(tx: Tx, silent: Collection[Suspect], *, owner: str, lease_until: int) -> dict[LanePk, int]:
@@ -194,14 +190,13 @@ def take_over(tx: Tx, silent: Collection[Suspect], *, owner: str, lease_until: i
         alike.setdefault((each.owner, each.lease_until), []).append(each.lane_pk)
     taken: dict[LanePk, int] = {}
     for (of, seen), lane_pks in sorted(alike.items()):
-        values = {"pks": sorted(lane_pks), "of": of, "seen": seen, "by": owner, "until": lease_until}
-        taken |= {row.pk: row.epoch for row in tx.execute(_TAKE_OVER, values)}
+        taken |= _TAKE_OVER.rows(tx, pks=sorted(lane_pks), of=of, seen=seen, by=owner, until=lease_until)
     return taken
 
 
-_RENEW = (
+_RENEW = Prepared(
     update(lanes)
-    .where(lanes.c.pk.in_(bindparam("pks", expanding=True)), lanes.c.owner == bindparam("by"))
+    .where(_IS_ONE, lanes.c.owner == bindparam("by"))
     .values(lease_until=bindparam("until"))
     .returning(lanes.c.pk, lanes.c.epoch)
 )
@@ -209,8 +204,7 @@ _RENEW = (
 
 def renew(tx: Tx, lane_pks: Collection[LanePk], *, owner: str, lease_until: int) -> dict[LanePk, int]:
     """Extend the leases that are still the owner's. Gives their epochs; a lane that is missing has been lost."""
-    values = {"pks": sorted(lane_pks), "by": owner, "until": lease_until}
-    return {row.pk: row.epoch for row in tx.execute(_RENEW, values)}
+    return dict(_RENEW.rows(tx, pks=sorted(lane_pks), by=owner, until=lease_until))
 
 
 _FIRST_DUE = (
@@ -221,15 +215,12 @@ _FIRST_DUE = (
     .correlate(lanes)
     .scalar_subquery()
 )
-_LOCK_OWNED = (
-    select(lanes.c.pk)
-    .where(lanes.c.pk.in_(bindparam("pks", expanding=True)), lanes.c.owner == bindparam("by"))
-    .order_by(lanes.c.pk)
-    .with_for_update()
+_LOCK_OWNED = Prepared(
+    select(lanes.c.pk).where(_IS_ONE, lanes.c.owner == bindparam("by")).order_by(lanes.c.pk).with_for_update()
 )
 _IS_CLOSED = endpoints.c.deregistered_at.is_not(None) | endpoints.c.deactivated_at.is_not(None)
 _IS_RESTING = endpoints.c.disabled_at.is_not(None) | endpoints.c.paused_at.is_not(None)
-_NEXT_DUE = (
+_NEXT_DUE = Prepared(
     select(
         lanes.c.pk,
         case((_IS_CLOSED | lanes.c.discard_at.is_not(None), 0), else_=lanes.c.probe_at).label("probe_at"),
@@ -237,10 +228,9 @@ _NEXT_DUE = (
         func.coalesce(_FIRST_DUE, NEVER_AT).label("due_at"),
     )
     .join(endpoints, endpoints.c.id == lanes.c.endpoint_id)
-    .where(lanes.c.pk.in_(bindparam("pks", expanding=True)))
+    .where(_IS_ONE)
 )
-_GIVEN: dict[str, Any] = {"owner": None, "lease_until": 0, "due_at": bindparam("at"), "is_spent": bindparam("spent")}
-_PARK = update(lanes).where(lanes.c.pk == bindparam("lane")).values(_GIVEN)
+_GIVEN = ("owner", "lease_until", "due_at", "is_spent")
 
 
 def park(
@@ -253,13 +243,13 @@ def park(
     and expires. spent: lanes whose rate limit has not forgotten yet what was sent.
     The lock and the look are two statements on purpose: the second sees what the first waited for.
     """
-    owned = [row.pk for row in tx.execute(_LOCK_OWNED, {"pks": sorted(hold_ms), "by": owner})]
+    owned = [row.pk for row in _LOCK_OWNED.rows(tx, pks=sorted(hold_ms), by=owner)]
     due = {}
-    for row in tx.execute(_NEXT_DUE, {"pks": owned}):
+    for row in _NEXT_DUE.rows(tx, pks=owned):
         held = hold_ms[row.pk] if row.is_resting else 0
         due[row.pk] = min(NEVER_AT, max(row.due_at + held, row.probe_at))
-    if due:
-        tx.execute(_PARK, [{"lane": lane_pk, "at": at, "spent": lane_pk in spent} for lane_pk, at in due.items()])
+    given = [(lane_pk, None, 0, at, lane_pk in spent) for lane_pk, at in due.items()]
+    update_rows(tx, lanes, ("pk",), _GIVEN, given, where="lanes.owner IS NOT NULL")
     return due
 
 
@@ -291,6 +281,11 @@ def lock(tx: Tx, lane_pk: LanePk) -> None:
     tx.execute(select(lanes.c.pk).where(lanes.c.pk == lane_pk).with_for_update())
 
 
+_EPOCHS = Prepared(
+    select(lanes.c.pk, lanes.c.epoch).where(_IS_ONE).order_by(lanes.c.pk).with_for_update(key_share=True)
+)
+
+
 def lock_epochs(tx: Tx, lane_pks: Sequence[LanePk]) -> dict[LanePk, int]:
     """The present epochs of these lanes, held until the transaction ends; publishers are not held up."""
-    return dict(held_rows(tx, lanes, ("pk", "epoch"), lane_pks))
+    return dict(_EPOCHS.tuples(tx, {"pks": list(lane_pks)}))

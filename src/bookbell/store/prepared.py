@@ -4,14 +4,17 @@ For what a single event or report pays for: the toolkit's work for a statement c
 does for it. Written like any other statement, with `bindparam` for every value and no expanding ones.
 """
 
+import json
 import re
 from collections import namedtuple
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Boolean, ClauseElement, Connection, SelectBase
+from sqlalchemy import ARRAY, Boolean, ClauseElement, ColumnElement, Connection, SelectBase, UpdateBase, bindparam
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from bookbell.store.counted import COUNTED
 
@@ -22,9 +25,9 @@ def execute(tx: Connection, sql: str, values: Any = (), **form: bool) -> Any:
     COUNTED.statements += 1
     try:
         cursor.execute(sql, values)
-    except tx.dialect.loaded_dbapi.Error as error:
-        cursor.close()  # on this thread: the error, which knows it, may be dropped on another while this one goes on
-        raise as_toolkit_error(tx, sql, error) from error
+    except BaseException as error:
+        _give_up(tx, cursor, sql, error)
+        raise
     return cursor
 
 
@@ -34,10 +37,21 @@ def execute_many(tx: Connection, sql: str, rows: Sequence[Any]) -> Any:
     COUNTED.statements += len(rows)
     try:
         cursor.executemany(sql, rows)
-    except tx.dialect.loaded_dbapi.Error as error:
-        cursor.close()
-        raise as_toolkit_error(tx, sql, error) from error
+    except BaseException as error:
+        _give_up(tx, cursor, sql, error)
+        raise
     return cursor
+
+
+def _give_up(tx: Connection, cursor: Any, sql: str, error: BaseException) -> None:
+    """Close the cursor at once, and raise what the toolkit would for an error of the driver.
+
+    Left open, with rows to be read yet, it would keep whatever its connection reads next at the state of now; and it
+    is to be closed on this thread: the error, which knows it, may be dropped on another while this one goes on.
+    """
+    cursor.close()
+    if isinstance(error, tx.dialect.loaded_dbapi.Error):
+        raise as_toolkit_error(tx, sql, error) from error
 
 
 def as_toolkit_error(tx: Connection, sql: str, error: Exception) -> Exception:
@@ -45,6 +59,30 @@ def as_toolkit_error(tx: Connection, sql: str, error: Exception) -> Exception:
     base = tx.dialect.loaded_dbapi.Error
     shown: Exception = DBAPIError.instance(sql, None, error, base, hide_parameters=True, dialect=tx.dialect)
     return shown
+
+
+class Among(FunctionElement[bool]):
+    """Whether a column has one of the values of a list, which is one value of a `Prepared` statement, by this name: so
+    it is one statement for lists of any length.
+    """
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], name: str) -> None:
+        super().__init__(column, bindparam(name, type_=ARRAY(column.type)))
+
+
+@compiles(Among, "sqlite")
+def _among_on_sqlite(element: Among, compiler: Any, **options: Any) -> str:
+    column, values = (compiler.process(each, **options) for each in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - put together of what the toolkit made
+
+
+@compiles(Among, "postgresql")
+def _among_on_postgresql(element: Among, compiler: Any, **options: Any) -> str:
+    column, values = (compiler.process(each, **options) for each in element.clauses)
+    return f"{column} = ANY({values})"
 
 
 _Made = tuple[str, tuple[str, ...] | None, dict[str, Any]]
@@ -58,13 +96,16 @@ class Prepared:
 
     def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
-        columns = dict(statement.selected_columns.items()) if isinstance(statement, SelectBase) else {}
+        columns: dict[str, Any] = {}
+        if isinstance(statement, SelectBase | UpdateBase):
+            columns |= {str(name): column for name, column in statement.exported_columns.items()}
         self._row = partial(tuple.__new__, namedtuple("Row", list(columns)))  # `_make`, without its frame
         self._flags = [name for name, column in columns.items() if isinstance(column.type, Boolean)]
+        self._lists: list[str] = []
         self._sql: dict[str, _Made] = {}
         self._of_each: dict[int, Prepared] = {}
 
-    def rows(self, tx: Connection, **values: Any) -> list[Any]:
+    def rows(self, tx: Connection, /, **values: Any) -> list[Any]:
         """Its rows with these values."""
         found: list[Any] = list(map(self._row, self._executed(tx, values).fetchall()))
         if self._flags:  # SQLite has numbers for them
@@ -111,6 +152,8 @@ class Prepared:
     def _executed(self, tx: Connection, values: dict[str, Any], **form: bool) -> Any:
         sql, order, fixed = self._sql.get(tx.dialect.name) or self._made(tx)
         given = {**fixed, **values} if fixed else values
+        if self._lists and tx.dialect.name == "sqlite":
+            given = {**given, **{name: json.dumps(list(given[name])) for name in self._lists}}
         return execute(tx, sql, given if order is None else [*map(given.__getitem__, order)], **form)
 
     def _made(self, tx: Connection) -> _Made:
@@ -119,9 +162,10 @@ class Prepared:
         return made
 
     def _compiled(self, tx: Connection) -> _Made:
-        compiled = self._statement.compile(dialect=tx.dialect)
+        compiled: Any = self._statement.compile(dialect=tx.dialect)
+        self._lists = [name for name, bound in compiled.binds.items() if isinstance(bound.type, ARRAY)]
         fixed = {name: value for name, value in compiled.params.items() if value is not None}
-        order = None if compiled.positiontup is None else tuple(compiled.positiontup)  # type: ignore[attr-defined]
+        order = None if compiled.positiontup is None else tuple(compiled.positiontup)
         return str(compiled), order, fixed
 
 
