@@ -6,15 +6,15 @@ from typing import Any
 
 import psycopg
 
-from bookbell.store.apsw_driver import Cursor
+from bookbell.store import apsw_driver, counted
 
 Strike = Callable[[], None]
 
 
-def struck_sqlite(strike: Strike) -> type[Cursor]:
+def struck_sqlite(strike: Strike) -> type[apsw_driver.Cursor]:
     """SQLite's cursor."""
 
-    class Struck(Cursor):
+    class Struck(apsw_driver.Cursor):
         def execute(self, *args: Any, **kwargs: Any) -> Any:
             strike()
             done = super().execute(*args, **kwargs)
@@ -30,10 +30,10 @@ def struck_sqlite(strike: Strike) -> type[Cursor]:
     return Struck
 
 
-def struck_postgresql(strike: Strike) -> type[psycopg.Cursor]:
+def struck_postgresql(strike: Strike) -> type[counted.Cursor]:
     """PostgreSQL's cursor. A COPY is also struck once it has begun, and after its last row."""
 
-    class Struck(psycopg.Cursor):
+    class Struck(counted.Cursor):
         def execute(self, *args: Any, **kwargs: Any) -> Any:
             strike()
             done = super().execute(*args, **kwargs)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from processes import until
@@ -181,6 +182,9 @@ def test_keep_leaves_the_service_running_with_commands_that_work(tmp_path: Path)
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("delivered") >= 6, done.stdout
+        page = re.search(r"(http://\S+)/dashboard, with any user name and the password (\S+)", told)
+        assert page is not None, told
+        assert httpx.get(f"{page[1]}/dashboard", auth=("anyone", page[2])).status_code == 200
         for pid in (*demo.children().values(), demo.process.pid):  # as the terminal does on Ctrl-C
             os.kill(pid, signal.SIGINT)
         status, told = demo.end()

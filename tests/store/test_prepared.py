@@ -5,6 +5,7 @@ import itertools
 import pytest
 from sqlalchemy import bindparam, select
 
+from bookbell.store.database import Database, Tx
 from bookbell.store.prepared import Among, Prepared
 from bookbell.store.schema import accounts, lanes
 from simulated import InlineDatabase, nth
@@ -40,3 +41,17 @@ def test_what_fails_between_a_statement_and_its_rows_keeps_no_later_read_in_the_
         world.account()
         assert len(database.read_now(asked.rows)) == before + 1
     assert count > 2
+
+
+def test_a_snapshot_is_one_for_what_goes_straight_to_the_driver_too(db: Database, world: World) -> None:
+    asked = Prepared(select(accounts.c.id))
+
+    def look(tx: Tx) -> tuple[int, int]:
+        before = len(asked.rows(tx))
+        world.account()
+        return before, len(asked.rows(tx))
+
+    before, after = db.snapshot_now(look)
+    assert after == before
+    before, after = db.read_now(look)
+    assert after == before + 1

@@ -97,7 +97,9 @@ class _Demo:
         self._say(f"\nThe service goes on at {base}, its receiver at http://127.0.0.1:{self._stage.receiver.port}.")
         for key in self._keys:
             self._say(f"  key {key.name}: client id {key.client_id}  secret {key.client_secret}")
-        self._say("Three things to try, in another terminal:")
+        token = self._stage.service.command("tokens")["operator_token"]
+        self._say(f"Every webhook in a browser: {base}/dashboard, with any user name and the password {token}")
+        self._say("Three things to try in another terminal:")
         self._say(
             f"  TOKEN=$(curl -s {base}/oauth/token -u {one.client_id}:{one.client_secret}"
             " -d grant_type=client_credentials"

@@ -15,6 +15,8 @@ from sqlalchemy import URL
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
+from bookbell.store.counted import COUNTED
+
 NAME = "sqlite+apsw"
 STATEMENTS_KEPT = 256  # for each connection, so as not to be prepared again
 
@@ -27,8 +29,14 @@ class Cursor(apsw.Cursor):
     _asked: tuple[str, Any] = "", ()
 
     def execute(self, statements: str, bindings: Any = (), **how: Any) -> "Cursor":
+        COUNTED.statements += 1
         self._asked = statements, bindings
         super().execute(statements, bindings, **how)
+        return self
+
+    def executemany(self, statements: str, sequenceofbindings: Any, **how: Any) -> "Cursor":
+        COUNTED.statements += len(sequenceofbindings)
+        super().executemany(statements, sequenceofbindings, **how)
         return self
 
     @property
@@ -83,7 +91,12 @@ class Connection(apsw.Connection):
         super().__init__(path, statementcachesize=STATEMENTS_KEPT)
         self.cursor_factory = Cursor
         self.described: dict[str, Any] = {}  # statements, and their columns
+        self.beginning = "BEGIN IMMEDIATE"  # of a transaction: a reader's is just BEGIN
         self.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)  # plans do not depend on values, or it would plan each time
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        apsw.Cursor(self).execute(self.beginning)
 
     def commit(self) -> None:
         """End the transaction, if there is one."""
@@ -128,6 +141,10 @@ class Dialect(SQLiteDialect):
 
     def _get_server_version_info(self, _connection: Any) -> Any:
         return sqlite_version_info
+
+    def do_begin(self, dbapi_connection: Any) -> None:
+        """The drivers that the toolkit knows begin by themselves."""
+        dbapi_connection.begin()
 
     def create_connect_args(self, url: URL) -> Any:
         """The path of the file."""

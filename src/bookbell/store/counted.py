@@ -6,6 +6,9 @@ Threads add without a lock: at worst one of millions is not counted, and nothing
 """
 
 from dataclasses import dataclass
+from typing import Any
+
+import psycopg
 
 
 @dataclass(slots=True)
@@ -17,3 +20,18 @@ class Counted:
 
 
 COUNTED = Counted()
+
+
+class Cursor(psycopg.Cursor[Any]):
+    """PostgreSQL's cursor, which counts what it is given but for COPY; SQLite's does so too."""
+
+    def execute(self, *given: Any, **how: Any) -> "Cursor":
+        """One statement."""
+        COUNTED.statements += 1
+        super().execute(*given, **how)
+        return self
+
+    def executemany(self, query: Any, params_seq: Any, **how: Any) -> None:
+        """One statement with many values: they are sent together."""
+        COUNTED.statements += 1
+        super().executemany(query, params_seq, **how)

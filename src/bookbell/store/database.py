@@ -22,7 +22,7 @@ from sqlalchemy.pool import QueuePool
 from bookbell.core.errors import BookbellError
 from bookbell.store import apsw_driver, faults
 from bookbell.store.address import parameters
-from bookbell.store.counted import COUNTED
+from bookbell.store.counted import COUNTED, Cursor
 from bookbell.store.group_commit import GroupCommit
 
 P = ParamSpec("P")
@@ -68,9 +68,6 @@ class Database:
                 self._reader = _postgresql(url, READERS, is_reader=True)
         except (ArgumentError, ValueError) as error:
             raise DatabaseError("The database's address cannot be read.") from error
-        event.listen(self._writer, "commit", _count_commit)
-        for engine in (self._writer, self._reader):
-            event.listen(engine, "before_cursor_execute", _count_statement)
         self._write_threads = ThreadPoolExecutor(writer_count, thread_name_prefix="store-write")
         self._prompt_threads = ThreadPoolExecutor(PROMPT_WRITERS, thread_name_prefix="store-prompt")
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
@@ -114,6 +111,7 @@ class Database:
                     is_open = True
                     value = fn(tx, *args, **kwargs)
                     is_open = False  # from here on it may have been committed even if an error comes of it
+                COUNTED.commits += 1
                 return value
             except faults.DRIVER_ERRORS as error:
                 if faults.is_of_no_primary(error):
@@ -140,10 +138,14 @@ class Database:
 
     def snapshot_now(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`snapshot` on the calling thread, for commands and tests."""
+
+        def still(tx: Tx) -> T:
+            tx.begin()  # what goes straight to the driver begins nothing by itself
+            return fn(tx, *args, **kwargs)
+
         if self.is_sqlite:
-            return self.read_now(fn, *args, **kwargs)
-        still = self._reader.execution_options(isolation_level="REPEATABLE READ")
-        return _read(still, lambda tx: fn(tx, *args, **kwargs))
+            return _read(self._reader, still)
+        return _read(self._reader.execution_options(isolation_level="REPEATABLE READ"), still)
 
     async def give_back_space(self, page_count: int) -> int:
         """Cut unused pages off the end of an SQLite file, at most so many. Gives how many; 0 on PostgreSQL.
@@ -207,14 +209,6 @@ def _read(engine: Engine, read: Callable[[Tx], T]) -> T:
     raise AssertionError("unreachable")
 
 
-def _count_commit(_connection: Connection) -> None:
-    COUNTED.commits += 1
-
-
-def _count_statement(*_: object) -> None:
-    COUNTED.statements += 1
-
-
 def _sqlite(url: str, *, is_reader: bool) -> Engine:
     engine = create_engine(
         make_url(url).set(drivername=apsw_driver.NAME),
@@ -237,10 +231,7 @@ def _sqlite(url: str, *, is_reader: bool) -> Engine:
         connection.pragma("temp_store", "MEMORY")
         if is_reader:
             connection.pragma("query_only", True)
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if is_reader else "BEGIN IMMEDIATE")
+            connection.beginning = "BEGIN"
 
     return engine
 
@@ -258,7 +249,7 @@ def _postgresql(url: str, size: int, *, is_reader: bool) -> Engine:
         pool_size=size,
         max_overflow=size,
         isolation_level="AUTOCOMMIT" if is_reader else "READ COMMITTED",
-        connect_args=parameters(url, {"options": options}),
+        connect_args=parameters(url, {"options": options, "cursor_factory": Cursor}),
     )
     if is_reader:
         event.listen(engine, "connect", _read_only)

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from bookbell.core.errors import BookbellError
+from bookbell.store.counted import COUNTED
 from bookbell.store.faults import is_lost
 from bookbell.store.prepared import execute
 
@@ -92,6 +93,7 @@ class GroupCommit:
                     _try(tx, writes[done], is_only=len(writes) == 1)
                     done += 1
                 is_ending = True
+            COUNTED.commits += 1
         except Exception as error:  # noqa: BLE001 - each is run again alone, and meets it there
             if not (is_ending and is_lost(error)):
                 return False

@@ -16,13 +16,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from bookbell.store.counted import COUNTED
-
 
 def execute(tx: Connection, sql: str, values: Any = (), **form: bool) -> Any:
     """Carry out a statement of the driver's kind. form: how the driver is to make its cursor, which this gives."""
     cursor = tx.connection.cursor(**form)
-    COUNTED.statements += 1
     try:
         cursor.execute(sql, values)
     except BaseException as error:
@@ -34,7 +31,6 @@ def execute(tx: Connection, sql: str, values: Any = (), **form: bool) -> Any:
 def execute_many(tx: Connection, sql: str, rows: Sequence[Any]) -> Any:
     """Carry it out once for each of these rows of values. Gives the cursor; SQLite's has all rows that came of it."""
     cursor = tx.connection.cursor()
-    COUNTED.statements += len(rows)
     try:
         cursor.executemany(sql, rows)
     except BaseException as error:
