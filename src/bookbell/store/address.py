@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL, make_url
 
-SILENT_MS = 20_000
+SILENT_MS = 10_000
 _DRIVER = "postgresql+psycopg"
 _LIVENESS = {
-    "connect_timeout": 10,  # for each host
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
+    "connect_timeout": 5,  # for each host
+    "keepalives_idle": 4,
+    "keepalives_interval": 3,
     "keepalives_count": 2,
     "tcp_user_timeout": SILENT_MS,
 }

@@ -12,6 +12,7 @@ import select
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 import psycopg
@@ -22,6 +23,7 @@ from sqlalchemy.pool import QueuePool
 from bookbell.core.errors import BookbellError
 from bookbell.store import apsw_driver, faults
 from bookbell.store.address import parameters
+from bookbell.store.connecting import Connecting
 from bookbell.store.counted import COUNTED, Cursor
 from bookbell.store.group_commit import GroupCommit
 
@@ -64,8 +66,9 @@ class Database:
             if self.is_sqlite:
                 self._writer, self._reader = _sqlite(url, is_reader=False), _sqlite(url, is_reader=True)
             else:
-                self._writer = _postgresql(url, POSTGRESQL_WRITERS + PROMPT_WRITERS + 1, is_reader=False)
-                self._reader = _postgresql(url, READERS, is_reader=True)
+                connect = Connecting().connect
+                self._writer = _postgresql(url, connect, POSTGRESQL_WRITERS + PROMPT_WRITERS + 1, is_reader=False)
+                self._reader = _postgresql(url, connect, READERS, is_reader=True)
         except (ArgumentError, ValueError) as error:
             raise DatabaseError("The database's address cannot be read.") from error
         self._write_threads = ThreadPoolExecutor(writer_count, thread_name_prefix="store-write")
@@ -114,16 +117,17 @@ class Database:
                 COUNTED.commits += 1
                 return value
             except faults.DRIVER_ERRORS as error:
-                if faults.is_of_no_primary(error):
+                is_lost = faults.is_lost(error)
+                if is_lost or faults.is_of_no_primary(error):
                     self._reconnect()
-                is_undone = faults.is_worth_retrying(error) or (is_open and faults.is_lost(error))
+                is_undone = faults.is_worth_retrying(error) or (is_open and is_lost)
                 if attempt == TRIES_MAX or not is_undone:
                     raise
                 threading.Event().wait(0.005 * attempt)
         raise AssertionError("unreachable")
 
     def _reconnect(self) -> None:
-        """Keep no connection: they lead to a server that is not the primary any more."""
+        """Keep no connection: others may lead where one broke, or to a server that is not the primary any more."""
         self._writer.dispose()
         self._reader.dispose()
 
@@ -206,6 +210,7 @@ def _read(engine: Engine, read: Callable[[Tx], T]) -> T:
         except faults.DRIVER_ERRORS as error:
             if is_again or not (is_open and faults.is_lost(error)):
                 raise
+            engine.dispose()
     raise AssertionError("unreachable")
 
 
@@ -236,7 +241,7 @@ def _sqlite(url: str, *, is_reader: bool) -> Engine:
     return engine
 
 
-def _postgresql(url: str, size: int, *, is_reader: bool) -> Engine:
+def _postgresql(url: str, connect: Callable[..., psycopg.Connection], size: int, *, is_reader: bool) -> Engine:
     options = "-c timezone=UTC -c lock_timeout=10000"
     if is_reader:
         options += " -c synchronous_commit=off"  # it commits nothing but notifications
@@ -249,7 +254,7 @@ def _postgresql(url: str, size: int, *, is_reader: bool) -> Engine:
         pool_size=size,
         max_overflow=size,
         isolation_level="AUTOCOMMIT" if is_reader else "READ COMMITTED",
-        connect_args=parameters(url, {"options": options, "cursor_factory": Cursor}),
+        creator=partial(connect, **parameters(url, {"options": options, "cursor_factory": Cursor})),
     )
     if is_reader:
         event.listen(engine, "connect", _read_only)

@@ -95,6 +95,8 @@ class GroupCommit:
                 is_ending = True
             COUNTED.commits += 1
         except Exception as error:  # noqa: BLE001 - each is run again alone, and meets it there
+            if is_lost(error):
+                self.engine.dispose()  # as in `Database`: other connections may be as bad
             if not (is_ending and is_lost(error)):
                 return False
             for item in group:  # it may have been committed, and would be there twice
