@@ -68,6 +68,10 @@ class Among(FunctionElement[bool]):
     def __init__(self, column: ColumnElement[Any], name: str) -> None:
         super().__init__(column, bindparam(name, type_=ARRAY(column.type)))
 
+    def self_group(self, against: Any = None) -> "Among":
+        """As it is: the toolkit would have SQLite ask whether it `= 1`, and then it reads the whole table for it."""
+        return self
+
 
 @compiles(Among, "sqlite")
 def _among_on_sqlite(element: Among, compiler: Any, **options: Any) -> str:
