@@ -198,7 +198,7 @@ def test_configs_say_what_the_owner_needs(db: Database) -> None:
     assert (config.epoch, config.closed_at, config.disabled_at) == (0, None, None)
 
 
-def plan(tx: Tx, statement: Prepared, **values: Any) -> str:
+def plan(tx: Tx, /, statement: Prepared, **values: Any) -> str:
     """How it would be carried out."""
     if tx.dialect.name != "sqlite":
         tx.exec_driver_sql("SET LOCAL enable_seqscan = off")  # a table as small as here is read from end to end

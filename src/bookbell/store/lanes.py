@@ -167,7 +167,7 @@ def candidates(tx: Tx, *, owner: str, now: int, renewal_ms: tuple[int, int], cou
 
 _IS_ONE = Among(lanes.c.pk, "pks")
 _OWNER: ColumnElement[str] = literal_column("coalesce(lanes.owner, '')")
-"""The owner of lanes whose keys tell which rows: so put that no index over those that are free, or owned, serves for it.
+"""The owner of lanes whose keys tell which rows: so put that no index over free or owned ones serves for it.
 PostgreSQL would take one whenever its statistics are of a time when few were.
 """
 _TAKEN = {"owner": bindparam("by"), "lease_until": bindparam("until"), "epoch": lanes.c.epoch + 1}
