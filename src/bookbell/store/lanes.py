@@ -253,7 +253,7 @@ def park(
         held = hold_ms[row.pk] if row.is_resting else 0
         due[row.pk] = min(NEVER_AT, max(row.due_at + held, row.probe_at))
     given = [(lane_pk, None, 0, at, lane_pk in spent) for lane_pk, at in due.items()]
-    update_rows(tx, lanes, ("pk",), _GIVEN, given, where="lanes.owner IS NOT NULL")
+    update_rows(tx, lanes, ("pk",), _GIVEN, given, where=f"{_OWNER} <> ''")
     return due
 
 

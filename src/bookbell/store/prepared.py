@@ -1,7 +1,7 @@
 """Statements that are put into SQL once and then go straight to the driver.
 
 For what a single event or report pays for: the toolkit's work for a statement costs several times what the database
-does for it. Written like any other statement, with `bindparam` for every value and no expanding ones.
+does for it. Written like any other statement, with `bindparam` for every value, and `Among` for lists.
 """
 
 import json
