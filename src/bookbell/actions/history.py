@@ -113,7 +113,7 @@ def read_on(tx: Tx, account: Account, reading: Reading) -> list[Told]:
         book_pk=reading.book_pk,
         count=reading.count,
     )
-    found = events.read_stretch(tx, stream, stretch)
+    found = [] if wanted == frozenset() else events.read_stretch(tx, stream, stretch)
     made = history.deliveries_of(tx, scope, [event.id for event in found])
     bodies = [event.body_org if level is Level.ORG else event.body_account for event in found]
     return [Told(event, body or b"", made[event.id]) for event, body in zip(found, bodies, strict=True)]
@@ -127,7 +127,7 @@ def _reader(tx: Tx, account: Account, reading: Reading) -> tuple[Scope, frozense
         scope = Scope(organization_id=account.organization_id, account_id=account.id)
         return scope, subscribed if reading.is_subscribed else None
     require_manager(account)
-    listed = endpoints.list_endpoints(tx, account.organization_id, Level.ORG)
+    listed = endpoints.list_org_endpoints(tx, account.organization_id)
     scope = Scope(organization_id=account.organization_id, account_id=None, has_org_level=True)
     if reading.webhook_uuid is not None:
         webhook = endpoints.find_org_endpoint(tx, account.organization_id, reading.webhook_uuid)

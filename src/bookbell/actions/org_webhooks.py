@@ -41,7 +41,7 @@ def add(tx: Tx, account: Account, asked: Asked, terms: Terms, vault: Sealing, st
     """Add a webhook; it never replaces one. Raises: WebhookInvalid."""
     endpoints.lock_organization(tx, account.organization_id)
     _demand_known(tx, account, asked)
-    others = endpoints.list_endpoints(tx, account.organization_id, Level.ORG)
+    others = endpoints.list_org_endpoints(tx, account.organization_id)
     address = address_of(asked, None)
     _demand_unique(address, asked, others)
     if len(others) >= terms.count_max:
@@ -58,7 +58,7 @@ def change(
     _demand_known(tx, account, asked)
     address = address_of(asked, address_in(old, vault))
     if asked.url is not None:
-        listed = endpoints.list_endpoints(tx, account.organization_id, Level.ORG)
+        listed = endpoints.list_org_endpoints(tx, account.organization_id)
         _demand_unique(address, asked, [other for other in listed if other.id != old.id])
     return _save(tx, _changed(old, asked, address, vault, stamp), stamp)
 
@@ -70,7 +70,7 @@ def remove(tx: Tx, account: Account, webhook_uuid: str, stamp: Stamp) -> Publish
 
 def find_all(tx: Tx, account: Account) -> list[Endpoint]:
     """The webhooks of the account's organization, oldest first."""
-    return endpoints.list_endpoints(tx, account.organization_id, Level.ORG)
+    return endpoints.list_org_endpoints(tx, account.organization_id)
 
 
 def find(tx: Tx, account: Account, webhook_uuid: str) -> Endpoint:

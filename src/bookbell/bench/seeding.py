@@ -42,15 +42,16 @@ class Hook:
 
 
 class Seeder:
-    """One organization in a database, and ways to fill it."""
+    """One organization in a database, a new one unless it is given, and ways to fill it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, organization_id: OrganizationId | None = None) -> None:
         self._database = database
         self._ambient = RealAmbient()
         self._vault = Vault(MASTER_KEY)
-        self.organization_id: OrganizationId = database.write_now(
-            accounts.create_organization, f"bench {self._ambient.new_id()}", self._stamp()
-        ).id
+        name = f"bench {self._ambient.new_id()}"
+        self.organization_id: OrganizationId = (
+            organization_id or database.write_now(accounts.create_organization, name, self._stamp()).id
+        )
 
     def hooks(self, urls: Sequence[str]) -> list[Hook]:
         """An account with a signed webhook for each of these URLs, in one transaction for each 500."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, ScalarSelect, Select, delete, insert, select, update
+from sqlalchemy import BindParameter, Row, ScalarSelect, Select, and_, delete, insert, select, update
 
 from bookbell.core.model import (
     NO_ENDPOINT,
@@ -128,12 +128,17 @@ def find_staging(tx: Tx, organization_id: OrganizationId, endpoint_id: str) -> E
     return None if row is None else _endpoint(row, ())
 
 
-def list_endpoints(tx: Tx, organization_id: OrganizationId, level: Level | None = None) -> list[Endpoint]:
-    """The registered webhooks of this organization, of both levels or of one, oldest first."""
+def list_endpoints(tx: Tx, organization_id: OrganizationId) -> list[Endpoint]:
+    """The registered webhooks of this organization, of both levels, oldest first."""
     query = _of_organization(organization_id).where(endpoints.c.deregistered_at.is_(None)).order_by(endpoints.c.id)
-    if level is not None:
-        query = query.where(endpoints.c.level == level.value)
     return _endpoints(tx, tx.execute(query).all())
+
+
+def list_org_endpoints(tx: Tx, organization_id: OrganizationId) -> list[Endpoint]:
+    """The registered org-level webhooks of this organization, oldest first, however many accounts it has."""
+    is_org_level = and_(endpoints.c.account_id.is_(None), endpoints.c.level == Level.ORG.value)
+    query = _of_organization(organization_id).where(is_org_level, endpoints.c.deregistered_at.is_(None))
+    return _endpoints(tx, tx.execute(query.order_by(endpoints.c.id)).all())
 
 
 def page_endpoints(tx: Tx, organization_id: OrganizationId, *, after: str, count: int) -> list[Endpoint]:

@@ -5,13 +5,13 @@ from itertools import zip_longest
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Row, bindparam, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, bindparam, literal, or_, select, tuple_, union_all
 
 from bookbell.core.model import AccountId, EndpointPk, Event, EventId, LanePk, Level, Listener, OrganizationId
 from bookbell.store.database import Tx
 from bookbell.store.prepared import Prepared
 from bookbell.store.schema import endpoints, events, lanes, subscriptions
-from bookbell.store.stream import Stream, Stretch, chosen, insert_placed
+from bookbell.store.stream import Stream, Stretch, are_of, chosen, insert_placed
 
 _SELECTED = tuple(events.c[name] for name in Event._fields)
 
@@ -21,29 +21,40 @@ def insert_events(tx: Tx, new: Sequence[Event]) -> None:
     insert_placed(tx, Event._fields, new)
 
 
-_LISTENERS = (
-    select(
-        endpoints.c.pk,
-        endpoints.c.level,
-        endpoints.c.account_id,
-        endpoints.c.policy,
-        endpoints.c.updated_at,
-        lanes.c.pk.label("lane_pk"),
-        subscriptions.c.event_type,
-    )
-    .join(subscriptions, subscriptions.c.endpoint_id == endpoints.c.id)
-    .join(lanes, lanes.c.endpoint_id == endpoints.c.id)
-    .where(
-        endpoints.c.organization_id == bindparam("organization"),
-        endpoints.c.deregistered_at.is_(None),
-        endpoints.c.deactivated_at.is_(None),
-        or_(endpoints.c.account_id == bindparam("account"), endpoints.c.account_id.is_(None)),
-    )
-    .order_by(endpoints.c.pk, lanes.c.part)
-)
 _TYPES_AT_ONCE = tuple(f"type_{number}" for number in range(8))
-_OF_TYPES = Prepared(
-    _LISTENERS.where(or_(*(subscriptions.c.event_type == bindparam(each) for each in _TYPES_AT_ONCE)))
+
+
+def _those(whose: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(
+            endpoints.c.pk,
+            endpoints.c.level,
+            endpoints.c.account_id,
+            endpoints.c.policy,
+            endpoints.c.updated_at,
+            lanes.c.pk.label("lane_pk"),
+            lanes.c.part,
+            subscriptions.c.event_type,
+        )
+        .join(subscriptions, subscriptions.c.endpoint_id == endpoints.c.id)
+        .join(lanes, lanes.c.endpoint_id == endpoints.c.id)
+        .where(
+            endpoints.c.organization_id == bindparam("organization"),
+            whose,
+            endpoints.c.deregistered_at.is_(None),
+            endpoints.c.deactivated_at.is_(None),
+            or_(*(subscriptions.c.event_type == bindparam(each) for each in _TYPES_AT_ONCE)),
+        )
+    )
+
+
+# In two parts, each of which is found by its keys. Asked for together, either database may look at the webhooks of all
+# accounts of the organization.
+_LISTENERS = Prepared(
+    union_all(
+        _those(endpoints.c.account_id == bindparam("account")),
+        _those(endpoints.c.account_id.is_(None)),
+    )
 )
 
 
@@ -55,11 +66,11 @@ def listeners(
     found: list[Any] = []
     for start in range(0, len(wanted), len(_TYPES_AT_ONCE)):
         some = dict(zip_longest(_TYPES_AT_ONCE, wanted[start : start + len(_TYPES_AT_ONCE)], fillvalue=wanted[start]))
-        found += _OF_TYPES.rows(tx, **of, **some)
+        found += _LISTENERS.rows(tx, **of, **some)
     types: dict[EndpointPk, set[str]] = {}
     lane_pks: dict[EndpointPk, dict[LanePk, None]] = {}
     rows: dict[EndpointPk, Any] = {}
-    for row in found:
+    for row in sorted(found, key=attrgetter("pk", "part")):
         rows.setdefault(row.pk, row)
         types.setdefault(row.pk, set()).add(row.event_type)
         lane_pks.setdefault(row.pk, {})[row.lane_pk] = None
@@ -74,7 +85,7 @@ def listeners(
             policy=row.policy,
             version=row.updated_at,
         )
-        for row in sorted(rows.values(), key=attrgetter("pk"))
+        for row in rows.values()
     ]
 
 
@@ -82,7 +93,7 @@ def list_events(
     tx: Tx, organization_id: OrganizationId, account_id: AccountId, *, before: EventId | None, count: int
 ) -> list[Event]:
     """Events of this account's books, newest first, older than `before`."""
-    query = select(*_SELECTED).where(events.c.organization_id == organization_id, events.c.account_id == account_id)
+    query = select(*_SELECTED).where(*are_of(organization_id, account_id))
     if before is not None:
         place = select(events.c.position).where(events.c.id == before).scalar_subquery()
         query = query.where(tuple_(events.c.position, events.c.id) < tuple_(place, literal(before)))

@@ -148,7 +148,9 @@ def make_due(tx: Tx, organization_id: OrganizationId, delivery_id: DeliveryId, *
 
 
 def _is_within(scope: Scope) -> ColumnElement[bool]:
-    is_org_level = and_(endpoints.c.level == Level.ORG.value, endpoints.c.replay_job_id.is_(None))
+    is_org_level = and_(
+        endpoints.c.level == Level.ORG.value, endpoints.c.account_id.is_(None), endpoints.c.replay_job_id.is_(None)
+    )
     if scope.endpoint_id is not None:
         is_org_level = and_(is_org_level, endpoints.c.id == scope.endpoint_id)
     seen = [endpoints.c.account_id == scope.account_id] if scope.account_id is not None else []

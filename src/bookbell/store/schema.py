@@ -87,7 +87,7 @@ endpoints = Table(
     metadata,
     Column("pk", Pk, primary_key=True),
     Column("id", Id, nullable=False, unique=True),
-    Column("organization_id", Id, ForeignKey("organizations.id"), nullable=False, index=True),
+    Column("organization_id", Id, ForeignKey("organizations.id"), nullable=False),
     Column("account_id", Id, ForeignKey("accounts.id"), unique=True),
     Column("level", String(8), nullable=False),
     Column("description", Text),
@@ -105,6 +105,7 @@ endpoints = Table(
     Column("replay_job_id", Id),
     Column("paused_at", BigInteger),
     Column("resumed_at", BigInteger),
+    Index("endpoints_organization", "organization_id", "account_id"),
 )
 
 # What the owner or the operator of an endpoint should know of: how long it has been failing, that it was disabled, ...

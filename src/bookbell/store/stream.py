@@ -101,7 +101,7 @@ def is_known(tx: Tx, stream: Stream, event_id: str) -> bool:
 
 def chosen(tx: Tx, stream: Stream, stretch: Stretch, *columns: Any) -> Select[Any]:
     """A query for these columns of the events of a stretch, in order, and of none that another can still precede."""
-    query = _of(stream, select(*columns)).where(events.c.position < _settled_below(tx))
+    query = _of(stream, stretch.book_pk, select(*columns)).where(events.c.position < _settled_below(tx))
     if stretch.after is not None:
         place = select(events.c.position).where(events.c.id == stretch.after).scalar_subquery()
         query = query.where(tuple_(events.c.position, events.c.id) > tuple_(place, literal(stretch.after)))
@@ -113,15 +113,29 @@ def chosen(tx: Tx, stream: Stream, stretch: Stretch, *columns: Any) -> Select[An
         query = query.where(events.c.position < stretch.below)
     if stretch.event_types is not None:
         query = query.where(events.c.type.in_(sorted(stretch.event_types)))
-    if stretch.book_pk is not None:
-        query = query.where(events.c.book_pk == stretch.book_pk)
     return query.order_by(events.c.position, events.c.id).limit(stretch.count)
 
 
-def _of(stream: Stream, query: Select[Any]) -> Select[Any]:
+def _of(stream: Stream, book_pk: int | None, query: Select[Any]) -> Select[Any]:
     body = events.c.body_org if stream.level is Level.ORG else events.c.body_account
-    query = query.where(events.c.organization_id == stream.organization_id, body.is_not(None))
-    return query if stream.account_id is None else query.where(events.c.account_id == stream.account_id)
+    return query.where(body.is_not(None), *are_of(stream.organization_id, stream.account_id, book_pk))
+
+
+def are_of(
+    organization_id: OrganizationId, account_id: AccountId | None, book_pk: int | None = None
+) -> list[ColumnElement[bool]]:
+    """That events are those of this organization, account and book; None does not restrict.
+
+    They are found by the narrowest that is given. The others are worded so that no index serves them: left the choice,
+    a database may go through all events of the organization for those of one account, or of the account for a book's.
+    """
+    asked: list[tuple[ColumnElement[Any], Any]] = [
+        (events.c.organization_id, organization_id),
+        (events.c.account_id, account_id),
+        (events.c.book_pk, book_pk),
+    ]
+    *checked, (narrowest, value) = [(column, value) for column, value in asked if value is not None]
+    return [narrowest == value, *(column.concat("") == wanted for column, wanted in checked)]
 
 
 def _start(stretch: Stretch) -> ColumnElement[int]:

@@ -208,7 +208,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name="endpoints_id_unique"),
         sa.UniqueConstraint("account_id", name="endpoints_account_id_unique"),
     )
-    op.create_index("endpoints_organization_id", "endpoints", ["organization_id"], unique=False)
+    op.create_index("endpoints_organization", "endpoints", ["organization_id", "account_id"], unique=False)
     op.create_table(
         "analytics_requests",
         sa.Column("id", ID, nullable=False),
