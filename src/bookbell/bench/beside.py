@@ -40,11 +40,25 @@ def stretch(service: Service, sink: Sink, receivers: Sequence[Receiver], seconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Others:
-    """Deliveries to the others that count too: how many, and of them the lost and the repeated."""
+    """Deliveries that count too: how many, and of them the lost and the repeated."""
 
     count: int = 0
     lost: int = 0
     repeated: int = 0
+
+    def __add__(self, more: "Others") -> "Others":
+        return Others(
+            count=self.count + more.count, lost=self.lost + more.lost, repeated=self.repeated + more.repeated
+        )
+
+
+def seen_in(stretches: Sequence[dict[str, Any]]) -> Others:
+    """What was to be seen in these stretches, and was not."""
+    return Others(
+        count=sum(each["expected"] for each in stretches),
+        lost=sum(each["expected"] - each["count"] for each in stretches),
+        repeated=sum(each["repeated"] for each in stretches),
+    )
 
 
 def compared(
@@ -58,19 +72,18 @@ def compared(
 
     p99_ratio: of the medians, over the stretches of a kind, of what 99 of 100 took at most.
     """
-    every = [*without, *beside]
     latencies = sorted(latency for each in beside for latency in each["latencies_ms"])
-    without_ms, beside_ms = (statistics.median(map(_p99_ms, each)) for each in (without, beside))
-    count = sum(each["expected"] for each in every) + others.count
+    without_ms, beside_ms = p99_ms(without), p99_ms(beside)
+    every = seen_in([*without, *beside]) + others
     asked = service.asked()
     return Figures(
-        count=count,
-        cpu_us=service.counted_s() / count * 1e6,
+        count=every.count,
+        cpu_us=service.counted_s() / every.count * 1e6,
         memory_mb=service.memory_mb(),
-        statements=asked[0] / count,
-        syncs=asked[1] / count,
-        lost=sum(each["expected"] - each["count"] for each in every) + others.lost,
-        repeated=sum(each["repeated"] for each in every) + others.repeated,
+        statements=asked[0] / every.count,
+        syncs=asked[1] / every.count,
+        lost=every.lost,
+        repeated=every.repeated,
         extra={"p99_without_ms": without_ms, "p99_ratio": beside_ms / max(0.1, without_ms), **extra},
         series=shapes({**beside[-1], "latencies_ms": latencies}),
         p50_ms=latency_fields(latencies)["p50_ms"],
@@ -79,12 +92,13 @@ def compared(
     )
 
 
-def _p99_ms(seen: dict[str, Any]) -> float:
-    return latency_fields(seen["latencies_ms"])["p99_ms"] or 0.0
+def p99_ms(stretches: Sequence[dict[str, Any]]) -> float:
+    """The median over these stretches of what 99 of 100 took at most."""
+    return statistics.median(latency_fields(each["latencies_ms"])["p99_ms"] or 0.0 for each in stretches)
 
 
 class Office:
-    """Where accounts are made."""
+    """Where accounts of an organization are made. All accounts know the type of its events."""
 
     def __init__(self, base: str, sink_port: int) -> None:
         self._base, self._sink_port = base, sink_port
@@ -100,5 +114,10 @@ class Office:
         webhook = {"webhook_endpoint": f"http://127.0.0.1:{self._sink_port}/{path}", "event": [EVENT_TYPE]}
         client.post(f"{SETTINGS}/update/webhook_endpoint", webhook)
         client.post(f"{SETTINGS}/webhook/rotate-secret", {"secret_key": SECRET})
-        event = {"type": EVENT_TYPE, "organization_id": self._organization, "account_id": account["id"]}
-        return Receiver(client, ("/platform/v1/events", json.dumps({**event, "body": json.loads(BODY)})))
+        return Receiver(client, request_for(self._organization, account["id"]))
+
+
+def request_for(organization_id: str, account_id: str) -> tuple[str, str]:
+    """What publishes an event for this account, as path and body."""
+    event = {"type": EVENT_TYPE, "organization_id": organization_id, "account_id": account_id}
+    return "/platform/v1/events", json.dumps({**event, "body": json.loads(BODY)})

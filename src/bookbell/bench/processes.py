@@ -209,6 +209,11 @@ class Service(Pinned):
         self.port = int(ready.rsplit(":", 1)[1])
         self.restart_count()
 
+    @property
+    def database_url(self) -> str:
+        """Of its SQLite database, if it has been given no other."""
+        return f"sqlite:///{self.folder / 'data' / 'bookbell.db'}"
+
     def cpu_s(self) -> float:
         """Processor seconds used so far."""
         return cpu_s(self.process.pid)

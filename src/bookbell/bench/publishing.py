@@ -124,4 +124,4 @@ def requests_of(organization: str, scenario: Publish) -> list[tuple[str, str]]:
 
 def url_of(service: Service, scenario: Publish) -> str:
     """The database's address."""
-    return scenario.database_url or f"sqlite:///{service.folder / 'data' / 'bookbell.db'}"
+    return scenario.database_url or service.database_url

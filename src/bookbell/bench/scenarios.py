@@ -17,6 +17,7 @@ from bookbell.bench.lists import run_lists
 from bookbell.bench.overload import run_overload
 from bookbell.bench.publishing import Publish, run_publish
 from bookbell.bench.reporting import run_reports
+from bookbell.bench.sleepers import run_sleepers
 from bookbell.bench.starting import run_help, run_start
 
 Run = Callable[[], Figures]
@@ -103,6 +104,13 @@ def _publishing() -> dict[str, Scenario]:
             "p50 ≤ 3 ms, p99 ≤ 20 ms",
             _publish(7_500, rate_per_s=2_500.0),
             _publish(50_000, rate_per_s=2_500.0),
+        ),
+        "asleep": _of(
+            "100 events a second, each for a webhook that has had none for long, among very many of an organization",
+            "cost as among few",
+            lambda: run_sleepers(300, 3_000),
+            lambda: run_sleepers(1_000, 20_000),
+            is_long=True,
         ),
     }
 

@@ -53,11 +53,14 @@ class Seeder:
             organization_id or database.write_now(accounts.create_organization, name, self._stamp()).id
         )
 
-    def hooks(self, urls: Sequence[str]) -> list[Hook]:
-        """An account with a signed webhook for each of these URLs, in one transaction for each 500."""
+    def hooks(self, urls: Sequence[str], *, event_type: str = EVENT_TYPE, **policy: int) -> list[Hook]:
+        """An account with a signed webhook for each of these URLs, in one transaction for each 500.
+
+        policy: what differs from the preset's.
+        """
         made: list[Hook] = []
         for start in range(0, len(urls), 500):
-            made += self._database.write_now(self._add_hooks, urls[start : start + 500])
+            made += self._database.write_now(self._add_hooks, urls[start : start + 500], event_type, policy)
         return made
 
     def fill(
@@ -75,7 +78,7 @@ class Seeder:
             dues = [now - int(self._ambient.draw() * spread_ms) for _ in chosen]
             self._database.write_now(self._add_deliveries, chosen, dues, state)
 
-    def _add_hooks(self, tx: Tx, urls: Sequence[str]) -> list[Hook]:
+    def _add_hooks(self, tx: Tx, urls: Sequence[str], event_type: str, policy: dict[str, int]) -> list[Hook]:
         made = []
         for url in urls:
             wanted = accounts.NewAccount(
@@ -86,9 +89,11 @@ class Seeder:
                 secret_hash=hash_of_secret(CLIENT_SECRET),
             )
             account = accounts.create_account(tx, self.organization_id, wanted, self._stamp())
-            registered = webhooks.Wanted(url=url, masked=url, event_types=(EVENT_TYPE,), preset="standard")
+            registered = webhooks.Wanted(url=url, masked=url, event_types=(event_type,), preset="standard")
             endpoint = webhooks.configure(tx, account, registered, self._vault.seal, self._stamp()).value
             webhooks.rotate_secret(tx, account, SECRET, self._vault, self._stamp())
+            if policy:
+                webhooks.set_policy(tx, account, {"preset": "standard", **policy}, self._stamp())
             made.append(Hook(account, endpoint.pk, endpoint.lane_pk))
         return made
 

@@ -64,7 +64,7 @@ class Engine:
             self._hold.feed(owned[lane_pk])
         if not rung:
             self._owning.poll_at = self._ambient.monotonic_ms()
-        elif others := rung - owned.keys():
+        elif others := {lane_pk for lane_pk in rung if lane_pk not in owned}:
             self._owning.expect(others)
         self._hold.bell.set()
 

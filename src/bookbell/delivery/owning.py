@@ -64,7 +64,7 @@ class Owning:
         owned = self._hold.lanes
         self._hold.starve_all(rung & owned.keys())
         room = limits.LANES_PER_WORKER_MAX - len(owned)
-        wanted = list(rung - owned.keys())[:room]
+        wanted = [lane_pk for lane_pk in rung if lane_pk not in owned][:room]
         if (is_poll or self._ambient.monotonic_ms() >= self.expected_at) and room > len(wanted):
             told, self._expected = rung | self._expected, set()
             wanted = list(dict.fromkeys([*wanted, *await self._candidates(room - len(wanted))]))
