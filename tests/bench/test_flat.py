@@ -21,7 +21,7 @@ from bookbell.store.history import DeliveryQuery
 from world import START, TERMS, Plain, World, stamp, world_in
 
 OTHERS = 400
-MORE = {"sqlite": 60, "postgresql": 20}  # a tree may be a level higher
+MORE = {"sqlite": 60, "postgresql": 50}  # a tree may be a level higher, and others' rows on the same page
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def test_pages_over_several_webhooks_hold_each_delivery_once_in_order(
     db: Database, seeder: Seeder, query: dict[str, object], count: int
 ) -> None:
     hooks = seeder.hooks([f"http://127.0.0.1:{port}/" for port in (1, 2, 3)])
-    db.write_now(lambda tx: tx.exec_driver_sql("UPDATE endpoints SET level = 'org'"))
+    db.write_now(lambda tx: tx.exec_driver_sql("UPDATE endpoints SET level = 'org', account_id = NULL"))
     for state in (DELIVERED, EXHAUSTED, PENDING):
         seeder.fill(hooks[:1], 10, state=state)
         seeder.fill(hooks[1:2], 40, state=state)

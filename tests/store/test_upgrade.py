@@ -53,7 +53,7 @@ def test_events_restored_from_another_cluster_come_before_new_ones(db: Database)
         tx.execute(update(table).values(position=2**50))
 
     def ids() -> list[str]:
-        return [each.id for each in db.read_now(events.read_stretch, of_account, Stretch(count=99))]
+        return [each.id for each in db.read_now(events.read_stretch, of_account, Stretch(count=99))[0]]
 
     before = ids()
     if not db.is_sqlite:

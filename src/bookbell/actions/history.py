@@ -93,7 +93,15 @@ class Told:
     deliveries: list[DeliveryView]
 
 
-def read_on(tx: Tx, account: Account, reading: Reading) -> list[Told]:
+@dataclass(frozen=True, slots=True)
+class ReadOn:
+    """Events in order. next: what to go on after, unchanged while nothing is new; if it moved, there may be more."""
+
+    told: list[Told]
+    next: str | None
+
+
+def read_on(tx: Tx, account: Account, reading: Reading) -> ReadOn:
     """The next events in the order of their commits: who goes on after the last one misses none.
 
     Raises: NotFound when `after` is not known (any more), NotPermittedManager, OrgWebhookNotFound.
@@ -113,10 +121,11 @@ def read_on(tx: Tx, account: Account, reading: Reading) -> list[Told]:
         book_pk=reading.book_pk,
         count=reading.count,
     )
-    found = [] if wanted == frozenset() else events.read_stretch(tx, stream, stretch)
+    found, looked_to = events.read_stretch(tx, stream, stretch)
     made = history.deliveries_of(tx, scope, [event.id for event in found])
     bodies = [event.body_org if level is Level.ORG else event.body_account for event in found]
-    return [Told(event, body or b"", made[event.id]) for event, body in zip(found, bodies, strict=True)]
+    told = [Told(event, body or b"", made[event.id]) for event, body in zip(found, bodies, strict=True)]
+    return ReadOn(told, looked_to or reading.after)
 
 
 def _reader(tx: Tx, account: Account, reading: Reading) -> tuple[Scope, frozenset[str] | None]:

@@ -74,6 +74,7 @@ REPLAYS_LOOKED_AT_MAX = 100
 # Reading events in order.
 EVENTS_WAIT_S_MAX = 30
 EVENTS_WAITING_MAX = 200  # requests that wait for an event at the same time; more are answered at once
+EVENTS_LOOKED_AT_MAX = 5_000  # by one reading in order, whether it wants them or not
 
 # Event types an operator defines, and the bodies published under them.
 EVENT_TYPE_CHARS_MAX = 64

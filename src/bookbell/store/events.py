@@ -11,7 +11,7 @@ from bookbell.core.model import AccountId, EndpointPk, Event, EventId, LanePk, L
 from bookbell.store.database import Tx
 from bookbell.store.prepared import Prepared
 from bookbell.store.schema import endpoints, events, lanes, subscriptions
-from bookbell.store.stream import Stream, Stretch, are_of, chosen, insert_placed
+from bookbell.store.stream import Stream, Stretch, are_of, insert_placed, looked_through
 
 _SELECTED = tuple(events.c[name] for name in Event._fields)
 
@@ -101,9 +101,14 @@ def list_events(
     return [_event(row) for row in rows]
 
 
-def read_stretch(tx: Tx, stream: Stream, stretch: Stretch) -> list[Event]:
-    """The events of a stretch of a stream, in the order of their commits."""
-    return [_event(row) for row in tx.execute(chosen(tx, stream, stretch, *_SELECTED))]
+def read_stretch(tx: Tx, stream: Stream, stretch: Stretch) -> tuple[list[Event], EventId | None]:
+    """The events of a stretch of a stream, in the order of their commits, as far as one reading looks.
+
+    And the last one that needs not be looked at again, wanted or not; None if there is none.
+    """
+    rows = tx.execute(looked_through(tx, stream, stretch, *_SELECTED, events.c.position)).all()
+    found = [Event._make(row[: len(Event._fields)]) for row in rows if row.is_wanted]
+    return found, EventId(rows[-1].id) if rows else None
 
 
 def list_org_events(tx: Tx, organization_id: OrganizationId, *, before: EventId | None, count: int) -> list[Event]:

@@ -13,8 +13,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, cast, func, literal, select, tuple_, update
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, cast, func, literal, or_, select, tuple_, update
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
+from bookbell.core import limits
 from bookbell.core.instants import id_floor
 from bookbell.core.model import AccountId, Level, OrganizationId
 from bookbell.store.bulk import Row, insert_rows
@@ -26,6 +29,7 @@ SLACK_MS = 3_600_000
 """An event's transaction begins within that time of its instant; only where a stretch since an instant begins
 depends on it."""
 
+_ORDER = (events.c.position, events.c.id)
 _AFTER_LAST = "coalesce((SELECT position + 1 FROM events ORDER BY rowid DESC LIMIT 1), 0)"
 _NEWEST_COUNT = 10_000
 """Events looked at to find out whether there is anything to settle: whatever was restored is among the newest."""
@@ -101,24 +105,75 @@ def is_known(tx: Tx, stream: Stream, event_id: str) -> bool:
 
 def chosen(tx: Tx, stream: Stream, stretch: Stretch, *columns: Any) -> Select[Any]:
     """A query for these columns of the events of a stretch, in order, and of none that another can still precede."""
-    query = _of(stream, stretch.book_pk, select(*columns)).where(events.c.position < _settled_below(tx))
+    query = select(*columns).where(*_placed(tx, stream, stretch), *_wanted(stream, stretch))
+    return query.order_by(*_ORDER).limit(stretch.count)
+
+
+def looked_through(tx: Tx, stream: Stream, stretch: Stretch, *columns: Any) -> Select[Any]:
+    """The same as far as EVENTS_LOOKED_AT_MAX events reach, wanted or not: what is rare is not looked for without end.
+
+    With `is_wanted` behind the columns, which include those of the order. When there may be more behind, the last one
+    looked at is among the rows even if it is not wanted.
+    """
+    placed = _placed(tx, stream, stretch)
+    is_wanted = and_(*_wanted(stream, stretch)).label("is_wanted")
+    looked = select(*columns, is_wanted).where(*placed).order_by(*_ORDER).limit(limits.EVENTS_LOOKED_AT_MAX).subquery()
+    last = (
+        select(events.c.id)
+        .where(*placed)
+        .order_by(*_ORDER)
+        .limit(1)
+        .offset(limits.EVENTS_LOOKED_AT_MAX - 1)
+        .scalar_subquery()
+    )
+    query = select(looked).where(or_(looked.c.is_wanted, looked.c.id == last))
+    return query.order_by(looked.c.position, looked.c.id).limit(stretch.count)
+
+
+def _placed(tx: Tx, stream: Stream, stretch: Stretch) -> list[ColumnElement[bool]]:
+    """What an index finds: whose they are, and between which places."""
+    place = tuple_(*_ORDER)
+    found: list[ColumnElement[bool]] = [
+        *are_of(stream.organization_id, stream.account_id, stretch.book_pk),
+        events.c.position < _settled_below(tx),
+    ]
     if stretch.after is not None:
-        place = select(events.c.position).where(events.c.id == stretch.after).scalar_subquery()
-        query = query.where(tuple_(events.c.position, events.c.id) > tuple_(place, literal(stretch.after)))
+        after = select(events.c.position).where(events.c.id == stretch.after).scalar_subquery()
+        found.append(place > tuple_(after, literal(stretch.after)))
     if stretch.place is not None:
-        query = query.where(tuple_(events.c.position, events.c.id) > tuple_(*map(literal, stretch.place)))
+        found.append(place > tuple_(*map(literal, stretch.place)))
     if stretch.since_at is not None:
-        query = query.where(events.c.created_at >= stretch.since_at, events.c.position >= _start(stretch))
+        found.append(events.c.position >= _start(stretch))
     if stretch.below is not None:
-        query = query.where(events.c.position < stretch.below)
-    if stretch.event_types is not None:
-        query = query.where(events.c.type.in_(sorted(stretch.event_types)))
-    return query.order_by(events.c.position, events.c.id).limit(stretch.count)
+        found.append(events.c.position < stretch.below)
+    return found
 
 
-def _of(stream: Stream, book_pk: int | None, query: Select[Any]) -> Select[Any]:
+def _wanted(stream: Stream, stretch: Stretch) -> list[ColumnElement[bool]]:
+    """What is to be looked at for."""
     body = events.c.body_org if stream.level is Level.ORG else events.c.body_account
-    return query.where(body.is_not(None), *are_of(stream.organization_id, stream.account_id, book_pk))
+    found: list[ColumnElement[bool]] = [body.is_not(None)]
+    if stretch.since_at is not None:
+        found.append(events.c.created_at >= stretch.since_at)
+    if stretch.event_types is not None:
+        found.append(events.c.type.in_(sorted(stretch.event_types)))
+    return found
+
+
+class _Checked(FunctionElement[Any]):
+    """A column by which SQLite is not to look for rows. PostgreSQL judges by what it knows of the table."""
+
+    inherit_cache = True
+
+
+@compiles(_Checked, "sqlite")
+def _checked_on_sqlite(element: _Checked, compiler: Any, **options: Any) -> str:
+    return f"+{compiler.process(element.clauses, **options)}"
+
+
+@compiles(_Checked, "postgresql")
+def _checked_on_postgresql(element: _Checked, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
 
 
 def are_of(
@@ -126,8 +181,8 @@ def are_of(
 ) -> list[ColumnElement[bool]]:
     """That events are those of this organization, account and book; None does not restrict.
 
-    They are found by the narrowest that is given. The others are worded so that no index serves them: left the choice,
-    a database may go through all events of the organization for those of one account, or of the account for a book's.
+    They are found by the narrowest that is given: left the choice, SQLite goes through all events of the organization
+    for those of one account, or of the account for a book's.
     """
     asked: list[tuple[ColumnElement[Any], Any]] = [
         (events.c.organization_id, organization_id),
@@ -135,7 +190,7 @@ def are_of(
         (events.c.book_pk, book_pk),
     ]
     *checked, (narrowest, value) = [(column, value) for column, value in asked if value is not None]
-    return [narrowest == value, *(column.concat("") == wanted for column, wanted in checked)]
+    return [narrowest == value, *(_Checked(column) == wanted for column, wanted in checked)]
 
 
 def _start(stretch: Stretch) -> ColumnElement[int]:

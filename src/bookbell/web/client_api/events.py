@@ -3,12 +3,13 @@
 An extension of ours. Source: docs/reconciling.md.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from bookbell.actions import history
-from bookbell.actions.history import Reading, Told
+from bookbell.actions.history import Reading, ReadOn, Told
 from bookbell.core import limits
 from bookbell.core.errors import NotFound, NotPermittedManager, OrgWebhookNotFound, ValidationFailed
 from bookbell.core.model import Account, Event, Level
@@ -66,9 +67,8 @@ async def list_events(request: wire.Wire) -> Response:
     count = wire.page_count(params)
     if order == OLDEST_FIRST:
         reading = _reading(params, count, context.ambient.now_ms())
-        told = await _read_on(context, account, reading, _wait_ms(params))
-        following = told[-1].event.id if told else reading.after
-        return wire.ok({"events": [_told(each) for each in told], "next": following})
+        read = await _read_on(context, account, reading, _wait_ms(params))
+        return wire.ok({"events": [_told(each) for each in read.told], "next": read.next})
     if "after" in params:
         raise ValidationFailed("after: goes with order=ASC; the page after the newest is asked for by `before`")
     level = _level(params)
@@ -109,19 +109,21 @@ def _wait_ms(params: wire.Params) -> int:
     return wait_s * 1000
 
 
-async def _read_on(context: Context, account: Account, reading: Reading, wait_ms: int) -> list[Told]:
+async def _read_on(context: Context, account: Account, reading: Reading, wait_ms: int) -> ReadOn:
     """What there is or, if that is nothing, what comes within this time. Only so many wait at once."""
-    found = await context.database.read(history.read_on, account, reading)
-    if found or not wait_ms or not context.waiting.enter():
-        return found
+    read = await context.database.read(history.read_on, account, reading)
+    if read.told or not wait_ms or not context.waiting.enter():
+        return read
     end = context.ambient.monotonic_ms() + wait_ms
     try:
-        while not found and not context.is_stopping() and context.ambient.monotonic_ms() < end:
-            await context.ambient.sleep_ms(POLL_MS)
-            found = await context.database.read(history.read_on, account, reading)
+        while not read.told and not context.is_stopping() and context.ambient.monotonic_ms() < end:
+            if read.next == reading.after:
+                await context.ambient.sleep_ms(POLL_MS)
+            reading = replace(reading, after=read.next)
+            read = await context.database.read(history.read_on, account, reading)
     finally:
         context.waiting.leave()
-    return found
+    return read
 
 
 def _told(told: Told) -> dict[str, Any]:
