@@ -47,9 +47,9 @@ def run_sleepers(count: int, webhook_count: int) -> Figures:
         Sink(other) as sink,
         Service(Path(name), measured, rate_limit_per_s="0") as service,
     ):
-        Office(f"http://127.0.0.1:{service.port}", sink.port)
+        Office(f"http://127.0.0.1:{service.port}", sink.port)  # who makes the type of the events known
         warm, small, large = (_asleep(service, sink, number) for number in (count, count, webhook_count))
-        _stretch(service, sink, warm[:count])
+        _stretch(service, sink, warm)
         few, many = _stretch(service, sink, small), _stretch(service, sink, large[:: webhook_count // count][:count])
         return Figures(
             count=count,

@@ -48,8 +48,8 @@ def _those(whose: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-# In two parts, each of which is found by its keys. Asked for together, either database may look at the webhooks of all
-# accounts of the organization.
+# In two parts, each of which is found by its keys. Asked for by one condition with OR, SQLite looks at the webhooks of
+# all accounts of the organization.
 _LISTENERS = Prepared(
     union_all(
         _those(endpoints.c.account_id == bindparam("account")),
