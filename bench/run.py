@@ -3,7 +3,7 @@
 Beside the scenarios of `bookbell bench` it measures, in the same interleaved runs, PostgreSQL (the wheel's server),
 several workers, and what others would use: wrk (C), Celery on Redis, procrastinate on PostgreSQL, where their servers
 are installed. Writes bench/results/<size>.json, bench/README.md between its marks, and the plots. The status is 1
-when a scenario failed.
+when a scenario failed. Interrupted, it prints as JSON what it has measured until then, and writes nothing.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import atexit
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -151,15 +152,17 @@ def main() -> None:
             if options.only:
                 chosen = {name: chosen[name] for name in ("bare", *options.only)}
             runs = options.runs or (FULL_RUNS if options.full else SHORT_RUNS)
-            rows = measure(chosen, runs=runs, is_full=options.full, say=say)
+            rows, is_whole = measure(chosen, runs=runs, is_full=options.full, say=say)
         finally:
             server.close()
     size = "full" if options.full else "short"
     found = {"code": measured, "machine": describe(), "size": size, "runs": runs, "results": rows}
-    if options.only:
+    if options.only or not is_whole:
         print(json.dumps(found, indent=1, ensure_ascii=False))
     else:
         write_pages(HERE, found)
+    if not is_whole:
+        sys.exit(128 + signal.SIGINT)
     if failed := [row["name"] for row in rows if row["failed"]]:
         sys.exit(f"failed: {', '.join(failed)}")
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy import Engine as SqlEngine
 
 from bookbell.actions import webhooks
-from bookbell.ambient import uuid7_text
+from bookbell.ambient import RealAmbient, uuid7_text
 from bookbell.core.attempt import Answered, Outcome, Report, Request, Timings
 from bookbell.core.errors import BookbellError
 from bookbell.core.model import Account
@@ -208,13 +208,8 @@ class Simulation:
     async def sleep_ms(self, duration_ms: int) -> None:
         await asyncio.sleep(duration_ms / 1000)
 
-    async def wait_ms(self, event: asyncio.Event, duration_ms: int) -> bool:
-        try:
-            async with asyncio.timeout(duration_ms / 1000):
-                await event.wait()
-        except TimeoutError:
-            pass
-        return event.is_set()
+    async def wait_ms(self, event: asyncio.Event, duration_ms: int) -> None:
+        await RealAmbient().wait_ms(event, duration_ms)  # by the loop's clock, which is the simulated one
 
     def at(self, instant: int, call: Callable[[], None]) -> None:
         """Call this when the clock gets there."""

@@ -29,8 +29,8 @@ class Ambient(Protocol):
         """Give way to others for at least that long."""
         ...
 
-    async def wait_ms(self, event: asyncio.Event, duration_ms: int) -> bool:
-        """Wait for the event, but no longer than that. Gives whether it is set."""
+    async def wait_ms(self, event: asyncio.Event, duration_ms: int) -> None:
+        """Wait for the event, which is set after that time if nobody has set it before."""
         ...
 
     def draw(self) -> float:
@@ -64,13 +64,12 @@ class RealAmbient:
     async def sleep_ms(self, duration_ms: int) -> None:
         await asyncio.sleep(duration_ms / 1000)
 
-    async def wait_ms(self, event: asyncio.Event, duration_ms: int) -> bool:
+    async def wait_ms(self, event: asyncio.Event, duration_ms: int) -> None:
+        alarm = asyncio.get_running_loop().call_later(duration_ms / 1000, event.set)
         try:
-            async with asyncio.timeout(duration_ms / 1000):
-                await event.wait()
-        except TimeoutError:
-            pass
-        return event.is_set()
+            await event.wait()
+        finally:
+            alarm.cancel()
 
     def draw(self) -> float:
         return random.random()  # noqa: S311 - spreads delays, keeps no secret

@@ -23,12 +23,12 @@ from bookbell.store.database import Database
 from bookbell.store.deliveries import Look
 
 
-def scenario(*found: Figures | Exception, is_long: bool = False) -> Scenario:
+def scenario(*found: Figures | BaseException, is_long: bool = False) -> Scenario:
     left = list(found)
 
     def one() -> Figures:
         figures = left.pop(0)
-        if isinstance(figures, Exception):
+        if isinstance(figures, BaseException):
             raise figures
         return figures
 
@@ -41,7 +41,9 @@ def of(cpu_us: float) -> Figures:
 
 def test_medians_stand_beside_the_reference_of_the_same_runs() -> None:
     chosen = {"bare": scenario(of(10), of(12), of(11)), "a": scenario(of(40), of(44), of(99))}
-    _, row = measure(chosen, runs=3, is_full=False, say=lambda _: None)
+    (_, row), is_whole = measure(chosen, runs=3, is_full=False, say=lambda _: None)
+    assert is_whole
+    assert row["runs"] == 3
     assert row["figures"]["cpu_us"] == {"median": 44, "min": 40, "max": 99}
     assert row["ratio_to_bare"] == 4
 
@@ -49,15 +51,29 @@ def test_medians_stand_beside_the_reference_of_the_same_runs() -> None:
 def test_a_scenario_that_fails_is_told_and_the_others_go_on() -> None:
     said: list[str] = []
     chosen = {"a": scenario(of(1), BenchError("The disk is full.")), "b": scenario(of(1), of(2), of(3))}
-    a, b = measure(chosen, runs=3, is_full=False, say=said.append)
+    (a, b), _ = measure(chosen, runs=3, is_full=False, say=said.append)
     assert (a["failed"], b["failed"]) == ("The disk is full.", None)
     assert any("failed: The disk is full." in line for line in said)
     assert b["figures"]["cpu_us"]["median"] == 2
 
 
 def test_one_that_repeats_itself_runs_once() -> None:
-    (row,) = measure({"a": scenario(of(7), is_long=True)}, runs=3, is_full=False, say=lambda _: None)
+    (row,), _ = measure({"a": scenario(of(7), is_long=True)}, runs=3, is_full=False, say=lambda _: None)
     assert row["figures"]["cpu_us"]["median"] == 7
+
+
+def test_what_was_measured_before_an_interruption_is_given() -> None:
+    said: list[str] = []
+    chosen = {"bare": scenario(of(10), of(12)), "a": scenario(of(40), KeyboardInterrupt()), "b": scenario(of(7))}
+    rows, is_whole = measure(chosen, runs=3, is_full=False, say=said.append)
+    assert not is_whole
+    assert [(row["name"], row["runs"], row["ratio_to_bare"]) for row in rows] == [
+        ("bare", 2, None),
+        ("a", 1, 40 / 11),
+        ("b", 1, 7 / 11),
+    ]
+    assert "interrupted in run 2 of 3" in said[-1]
+    assert measure({"a": scenario(KeyboardInterrupt())}, runs=1, is_full=False, say=print).rows == []
 
 
 def test_figures_of_no_run_are_none() -> None:
@@ -71,6 +87,19 @@ def test_a_process_that_ends_is_not_waited_for() -> None:
             sink.wait_for(1, 600, sender)
         with pytest.raises(BenchError, match="ended with status 0"):
             sender.line()
+
+
+def test_one_that_is_not_waited_for_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Pinned] = []
+
+    def interrupted(sink: Pinned) -> str:
+        started.append(sink)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Pinned, "line", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Sink(cores()[1])
+    assert started[0].process.returncode is not None
 
 
 def test_a_load_whose_service_hangs_up_ends() -> None:
@@ -87,7 +116,8 @@ def test_a_load_whose_service_hangs_up_ends() -> None:
 def test_both_sizes_are_kept_and_shown(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(f"before\n{BEGIN}old\n{END}after\n")
     for size, cores_count in (("short", 2), ("full", 8), ("short", 4)):
-        rows = measure({"bare": scenario(of(10)), "a": scenario(BenchError("x|y"))}, runs=1, is_full=False, say=print)
+        chosen = {"bare": scenario(of(10)), "a": scenario(BenchError("x|y"))}
+        rows, _ = measure(chosen, runs=1, is_full=False, say=print)
         write_pages(
             tmp_path,
             {"code": f"commit of {size}", "size": size, "machine": {"cores": cores_count}, "runs": 1, "results": rows},

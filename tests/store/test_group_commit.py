@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import pytest
@@ -67,6 +68,31 @@ def test_writes_that_wait_share_a_commit(database: Database) -> None:
     done, commits = together(database, *(lambda name=name: database.write(add, name) for name in "abcde"))
     assert (done, commits) == (["a", "b", "c", "d", "e"], 1)
     assert names(database) == ["a", "b", "c", "d", "e"]
+
+
+def test_writes_of_one_turn_of_the_loop_share_a_commit(database: Database) -> None:
+    commits: list[object] = []
+    event.listen(database.engine, "commit", commits.append)
+
+    async def late(name: str) -> str:
+        time.sleep(0.05)  # noqa: ASYNC251 - the loop is busy, the writer is not
+        return await database.write(add, name)
+
+    async def story() -> list[str]:
+        return list(await asyncio.gather(database.write(add, "a"), late("b"), late("c")))
+
+    assert (asyncio.run(story()), len(commits)) == (["a", "b", "c"], 1)
+
+
+def test_writes_after_the_end_are_told_so(database: Database) -> None:
+    async def story() -> list[object]:
+        writing = [asyncio.ensure_future(database.write(add, name)) for name in "ab"]
+        await asyncio.sleep(0)
+        database.close()
+        return list(await asyncio.gather(*writing, return_exceptions=True))
+
+    for error in asyncio.run(story()):
+        assert isinstance(error, RuntimeError)
 
 
 def test_a_prompt_write_goes_before_those_that_wait(database: Database) -> None:

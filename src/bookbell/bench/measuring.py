@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from bookbell.bench.figures import Figures, summarized
 from bookbell.bench.scenarios import Scenario
@@ -13,10 +13,15 @@ from bookbell.bench.scenarios import Scenario
 REFERENCE = "bare"
 
 
-def measure(
-    chosen: Mapping[str, Scenario], *, runs: int, is_full: bool, say: Callable[[str], None]
-) -> list[dict[str, Any]]:
-    """Figures of each scenario: median, min and max over the runs, and the ratio of processor time to the reference.
+class Measured(NamedTuple):
+    """What was measured. is_whole: it was not interrupted; if it was, rows has what had been measured until then."""
+
+    rows: list[dict[str, Any]]
+    is_whole: bool
+
+
+def measure(chosen: Mapping[str, Scenario], *, runs: int, is_full: bool, say: Callable[[str], None]) -> Measured:
+    """Figures of each scenario: median, min and max over its `runs`, and the ratio of processor time to the reference.
 
     The runs are interleaved (each scenario once, then all again), so that a machine that changes changes all of them.
     A scenario that fails is told, not run again, and has `failed` set to why; the others go on.
@@ -25,6 +30,7 @@ def measure(
     failed: dict[str, str] = {}
     took_s = dict.fromkeys(chosen, 0.0)
     turns = [(number, name) for number in range(runs) for name in chosen if _is_due(chosen[name], number, is_full)]
+    is_whole = True
     with _cleared_on_sigterm():
         for number, name in turns:
             if name in failed:
@@ -34,23 +40,41 @@ def measure(
             try:
                 done[name].append(chosen[name].full() if is_full else chosen[name].short())
                 what = _progress(done[name][-1])
+            except KeyboardInterrupt:
+                is_whole = False
+                break
             except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the others are measured
                 failed[name] = str(error) or type(error).__name__
                 what = f"failed: {failed[name]}"
             took_s[name] += time.monotonic() - began
             say(f"  {what} ({time.monotonic() - began:.0f} s)")
-    rows: list[dict[str, Any]] = [
-        {"name": name, "title": chosen[name].title, "target": chosen[name].target, "figures": summarized(figures)}
-        for name, figures in done.items()
+    if not is_whole:
+        say(f"interrupted in run {number + 1} of {runs}: what follows is what was measured until then")
+    rows = [
+        {
+            "name": name,
+            "title": each.title,
+            "target": each.target,
+            "runs": len(done[name]),
+            "figures": summarized(done[name]),
+            "series": done[name][-1].series if done[name] else {},
+            "seconds": round(took_s[name], 1),
+            "failed": failed.get(name),
+        }
+        for name, each in chosen.items()
+        if done[name] or name in failed
     ]
-    reference = next((row["figures"]["cpu_us"]["median"] for row in rows if _is_reference(row)), None)
-    for row in rows:
-        name, cpu = row["name"], row["figures"].get("cpu_us")
-        row["series"] = done[name][-1].series if done[name] else {}
-        row["ratio_to_bare"] = cpu["median"] / reference if cpu and reference and name != REFERENCE else None
-        row["seconds"] = round(took_s[name], 1)
-        row["failed"] = failed.get(name)
-    return rows
+    return Measured(_beside_reference(rows), is_whole)
+
+
+def _beside_reference(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """These rows with what the processor time of each is of that of the reference."""
+    costs = {row["name"]: row["figures"]["cpu_us"]["median"] for row in rows if "cpu_us" in row["figures"]}
+    reference = costs.pop(REFERENCE, None)
+    return [
+        {**row, "ratio_to_bare": costs[row["name"]] / reference if row["name"] in costs and reference else None}
+        for row in rows
+    ]
 
 
 def _is_due(scenario: Scenario, number: int, is_full: bool) -> bool:
@@ -66,10 +90,6 @@ def _cleared_on_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _is_reference(row: Mapping[str, Any]) -> bool:
-    return row["name"] == REFERENCE and "cpu_us" in row["figures"]
 
 
 def _progress(found: Figures) -> str:

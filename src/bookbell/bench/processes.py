@@ -13,7 +13,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -69,6 +70,7 @@ class Pinned:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
+            process_group=0,  # ctrl-c is for the benchmark, which then ends them in its order
             preexec_fn=partial(prepare, core),  # noqa: PLW1509 - there is one thread here
         )
 
@@ -83,6 +85,15 @@ class Pinned:
         self.process.communicate()
         if self._errors:
             self._errors.close()
+
+    @contextmanager
+    def _starting(self) -> Iterator[None]:
+        """Within its constructor: nothing of it is left over should it not get ready, or not be waited for."""
+        try:
+            yield
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
 
     def line(self) -> str:
         """The next line it prints. Raises: BenchError when it ends instead, or is silent for too long."""
@@ -161,7 +172,8 @@ class Sink(Pinned):
     def __init__(self, core: int, **options: Any) -> None:
         command = [sys.executable, "-m", "bookbell.bench.sink", json.dumps(options)]
         super().__init__(command, core, environment={})
-        self.port = int(self.line().split()[1])
+        with self._starting():
+            self.port = int(self.line().split()[1])
 
     def count(self) -> int:
         """Different request ids since the last mark."""
@@ -204,10 +216,11 @@ class Service(Pinned):
         command = [sys.executable, "-m", "bookbell.cli.main", "serve", *arguments]
         began = time.perf_counter()
         super().__init__(command, core, environment=environment, log=folder / "service.log")
-        ready = self.line()
-        self.start_s = time.perf_counter() - began
-        self.port = int(ready.rsplit(":", 1)[1])
-        self.restart_count()
+        with self._starting():
+            ready = self.line()
+            self.start_s = time.perf_counter() - began
+            self.port = int(ready.rsplit(":", 1)[1])
+            self.restart_count()
 
     @property
     def database_url(self) -> str:

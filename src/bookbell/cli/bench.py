@@ -1,6 +1,7 @@
 """The command that measures an installation."""
 
 import json
+import signal
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,10 @@ def bench(
     list_them: bool = typer.Option(False, "--list", help="Say what there is to measure."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Measure what deliveries cost on this machine, beside a bare libcurl loop. Needs loopback and free disk only."""
+    """Measure what deliveries cost on this machine, beside a bare libcurl loop. Needs loopback and free disk only.
+
+    Interrupted, it shows what it has measured until then.
+    """
     with explained():
         from bookbell.bench.machine import describe
         from bookbell.bench.measuring import measure
@@ -36,15 +40,17 @@ def bench(
         if unknown:
             raise typer.BadParameter(f"{', '.join(unknown)}: known are {', '.join(known)}")
         chosen = {name: known[name] for name in names or known}
-        rows = measure(chosen, runs=runs, is_full=full, say=lambda text: typer.echo(text, err=True))
+        rows, is_whole = measure(chosen, runs=runs, is_full=full, say=lambda text: typer.echo(text, err=True))
         machine = describe()
     if as_json:
-        typer.echo(json.dumps({"machine": machine, "results": rows}, ensure_ascii=False))
+        typer.echo(json.dumps({"machine": machine, "is_whole": is_whole, "results": rows}, ensure_ascii=False))
     else:
         typer.echo(", ".join(f"{name} {value}" for name, value in machine.items()))
         show_table([_row(each) for each in rows], COLUMNS, as_json=False)
         for each in rows:
             typer.echo(_beside(each))
+    if not is_whole:
+        raise typer.Exit(128 + signal.SIGINT)
     if any(each["failed"] for each in rows):
         raise typer.Exit(1)
 
@@ -64,8 +70,9 @@ def _beside(measured: Mapping[str, Any]) -> str:
         for name, each in measured["figures"].items()
         if name not in {"count", *COLUMNS}
     ]
+    runs = f"runs: {measured['runs']}"
     target = [f"target: {measured['target']}"] if measured["target"] else []
-    return f"{measured['name']}: {measured['title']}; {', '.join(own + target)}".rstrip("; ")
+    return f"{measured['name']}: {measured['title']}; {', '.join([*own, runs, *target])}"
 
 
 def _number(value: float) -> str:

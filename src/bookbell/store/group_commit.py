@@ -57,13 +57,23 @@ class GroupCommit:
 
     async def run(self, write: Write, item: Any = None, *, is_prompt: bool = False) -> Any:
         """Write this item; gives what that gives once it is committed. A prompt one goes before all that are not."""
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
         with self._lock:
             (self._prompt if is_prompt else self._waiting).append(_Item(write, item, future))
             is_idle, self._is_working = not self._is_working, True
         if is_idle:
-            self.thread.submit(self._work)
+            loop.call_soon(self._begin)  # others that write in this turn of the loop are of the same group
         return await future
+
+    def _begin(self) -> None:
+        try:
+            self.thread.submit(self._work)
+        except RuntimeError as error:  # closed
+            while group := self._take():
+                for item in group:
+                    item.error = error
+                _tell(group)
 
     def _work(self) -> None:
         while group := self._take():
