@@ -6,18 +6,15 @@ released → sender → database.
 """
 
 import asyncio
-import contextlib
 import gc
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-
-import uvicorn
 
 from bookbell import telemetry, worker_names
 from bookbell.actions.stamp import Stamp
@@ -45,6 +42,7 @@ from bookbell.web.app import App
 from bookbell.web.context import Context
 from bookbell.web.discarding import remove_discarded, sweep
 from bookbell.web.routes import ROUTES
+from bookbell.web.server import Server
 from bookbell.web.throttle import Throttle
 
 GC_THRESHOLDS = (50_000, 20, 50)  # deliveries come by the thousand and hold no cycles
@@ -247,17 +245,8 @@ class Service:
             silent_since = self._opened.ambient.now_ms() - limits.UPLOAD_SILENCE_MS_MAX
             await sweep(self._opened.database, self._settings.blob_dir, before=silent_since)
         host, port = listener.getsockname()[:2]
-        config = uvicorn.Config(
-            App(self._context(), health.routes if self._role is Role.WORKER else ROUTES),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            ws="none",
-            proxy_headers=False,  # nothing here asks by what address somebody came
-            timeout_graceful_shutdown=max(1, self._settings.shutdown_ms // 1000),
-        )
-        server = _Server(config)
+        routes = health.routes if self._role is Role.WORKER else ROUTES
+        server = Server(App(self._context(), routes), shutdown_ms=self._settings.shutdown_ms)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         await _first(server.is_up.wait(), serving)
         self._announce(f"http://{f'[{host}]' if ':' in host else host}:{port}", on_ready)
@@ -334,22 +323,6 @@ class Service:
         """Files that removed books and documents have left: where requests are answered, there the files are."""
         now = self._opened.ambient.now_ms()
         await remove_discarded(self._opened.database, self._settings.blob_dir, at=now)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the service has its own, and its own order of stopping."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_up = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.is_up.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 async def _first(awaited: Coroutine[Any, Any, Any], serving: asyncio.Task[None]) -> None:

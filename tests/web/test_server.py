@@ -1,0 +1,94 @@
+"""What leaves a connection: an answer is one write, in order, and whole before the connection is closed."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from uvicorn.server import ServerState
+
+from bookbell.web.http import Message, Receive, Scope, Send
+from bookbell.web.server import Server
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n"
+
+
+class Wire:
+    """A connection as the system has it, and what was done to it."""
+
+    def __init__(self) -> None:
+        self.done: list[bytes | str] = []
+
+    def write(self, data: bytes) -> None:
+        self.done.append(data)
+
+    def close(self) -> None:
+        self.done.append("close")
+
+    def is_closing(self) -> bool:
+        return "close" in self.done
+
+    def get_extra_info(self, _name: str) -> None:
+        return None
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+async def in_pieces(scope: Scope, _receive: Receive, send: Send) -> None:
+    """Answers with what the path says, piece by piece."""
+    pieces = scope["path"].strip("/").split("/")
+    length = sum(map(len, pieces))
+    start: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % length)]}
+    await send(start)
+    for piece in pieces:
+        await send({"type": "http.response.body", "body": piece.encode(), "more_body": True})
+        if piece == "wait":
+            await asyncio.sleep(0.01)
+    await send({"type": "http.response.body", "body": b""})
+
+
+def told(*requests: bytes) -> list[bytes | str]:
+    """What a connection is told when these come on it."""
+    application: Any = in_pieces
+    config = Server(application, shutdown_ms=1_000).config
+    config.load()
+
+    async def story() -> list[bytes | str]:
+        wire: Any = Wire()
+        protocol: Any = config.http_protocol_class
+        connection = protocol(config, ServerState(), {})
+        connection.connection_made(wire)
+        connection.data_received(b"".join(requests))
+        await asyncio.sleep(0.1)
+        connection.connection_lost(None)
+        done: list[bytes | str] = wire.done
+        return done
+
+    return asyncio.run(story())
+
+
+@pytest.mark.parametrize("path", [b"/four", b"/fo/ur", b"/f/o/u/r"])
+def test_an_answer_is_one_write(path: bytes) -> None:
+    assert told(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path)[0] == HEAD + b"\r\nfour"
+
+
+def test_answers_keep_their_order() -> None:
+    done = told(b"GET /wait/a HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /four HTTP/1.1\r\nHost: a\r\n\r\n")
+    said = b"".join(each for each in done if isinstance(each, bytes))
+    assert said == b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nwaita" + HEAD + b"\r\nfour"
+    assert done[0] == b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nwait"
+
+
+def test_an_answer_is_whole_before_its_connection_is_closed() -> None:
+    done = told(b"GET /four HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert done[:2] == [HEAD + b"connection: close\r\n\r\nfour", "close"]
+
+
+def test_what_is_no_http_is_told_so_and_closed() -> None:
+    done = told(b"no http\r\n\r\n")
+    assert isinstance(done[0], bytes)
+    assert done[0].startswith(b"HTTP/1.1 400 ")
+    assert done[1] == "close"
