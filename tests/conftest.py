@@ -5,6 +5,7 @@ import itertools
 import logging
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +32,11 @@ _numbers = itertools.count()
 
 
 def pytest_configure() -> None:
-    """Write to memory where there is enough: a test waits for the disk most of its time, and does not test it."""
+    """Write to memory where there is enough: a test waits for the disk most of its time, and does not test it.
+
+    SIGTERM is as Ctrl-C: servers are stopped first.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if MEMORY_FOLDER.is_dir() and shutil.disk_usage(MEMORY_FOLDER).free > MEMORY_BYTES_MIN:
         os.environ.setdefault("TMPDIR", str(MEMORY_FOLDER))
         tempfile.tempdir = None  # found out again

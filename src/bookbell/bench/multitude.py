@@ -19,6 +19,7 @@ from bookbell.core.instants import KEY_BITS
 from bookbell.core.model import DeliveryState
 from bookbell.store.places import END, STRETCH_BITS
 
+LOOK_UP_STEPS = 1_000_000  # of SQLite's machine; then the interpreter sees whether there was a Ctrl-C
 PACE = """
 PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA foreign_keys = OFF;
 PRAGMA cache_size = -262144;
@@ -96,6 +97,7 @@ def fill(path: Path, hooks: Sequence[Hook], wanted: Multitude) -> None:
         "body": BODY,
     }
     with closing(apsw.Connection(str(path))) as connection:
+        connection.set_progress_handler(lambda: False, LOOK_UP_STEPS)
         connection.execute(PACE).fetchall()
         _name_receivers(connection, hooks)
         values["last"] = connection.execute(_LAST).get
