@@ -19,6 +19,7 @@ class Wire:
         self.done: list[bytes | str] = []
 
     def write(self, data: bytes) -> None:
+        assert not self.is_closing()
         self.done.append(data)
 
     def close(self) -> None:
@@ -50,22 +51,26 @@ async def in_pieces(scope: Scope, _receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def told(*requests: bytes) -> list[bytes | str]:
-    """What a connection is told when these come on it."""
+def connected() -> tuple[Wire, Any]:
+    """A connection, and what serves it."""
     application: Any = in_pieces
     config = Server(application, shutdown_ms=1_000).config
     config.load()
+    protocol: Any = config.http_protocol_class
+    wire, connection = Wire(), protocol(config, ServerState(), {})
+    connection.connection_made(wire)
+    return wire, connection
+
+
+def told(*requests: bytes) -> list[bytes | str]:
+    """What a connection is told when these come on it."""
 
     async def story() -> list[bytes | str]:
-        wire: Any = Wire()
-        protocol: Any = config.http_protocol_class
-        connection = protocol(config, ServerState(), {})
-        connection.connection_made(wire)
+        wire, connection = connected()
         connection.data_received(b"".join(requests))
         await asyncio.sleep(0.1)
         connection.connection_lost(None)
-        done: list[bytes | str] = wire.done
-        return done
+        return wire.done
 
     return asyncio.run(story())
 
@@ -85,6 +90,24 @@ def test_answers_keep_their_order() -> None:
 def test_an_answer_is_whole_before_its_connection_is_closed() -> None:
     done = told(b"GET /four HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     assert done[:2] == [HEAD + b"connection: close\r\n\r\nfour", "close"]
+
+
+def test_an_answer_to_who_went_away_meanwhile_is_dropped() -> None:
+    complaints: list[object] = []
+
+    async def story() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+        wire, connection = connected()
+        connection.data_received(b"GET /four HTTP/1.1\r\nHost: a\r\n\r\n")
+        await asyncio.sleep(0)
+        assert connection.transport._held
+        wire.close()  # as the system does it, before anybody is told
+        await asyncio.sleep(0.01)
+        connection.connection_lost(ConnectionResetError())
+        assert wire.done == ["close"]
+
+    asyncio.run(story())
+    assert complaints == []
 
 
 def test_what_is_no_http_is_told_so_and_closed() -> None:

@@ -80,6 +80,6 @@ class _Joining:
         self._transport.close()
 
     def _let_go(self) -> None:
-        if self._held:
-            held, self._held = self._held, []
+        held, self._held = self._held, []
+        if held and not self._transport.is_closing():  # else whoever asked has gone away meanwhile
             self._transport.write(b"".join(held))
