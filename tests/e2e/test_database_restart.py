@@ -23,6 +23,8 @@ def server() -> Iterator[PostgresServer]:
     upgrade(database)
     database.close()
     yield made
+    if (made.pgdata / "postmaster.pid").exists():  # the wheel stops only what it has started itself
+        control(made, "-m", "immediate", "stop")
     made.cleanup()
 
 
