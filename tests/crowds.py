@@ -1,8 +1,8 @@
-"""Long backlogs, made quickly."""
+"""Long backlogs, made quickly; and what is read of them."""
 
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, Table, text
 
 from bookbell.core.model import Delivery, DeliveryId, DeliveryState, LanePk
 from bookbell.store import deliveries
@@ -41,3 +41,14 @@ def crowd(scene: Scene, url: str, count: int) -> LanePk:
 
     scene.publish(url, 1)
     return scene.world.db.write_now(insert)
+
+
+_READ = text(
+    "SELECT sum(pg_stat_get_xact_tuples_returned(oid)) FROM pg_class "
+    "WHERE oid = to_regclass(:name) OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = to_regclass(:name))"
+)
+
+
+def rows_read(tx: Tx, of: Table) -> int:
+    """How many rows of this table and of its indexes the transaction has read so far, on PostgreSQL."""
+    return int(tx.execute(_READ, {"name": of.name}).scalar_one())
