@@ -32,6 +32,7 @@ LOG_EVENTS = {
     "lanes_overslept": "Lanes slept although work was due. Should never happen; they were woken.",
     "ledger_problem": "The audit found a row that does not balance; says which and why. Should never happen.",
     "retention_ran": "Retention removed something; says how many rows of each kind and how many bytes of bodies.",
+    "result_refused": "The database refuses a result as it is: it is kept without the answer, or sent again.",
     "loop_failed": "A turn of a loop failed, mostly because the database was away; it is tried again.",
     "replay_done": "A replay has made everything due that it was to; says how many were recovered and replayed.",
     "replay_failed": "A replay ended early: nothing can be sent to its webhook any more.",

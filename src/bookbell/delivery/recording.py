@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from msgspec import structs
+
 from bookbell import telemetry
 from bookbell.core import limits
 from bookbell.core.circuit import Circuit
 from bookbell.core.model import DeliveryState, LanePk
+from bookbell.delivery import worker
 from bookbell.delivery.dispatch import Finished
 from bookbell.delivery.lane import Lane
 from bookbell.delivery.parts import Hold
@@ -14,6 +17,7 @@ from bookbell.store import circuits, deliveries
 from bookbell.store.circuits import Notice
 from bookbell.store.database import Tx
 from bookbell.store.deliveries import Result
+from bookbell.store.faults import is_refusal
 
 DISABLED_PERCENT = 100
 LINGER_MS = 10  # results are gathered for that long: what one transaction costs is shared by all of them
@@ -50,6 +54,7 @@ class Recording:
     def __init__(self, hold: Hold) -> None:
         self._hold = hold
         self._ambient = hold.ambient
+        self._count_max = limits.RECORD_BATCH_COUNT_MAX  # of a batch; less while something is not taken
         self._is_unsure = False  # a commit failed: of what waits, some may have been recorded all the same
 
     async def record_turn(self) -> None:
@@ -57,9 +62,9 @@ class Recording:
         dispatch, ready = self._hold.dispatch, self._hold.results
         await ready.wait()
         waiting = dispatch.results
-        if len(waiting) < limits.RECORD_BATCH_COUNT_MAX and not self._hold.is_draining:
+        if len(waiting) < self._count_max and not self._hold.is_draining:
             await self._ambient.sleep_ms(LINGER_MS)
-        finished = [waiting.popleft() for _ in range(min(len(waiting), limits.RECORD_BATCH_COUNT_MAX))]
+        finished = [waiting.popleft() for _ in range(min(len(waiting), self._count_max))]
         if not waiting:
             ready.clear()
         if not finished:
@@ -72,10 +77,14 @@ class Recording:
         try:
             written = await self._hold.database.write_promptly(write, batch, at=self._ambient.now_ms())
             self._is_unsure = bool(waiting) and self._is_unsure
-        except BaseException:
+            self._count_max = min(2 * self._count_max, limits.RECORD_BATCH_COUNT_MAX)
+        except BaseException as error:
             self._is_unsure = True
-            waiting.extendleft(reversed(finished))
+            is_refused = is_refusal(error)
+            waiting.extendleft(reversed(self._narrowed(finished) if is_refused else finished))
             ready.set()
+            if is_refused:
+                return
             raise
         finally:
             dispatch.recording_count = 0
@@ -84,6 +93,23 @@ class Recording:
             _start_anew(touched, written.succeeded_beside)
         self._hold.lose([lane for lane in touched if lane.pk in written.lost])
         dispatch.start()
+
+    def _narrowed(self, finished: list[Finished]) -> list[Finished]:
+        """What to try next of a batch that the database does not take, and never will: it must keep nothing else from
+        being recorded. So it is looked for by halves, and recorded without what the receiver had a part in.
+
+        What is not taken even then is given up, and its lane waits for the lease to end: it is sent again.
+        """
+        self._count_max = max(1, len(finished) // 2)
+        if len(finished) > 1:
+            return finished
+        (only,) = finished
+        bare = worker.without_answer(only.result)
+        telemetry.log().error("result_refused", request_id=only.result.delivery_id, exc_info=True)
+        if bare == only.result:
+            self._hold.dispatch.forget(only.lane)
+            return []
+        return [structs.replace(only, result=bare)]
 
     def _settle(self, finished: Sequence[Finished], batch: Batch, touched: list[Lane]) -> None:
         """What was recorded is not in hand any more."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bookbell import __version__, ed25519
 from bookbell.core import keyset, limits, signing, target
@@ -24,6 +25,9 @@ from bookbell.store.deliveries import AttemptRow, Due, Result
 from bookbell.vault import Vault, VaultError
 
 USER_AGENT = f"bookbell/{__version__}"
+
+
+_NOT_KEPT = "What came of it could not be kept."
 
 
 class Sent(Struct, frozen=True, gc=False):
@@ -115,6 +119,12 @@ def settle(sent: Sent, report: Report, by: Settling) -> tuple[Result, Verdict]:
         due.queue_pk,
     )
     return result, verdict
+
+
+def without_answer(result: Result) -> Result:
+    """The same without what the receiver had a part in, for a result that the database does not take as it is."""
+    attempt = result.attempt._replace(detail=_NOT_KEPT, remote_address=None, response_head=None, response_body=None)
+    return replace(result, attempt=attempt)
 
 
 def _as_columns(verdict: Verdict, due: Due) -> tuple[DeliveryState, int, str | None]:

@@ -23,6 +23,17 @@ _AWAY_ERRORS = (
     psycopg.InterfaceError,
     psycopg.errors.ReadOnlySqlTransaction,
 )
+_REFUSED_ERRORS = (
+    apsw.ConstraintError,
+    apsw.MismatchError,
+    apsw.RangeError,
+    apsw.TooBigError,
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    OverflowError,
+    TypeError,
+    ValueError,  # text that has no bytes, among others
+)
 # Serialization failure, deadlock, a name that another transaction took meanwhile (run again, fn finds it taken), and
 # a process that stalled within the transaction, whose session the server ended before it could have committed.
 _RETRIED_SQLSTATES = {"40001", "40P01", "23505", "25P03"}
@@ -33,6 +44,11 @@ _SHUTDOWN_SQLSTATES = "57P"
 def is_away(error: BaseException) -> bool:
     """Whether this says that the database cannot be used at the moment, rather than that a statement is wrong."""
     return isinstance(error, PoolTimeout) or isinstance(_original(error), _AWAY_ERRORS)
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether this says that the database, or its driver, does not take a value, however often it is asked."""
+    return isinstance(_original(error), _REFUSED_ERRORS)
 
 
 def is_lost(error: BaseException) -> bool:
