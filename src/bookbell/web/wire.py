@@ -67,6 +67,10 @@ class Params:
             raise MissingParameter(f"Required parameter not found: {name}")
         return value
 
+    def uuid(self, name: str) -> str | None:
+        """The parameter as an id, however its letters are spelled (RFC 9562, 4). None when empty. Raises: as text."""
+        return (self.text(name) or "").lower() or None
+
     def integer(self, name: str) -> int | None:
         """The parameter as a whole number within 64 bits, given as number or digits. Raises: ValidationFailed."""
         value = self.text(name)
@@ -132,6 +136,11 @@ def checked_text(text: str) -> str:
 def path_text(request: Wire, name: str) -> str:
     """A part of the path. Raises: ValidationFailed."""
     return checked_text(str(request.path_params[name]))
+
+
+def path_uuid(request: Wire, name: str) -> str:
+    """A part of the path that is an id, however its letters are spelled. Raises: ValidationFailed."""
+    return path_text(request, name).lower()
 
 
 def page_count(params: Params) -> int:

@@ -155,7 +155,7 @@ async def _upload_json(request: wire.Wire, context: Context, account: Account) -
     parts = wire.multipart_parts(options.get("boundary", ""), body)
     fields = [(part.name, part.text) for part in parts if part.filename is None and part.name not in FINICITY_PARTS]
     params = wire.form_params(request, fields)
-    key = BookKey(pk=params.integer("pk"), uuid=params.text("uuid") or params.text("book_uuid"))
+    key = BookKey(pk=params.integer("pk"), uuid=params.uuid("uuid") or params.uuid("book_uuid"))
     await context.database.read(books.find_book, account, key)
     data = _data(params, parts)
     if isinstance(data, _Unreadable):

@@ -63,7 +63,9 @@ async def read_result(request: wire.Wire) -> Response:
     """The analytics of a book, or how far they are."""
     context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
-    found = await context.database.read(analytics.find_result, account, params.required_text("analytics_request_id"))
+    found = await context.database.read(
+        analytics.find_result, account, params.required_text("analytics_request_id").lower()
+    )
     shown: dict[str, Any] = {"analytics_status": found.status}
     if found.result is not None and found.status is AnalyticsStatus.COMPLETED:
         shown["analytics"] = wire.json_object(found.result.encode())

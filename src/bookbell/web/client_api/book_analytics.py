@@ -37,7 +37,7 @@ async def read_analytics(request: wire.Wire) -> Response:
     """Second-generation analytics of a book."""
     context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
-    key, view = BookKey(pk=None, uuid=wire.path_text(request, "book_uuid")), request.path.rpartition("/")[2]
+    key, view = BookKey(pk=None, uuid=wire.path_uuid(request, "book_uuid")), request.path.rpartition("/")[2]
     if params.flag("async"):
         job = await context.database.write(analytics.start_job, account, key, view, context.stamp())
         return wire.answer({"job_id": job.id, "status": JobStatus.PENDING}, status=202)
@@ -62,7 +62,7 @@ async def read_job(request: wire.Wire) -> Response:
     """
     context, account = request.context, await account_of(request)
     now = context.ambient.now_ms()
-    job = await context.database.read(analytics.find_job, account, wire.path_text(request, "job_id"), now=now)
+    job = await context.database.read(analytics.find_job, account, wire.path_uuid(request, "job_id"), now=now)
     result = {} if job.result is None else {"result": msgspec.Raw(job.result.encode())}
     return wire.answer({"job_id": job.id, "status": job.status, **result})
 

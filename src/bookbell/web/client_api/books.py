@@ -32,7 +32,7 @@ def book_key(params: wire.Params) -> BookKey:
     pk = params.integer("pk")
     return BookKey(
         pk=pk if pk is not None else params.integer("book_id"),
-        uuid=params.text("book_uuid") or params.text("uuid"),
+        uuid=params.uuid("book_uuid") or params.uuid("uuid"),
     )
 
 

@@ -236,7 +236,7 @@ async def upgrade_mixed(request: wire.Wire) -> Response:
 async def download(request: wire.Wire) -> Response:
     """The file of a document, as it was uploaded."""
     context, account = request.context, await account_of(request)
-    key = DocumentKey(pk=None, uuid=(await wire.read_params(request)).required_text("doc_uuid"))
+    key = DocumentKey(pk=None, uuid=(await wire.read_params(request)).required_text("doc_uuid").lower())
     opened = await context.database.read(documents.open_item, account, key)
     if opened.item.blob is None:
         raise DocumentNotFound
@@ -253,13 +253,13 @@ def _file_name(name: str) -> str:
 
 def document_key(params: wire.Params) -> DocumentKey:
     """The document a client names, or the mixed one. Raises: MissingParameter, ValidationFailed."""
-    if any(name in params for name in ("mixed_doc_pk", "mixed_doc_id", "mixed_doc_uuid")):
+    if any(params.text(name) for name in ("mixed_doc_pk", "mixed_doc_id", "mixed_doc_uuid")):
         return _mixed_key(params)
-    return DocumentKey(pk=_pk(params, "doc_pk", "doc_id", "pk"), uuid=params.text("doc_uuid"))
+    return DocumentKey(pk=_pk(params, "doc_pk", "doc_id", "pk"), uuid=params.uuid("doc_uuid"))
 
 
 def _mixed_key(params: wire.Params) -> DocumentKey:
-    uuid = params.text("mixed_doc_uuid") or params.text("doc_uuid")
+    uuid = params.uuid("mixed_doc_uuid") or params.uuid("doc_uuid")
     return DocumentKey(pk=_pk(params, "mixed_doc_pk", "mixed_doc_id", "pk"), uuid=uuid, is_mixed=True)
 
 

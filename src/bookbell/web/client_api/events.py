@@ -84,12 +84,12 @@ def _reading(params: wire.Params, count: int, now: int) -> Reading:
     if "before" in params:
         raise ValidationFailed("before: goes with order=DESC; in order one goes on with `after`")
     return Reading(
-        after=params.text("after") or None,
+        after=params.uuid("after"),
         since_at=params.instant("since", now),
         event_types=frozenset(params.texts("event")) or None,
         book_pk=params.integer("book_pk"),
         is_org=_level(params) is Level.ORG,
-        webhook_uuid=params.text("webhook_uuid"),
+        webhook_uuid=params.uuid("webhook_uuid"),
         is_subscribed=bool(params.flag("subscribed")),
         count=count,
     )

@@ -54,7 +54,7 @@ async def list_deliveries(request: wire.Wire) -> Response:
         before=params.text("before"),
         count=wire.page_count(params),
     )
-    webhook_uuid = params.text("webhook_uuid")
+    webhook_uuid = params.uuid("webhook_uuid")
     if webhook_uuid is not None or _level(params) is Level.ORG:
         found = await context.database.read(history.list_org_deliveries, account, webhook_uuid, query)
     else:
@@ -69,7 +69,7 @@ async def list_deliveries(request: wire.Wire) -> Response:
 async def read_delivery(request: wire.Wire) -> Response:
     """One delivery with the body that is sent and each attempt."""
     context, account = request.context, await account_of(request)
-    inspected = await context.database.read(history.inspect, account, wire.path_text(request, "delivery_id"))
+    inspected = await context.database.read(history.inspect, account, wire.path_uuid(request, "delivery_id"))
     return wire.ok(_inspected(inspected))
 
 
@@ -81,7 +81,7 @@ async def retry_delivery(request: wire.Wire) -> Response:
     """Make a waiting or exhausted delivery due now."""
     context, account = request.context, await account_of(request)
     delivery = await context.perform(
-        history.retry_now, account, wire.path_text(request, "delivery_id"), context.stamp()
+        history.retry_now, account, wire.path_uuid(request, "delivery_id"), context.stamp()
     )
     return wire.ok(shown_delivery(delivery))
 

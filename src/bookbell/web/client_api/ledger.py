@@ -54,7 +54,7 @@ async def read_org_ledger(request: wire.Wire) -> Response:
     """The ledger of one of the organization's webhooks, also a deleted one; for managers."""
     context, account = request.context, await account_of(request)
     wanted = _range(await wire.read_params(request), context.ambient.now_ms())
-    uuid = wire.path_text(request, "webhook_uuid")
+    uuid = wire.path_uuid(request, "webhook_uuid")
     return wire.ok(_shown(await context.database.snapshot(ledger.of_org_webhook, account, uuid, wanted), wanted))
 
 

@@ -164,11 +164,11 @@ async def read_events(request: wire.Wire) -> Response:
 async def test(request: wire.Wire) -> Response:
     """Send a sample of one of a webhook's events now; the answer shows what was sent and what came of it."""
     context, account = request.context, await _manager(request)
-    event_uuid = wire.Params(await wire.read_object(request)).text("event_uuid")
+    event_uuid = wire.Params(await wire.read_object(request)).uuid("event_uuid")
     endpoint, kinds = await context.database.read(org_webhooks.definitions, account, _uuid(request))
     if not event_uuid:
         raise WebhookInvalid("event_uuid: field required")
-    kind = kinds.get(event_uuid.lower())
+    kind = kinds.get(event_uuid)
     if kind is None:
         raise WebhookInvalid(f"Event with uuid {event_uuid[:80]} not found")
     if not endpoint.is_active:
@@ -251,7 +251,7 @@ async def _manager(request: wire.Wire) -> Account:
 
 
 def _uuid(request: wire.Wire) -> str:
-    return wire.path_text(request, "webhook_uuid").lower()
+    return wire.path_uuid(request, "webhook_uuid")
 
 
 async def _found(request: wire.Wire, context: Context, account: Account) -> Endpoint:

@@ -80,7 +80,7 @@ def asked_of(params: wire.Params, context: Context, *, now: int) -> Asked:
 
     Raises: MissingParameter, ValidationFailed, InvalidInput when the guard refuses the staging URL.
     """
-    delivery_id, since = params.text("delivery_id"), params.instant("since", now)
+    delivery_id, since = params.uuid("delivery_id"), params.instant("since", now)
     if since is None and delivery_id is None:
         raise MissingParameter("Required parameter not found: since, or delivery_id")
     selected = params.text("select") or Selection.FAILED

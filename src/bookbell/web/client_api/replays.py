@@ -51,7 +51,7 @@ async def start_replay(request: wire.Wire) -> Response:
     context, account = request.context, await account_of(request)
     params, stamp = await wire.read_params(request), context.stamp()
     asked = shapes.asked_of(params, context, now=stamp.at)
-    plan = await context.database.read(replays.plan_own, account, asked, params.text("webhook_uuid"))
+    plan = await context.database.read(replays.plan_own, account, asked, params.uuid("webhook_uuid"))
     if params.flag("dry_run"):
         return wire.ok(shapes.shown_plan(plan))
     job = await context.database.write(replays.start, plan, account, context.vault, stamp)
@@ -87,7 +87,7 @@ async def list_replays(request: wire.Wire) -> Response:
 async def read_replay(request: wire.Wire) -> Response:
     """One replay: how far it is, and what became of what it has sent."""
     context, account = request.context, await account_of(request)
-    job_id = wire.path_text(request, "replay_id")
+    job_id = wire.path_uuid(request, "replay_id")
     job, outcomes = await context.database.read(replays.inspect, replays.scope_of(account), job_id)
     return wire.ok(shapes.shown_full(job, outcomes))
 
@@ -99,7 +99,7 @@ async def read_replay(request: wire.Wire) -> Response:
 async def cancel_replay(request: wire.Wire) -> Response:
     """Make nothing more due; what already is stays so, but for what waits for a staging URL."""
     context, account = request.context, await account_of(request)
-    job_id = wire.path_text(request, "replay_id")
+    job_id = wire.path_uuid(request, "replay_id")
     job = await context.perform(replays.cancel, replays.scope_of(account), job_id, context.stamp())
     return wire.ok(shapes.shown_job(job))
 

@@ -146,7 +146,7 @@ async def remove(request: wire.Wire) -> Response:
 
 async def _expire(request: wire.Wire, after_ms: int) -> Response:
     context, which = request.context, await _which(request)
-    secret_id = wire.path_text(request, "secret_id").lower()
+    secret_id = wire.path_uuid(request, "secret_id")
     changed = await context.perform(acting.expire, which, secret_id, after_ms, context.vault, context.stamp())
     return wire.ok(_shown(changed))
 
@@ -156,7 +156,7 @@ async def _which(request: wire.Wire) -> Which:
     if "webhook_uuid" not in request.path_params:
         return acting.of_account(account)
     require_manager(account)
-    return acting.of_organization(account, wire.path_text(request, "webhook_uuid").lower())
+    return acting.of_organization(account, wire.path_uuid(request, "webhook_uuid"))
 
 
 async def _proven(context: Context, which: Which, wanted: Use) -> Use:

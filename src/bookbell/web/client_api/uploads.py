@@ -256,7 +256,7 @@ async def _upload_v2(request: wire.Wire, form_type: str) -> Response:
 
 
 def _path_key(request: wire.Wire) -> Callable[[wire.Params], BookKey]:
-    return lambda _params: BookKey(pk=None, uuid=wire.path_text(request, "book_uuid"))
+    return lambda _params: BookKey(pk=None, uuid=wire.path_uuid(request, "book_uuid"))
 
 
 @contextlib.asynccontextmanager

@@ -68,7 +68,7 @@ async def read_delivery(request: wire.Wire) -> Response:
 
 
 def _ids(request: wire.Wire, *names: str) -> list[str]:
-    return [wire.path_text(request, name) for name in names]
+    return [wire.path_uuid(request, name) for name in names]
 
 
 def _answer(body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -53,7 +53,7 @@ async def resume_endpoint(request: wire.Wire) -> Response:
 
 
 def _ids(request: wire.Wire) -> tuple[str, str]:
-    return wire.path_text(request, "organization_id"), wire.path_text(request, "endpoint_id")
+    return wire.path_uuid(request, "organization_id"), wire.path_uuid(request, "endpoint_id")
 
 
 def _examine(tx: Tx, ids: tuple[str, str], *, now: int) -> Examined:

@@ -52,10 +52,10 @@ class EventBody(msgspec.Struct, forbid_unknown_fields=True):
     body: msgspec.Raw = msgspec.Raw(b"")
 
     def report(self) -> EventReport:
-        """The report that this is on the wire."""
-        *same, body = msgspec.structs.astuple(self)
-        same.append(bytes(body) or None)
-        return EventReport(*same)
+        """The report that this is on the wire, its ids however their letters are spelled."""
+        kind, *ids, status, name, body = msgspec.structs.astuple(self)
+        spelled = [given and given.lower() for given in ids]
+        return EventReport(*(kind, *spelled, status, name, bytes(body) or None))
 
 
 class EventsBody(msgspec.Struct, forbid_unknown_fields=True):

@@ -118,7 +118,7 @@ async def change_organization(request: wire.Wire) -> Response:
     require_operator(request)
     context = request.context
     body: OrganizationChange = await wire.read_json(request, OrganizationChange)
-    organization_id = wire.path_text(request, "organization_id")
+    organization_id = wire.path_uuid(request, "organization_id")
     changed = await context.database.write(
         acting.change_organization, organization_id, name=body.name, tasks=body.tasks
     )
@@ -151,7 +151,7 @@ async def create_account(request: wire.Wire) -> Response:
         client_id=acting.client_id_from(context.ambient.new_secret()),
         secret_hash=hash_of_secret(secret),
     )
-    organization_id = wire.path_text(request, "organization_id")
+    organization_id = wire.path_uuid(request, "organization_id")
     made = await context.database.write(acting.create_account, organization_id, wanted, context.stamp())
     return wire.ok({**_account(made), "client_secret": secret})
 
@@ -173,7 +173,7 @@ async def list_accounts(request: wire.Wire) -> Response:
     require_operator(request)
     params = await wire.read_params(request)
     found = await request.context.database.read(
-        _accounts_of, wire.path_text(request, "organization_id"), after=params.text("after") or ""
+        _accounts_of, wire.path_uuid(request, "organization_id"), after=params.text("after") or ""
     )
     return wire.ok({"accounts": [_account(each) for each in found]})
 
@@ -190,7 +190,7 @@ async def revoke_account(request: wire.Wire) -> Response:
     """End an account's access for good."""
     require_operator(request)
     context = request.context
-    ids = wire.path_text(request, "organization_id"), wire.path_text(request, "account_id")
+    ids = wire.path_uuid(request, "organization_id"), wire.path_uuid(request, "account_id")
     return wire.ok(_account(await context.database.write(acting.revoke, *ids, context.stamp())))
 
 

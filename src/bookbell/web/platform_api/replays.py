@@ -55,7 +55,7 @@ async def start_replays(request: wire.Wire) -> Response:
     context = request.context
     params, stamp = wire.Params(await wire.read_object(request)), context.stamp()
     organization_id = await _organization(request, context)
-    asked, webhook_uuid = shapes.asked_of(params, context, now=stamp.at), params.text("webhook_uuid")
+    asked, webhook_uuid = shapes.asked_of(params, context, now=stamp.at), params.uuid("webhook_uuid")
     if asked.staging is not None and webhook_uuid is None:
         raise ValidationFailed("webhook_uuid: say of which webhook the staging URL gets copies")
     plans = await context.database.read(replays.plan_all, organization_id, asked, webhook_uuid)
@@ -106,7 +106,7 @@ async def read_any_replay(request: wire.Wire) -> Response:
     require_operator(request)
     context = request.context
     scope = _whole(await _organization(request, context))
-    job, outcomes = await context.database.read(replays.inspect, scope, wire.path_text(request, "replay_id"))
+    job, outcomes = await context.database.read(replays.inspect, scope, wire.path_uuid(request, "replay_id"))
     return wire.ok(shapes.shown_full(job, outcomes))
 
 
@@ -126,7 +126,7 @@ async def cancel_any_replay(request: wire.Wire) -> Response:
     require_operator(request)
     context = request.context
     scope = _whole(await _organization(request, context))
-    job = await context.perform(replays.cancel, scope, wire.path_text(request, "replay_id"), context.stamp())
+    job = await context.perform(replays.cancel, scope, wire.path_uuid(request, "replay_id"), context.stamp())
     return wire.ok(shapes.shown_job(job))
 
 
@@ -135,7 +135,7 @@ def _whole(organization_id: OrganizationId) -> Scope:
 
 
 async def _organization(request: wire.Wire, context: Context) -> OrganizationId:
-    named = wire.path_text(request, "organization_id")
+    named = wire.path_uuid(request, "organization_id")
     found = await context.database.read(accounts.find_organization, named)
     if found is None:
         raise OrganizationNotFound

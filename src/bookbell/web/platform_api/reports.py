@@ -132,7 +132,7 @@ class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
 )
 async def report_document(request: wire.Wire) -> Response:
     """A document has reached a state."""
-    return await _one(request, StatusBody, lambda body: _document(wire.path_text(request, "uuid"), body))
+    return await _one(request, StatusBody, lambda body: _document(wire.path_uuid(request, "uuid"), body))
 
 
 @post(
@@ -141,7 +141,7 @@ async def report_document(request: wire.Wire) -> Response:
 )
 async def report_mixed(request: wire.Wire) -> Response:
     """A mixed document has reached a state other than COMPLETED."""
-    return await _one(request, MixedBody, lambda body: _mixed(wire.path_text(request, "uuid"), body))
+    return await _one(request, MixedBody, lambda body: _mixed(wire.path_uuid(request, "uuid"), body))
 
 
 @post(
@@ -152,7 +152,7 @@ async def report_mixed(request: wire.Wire) -> Response:
 )
 async def report_classified(request: wire.Wire) -> Response:
     """A mixed document has been cut into documents."""
-    return await _one(request, ClassifiedBody, lambda body: _classified(wire.path_text(request, "uuid"), body))
+    return await _one(request, ClassifiedBody, lambda body: _classified(wire.path_uuid(request, "uuid"), body))
 
 
 @post(
@@ -160,7 +160,7 @@ async def report_classified(request: wire.Wire) -> Response:
 )
 async def report_group(request: wire.Wire) -> Response:
     """All documents in work of an image group have reached a state."""
-    return await _one(request, StatusBody, lambda body: _group(wire.path_text(request, "uuid"), body))
+    return await _one(request, StatusBody, lambda body: _group(wire.path_uuid(request, "uuid"), body))
 
 
 @post(
@@ -169,7 +169,7 @@ async def report_group(request: wire.Wire) -> Response:
 )
 async def report_analytics(request: wire.Wire) -> Response:
     """An analytics request has its result, or has expired."""
-    return await _one(request, AnalyticsBody, lambda body: _analytics(wire.path_text(request, "request_id"), body))
+    return await _one(request, AnalyticsBody, lambda body: _analytics(wire.path_uuid(request, "request_id"), body))
 
 
 @post(
@@ -178,7 +178,7 @@ async def report_analytics(request: wire.Wire) -> Response:
 )
 async def report_book_analytics(request: wire.Wire) -> Response:
     """The second-generation analytics of a book are there, or could not be made."""
-    return await _one(request, BookAnalyticsBody, lambda body: _book_analytics(wire.path_text(request, "uuid"), body))
+    return await _one(request, BookAnalyticsBody, lambda body: _book_analytics(wire.path_uuid(request, "uuid"), body))
 
 
 @post(
@@ -235,17 +235,17 @@ async def _one(request: wire.Wire, kind: type[msgspec.Struct], to_report: Callab
 def _of_item(item: Item) -> Report:
     match item:
         case DocumentItem():
-            return _document(item.uuid, item)
+            return _document(item.uuid.lower(), item)
         case MixedItem():
-            return _mixed(item.uuid, item)
+            return _mixed(item.uuid.lower(), item)
         case ClassifiedItem():
-            return _classified(item.uuid, item)
+            return _classified(item.uuid.lower(), item)
         case GroupItem():
-            return _group(item.uuid, item)
+            return _group(item.uuid.lower(), item)
         case AnalyticsItem():
-            return _analytics(item.id, item)
+            return _analytics(item.id.lower(), item)
         case BookAnalyticsItem():
-            return _book_analytics(item.uuid, item)
+            return _book_analytics(item.uuid.lower(), item)
 
 
 def _document(uuid: str, body: StatusBody) -> Report:
