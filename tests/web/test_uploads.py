@@ -107,6 +107,30 @@ def test_an_upload_is_kept_as_it_was_sent(peopled_sqlite: Peopled) -> None:
     assert blob.read_bytes() == content
 
 
+@pytest.mark.parametrize(("path", "kind"), [(PDF, "pdf"), ("/v1/book/upload/json", "json"), (MIXED, "pdf")])
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("filename=\"a.pdf\"; filename*=utf-8''s%C3%A9.pdf", "sé.pdf"),
+        ("filename=\"=?utf-8?B?c8OpLnBkZg==?=\"; filename*=utf-8''s%C3%A9.pdf", "sé.pdf"),
+        ("filename*=UTF-8'en'dir%2Fs%C3%A9.pdf", "sé.pdf"),
+        ("filename*=iso-8859-1''s%E9.pdf", "sé.pdf"),
+        ("filename=\"a.pdf\"; filename*=utf-8''%ff", "a.pdf"),
+        ("filename=\"a; filename*=utf-8''b.pdf\"", "a; filename*=utf-8''b.pdf"),
+    ],
+)
+def test_a_file_may_have_an_encoded_name(path: str, kind: str, given: str, name: str, peopled_sqlite: Peopled) -> None:
+    async def play(app: Opened) -> None:
+        _, content = file_of(kind)
+        form = part("pk", str(await new_book(app)).encode()) + part("upload", content, f"; {given}") + b"--x--\r\n"
+        headers = {**app.credentials("one"), "Content-Type": BOUNDARY}
+        answer = await app.client.post(path, content=form, headers=headers)
+        (taken,) = next(iter(answer.json()["response"].values()))
+        assert taken["name"] == name
+
+    run(peopled_sqlite, play)
+
+
 def test_the_same_file_again_is_refused_and_not_kept_twice(peopled_sqlite: Peopled) -> None:
     async def play(app: Opened) -> None:
         pk = await new_book(app)

@@ -145,6 +145,7 @@ class _Form:
         self._path = path
         self._bytes_max = bytes_max
         self._segment: MultipartSegment | None = None
+        self._file_name: str | None = None
         self._value = bytearray()
 
     async def read(self, request: wire.Wire, boundary: str) -> None:
@@ -167,8 +168,9 @@ class _Form:
     def _take(self, part: MultipartSegment | bytearray | bytes | None) -> None:
         if isinstance(part, MultipartSegment):
             self._segment, self._value = part, bytearray()
+            self._file_name = wire.file_name(part)
             if self._is_file():
-                self._open(part.filename or "")
+                self._open(self._file_name or "")
         elif part is None:
             assert self._segment is not None
             if not self._is_file():
@@ -186,7 +188,7 @@ class _Form:
     def _is_file(self) -> bool:
         """Whether it is the file: clients also send it in a field named after the file."""
         segment = self._segment
-        return segment is not None and (segment.name in FILE_FIELDS or segment.filename is not None)
+        return segment is not None and (segment.name in FILE_FIELDS or self._file_name is not None)
 
     def _open(self, name: str) -> None:
         if self.writing is not None:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
@@ -37,6 +37,8 @@ Wire = Request
 TRUE_WORDS = {"true", "1", "yes"}
 FALSE_WORDS = {"false", "0", "no"}
 JSON_TYPES = {"application/json", ""}
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
+_ENCODED_NAME = re.compile(r";\s*filename\*\s*=\s*(utf-8|iso-8859-1)'[^']*'([^;\s]*)", re.IGNORECASE)
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -317,6 +319,21 @@ def multipart_parts(boundary: str, body: bytes) -> list[FormPart]:
         raise ValidationFailed("The multipart form cannot be read") from error
 
 
+def file_name(head: MultipartSegment) -> str | None:
+    """What a part calls its file; None where it is a plain field.
+
+    An encoded name goes before a plain one, as in RFC 6266, section 4.3: .NET sends both, the plain one unreadable.
+    """
+    plain: str | None = head.filename
+    encoded = _ENCODED_NAME.search(_QUOTED.sub("", str(head.header("Content-Disposition", ""))))
+    if encoded is None:
+        return plain
+    try:
+        return unquote_to_bytes(encoded[2]).decode(encoded[1])
+    except UnicodeDecodeError:
+        return plain or ""
+
+
 def _parts_of(pieces: Sequence[MultipartSegment | bytes | None]) -> list[FormPart]:
     """Each part comes as its head, its data in pieces, and None."""
     found: list[FormPart] = []
@@ -327,7 +344,7 @@ def _parts_of(pieces: Sequence[MultipartSegment | bytes | None]) -> list[FormPar
         elif piece:
             data += piece
         elif head is not None:
-            found.append(FormPart(head.name or "", head.filename, bytes(data)))
+            found.append(FormPart(head.name or "", file_name(head), bytes(data)))
     return found
 
 
