@@ -32,6 +32,11 @@ def test_what_is_sent_is_ascii_and_has_a_path(url: str, port: int, sent: str) ->
     assert (target.port, target.url) == (port, sent)
 
 
+@pytest.mark.parametrize("host", ["a" * 63 + ".example", "a." * 123 + "example", "a." * 123 + "example."])
+def test_a_host_may_be_as_long_as_a_name_can_be(host: str) -> None:
+    assert parse(f"http://{host}/").host == host
+
+
 def test_credentials_are_decoded_and_masked() -> None:
     target = parse("https://us%40er:p%3Ass%C3%A9@h.example/x")
     assert (target.username, target.password) == ("us@er", "p:ssé")
@@ -72,6 +77,8 @@ def test_a_user_without_password_has_an_empty_one() -> None:
         "http://exa$mple.com/",
         "http://" + "ü" * 80 + ".example/",
         "http://h.example/" + "x" * 2048,
+        "http://" + "a" * 64 + ".example/",
+        "http://" + "a." * 124 + "example/",
     ],
 )
 def test_what_cannot_be_sent_is_refused_with_a_reason(url: str) -> None:

@@ -19,6 +19,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST = re.compile(r"[A-Za-z0-9._~%-]+")
 _HOST_AND_PORT = re.compile(r"(\[[^\[\]]*\]|[^\[\]:]*)(:[0-9]*)?")  # older versions of urlsplit allow more at brackets
 _PORTS = {"http": 80, "https": 443}
+_NAME_CHARS_MAX, _LABEL_CHARS_MAX = 253, 63  # RFC 1035, 2.3.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +104,10 @@ def _ascii_host(host: str) -> str:
         raise InvalidInput(details="The URL's host is not a valid name.") from error
     if not _HOST.fullmatch(ascii_host) or "%" in ascii_host or ".." in ascii_host or ascii_host.startswith("."):
         raise InvalidInput(details="The URL's host is not a valid name.")
+    if len(ascii_host.rstrip(".")) > _NAME_CHARS_MAX or any(
+        len(part) > _LABEL_CHARS_MAX for part in ascii_host.split(".")
+    ):
+        raise InvalidInput(details="The URL's host is longer than a name can be, or a part of it is.")
     return ascii_host.lower()
 
 
