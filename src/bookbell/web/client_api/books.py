@@ -63,7 +63,7 @@ async def add(request: wire.Wire) -> Response:
         book_class=params.text("book_class") or "COMPLETE",
         book_type=params.text("book_type") or "DEFAULT",
         is_public=context.are_books_public if (given := params.flag("is_public")) is None else given,
-        xid=params.text("xid"),
+        xid=params.text("xid") or None,
     )
     book, email = await context.database.write(books.create_book, account, wanted, context.stamp())
     return wire.ok(_created(book, email))
@@ -92,9 +92,9 @@ async def update(request: wire.Wire) -> Response:
     context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     changes = BookChanges(
-        name=params.text("name"),
-        book_class=params.text("book_class"),
-        book_type=params.text("book_type"),
+        name=params.text("name") or None,
+        book_class=params.text("book_class") or None,
+        book_type=params.text("book_type") or None,
         is_public=params.flag("is_public"),
         xid=params.text("xid"),
     )
@@ -231,18 +231,19 @@ async def _open(request: wire.Wire) -> OpenedBook:
 
 def _query(params: wire.Params) -> BookQuery:
     count, offset = params.integer("limit"), params.integer("offset")
+    name, search = params.text("name") or None, params.text("search") or None
     order, order_by = (params.text("order") or "DESC").upper(), params.text("order_by") or "pk"
     if order not in {"ASC", "DESC"} or order_by not in {"created", "name", "pk"}:
         raise ValidationFailed("order: ASC or DESC, order_by: created, name or pk is expected")
-    if "name" in params and "search" in params:
+    if name is not None and search is not None:
         raise ValidationFailed("Give either name or search, not both.")
     count = limits.PAGE_COUNT_MAX if count is None else count
     if not 1 <= count <= limits.PAGE_COUNT_MAX or not 0 <= (offset or 0) <= limits.OFFSET_MAX:
         raise ValidationFailed(f"limit: 1 to {limits.PAGE_COUNT_MAX}, offset: 0 to {limits.OFFSET_MAX} is expected")
     return BookQuery(
-        name=params.text("name"),
-        search=params.text("search"),
-        xid=params.text("xid"),
+        name=name,
+        search=search,
+        xid=params.text("xid") or None,
         order_by=order_by,
         is_descending=order == "DESC",
         offset=offset or 0,
@@ -283,6 +284,7 @@ def _link(params: wire.Params, query: BookQuery, offset: int) -> str:
     return "/v1/books?" + urlencode({**kept, "limit": query.count, "offset": offset})
 
 
+_DUPLICATE = "DOCUMENT DUPLICATE OF "  # a file's name follows
 _KEPT = ("name", "search", "xid", "order", "order_by")
 _INFO_FIELDS = (
     "pk",
@@ -332,7 +334,11 @@ def shown_mixed(mixed: MixedDocument) -> dict[str, Any]:
 
 
 def _explained(reason: str) -> str:
-    return "The document is not valid." if reason == REJECTION_DEFAULT else reason.replace("_", " ").capitalize() + "."
+    """The reason for people; the name of a file in it stays as it is."""
+    if reason == REJECTION_DEFAULT:
+        return "The document is not valid."
+    known, mark, name = reason.partition(_DUPLICATE)
+    return f"{(known + mark).replace('_', ' ').capitalize()}{name}."
 
 
 def _only(shown: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
