@@ -143,7 +143,7 @@ def new_endpoint(tx: Tx, account: Account, level: Level, preset: str, stamp: Sta
 
 
 def retire(tx: Tx, old: Endpoint, stamp: Stamp) -> Published[None]:
-    """Forget URL, secret and subscriptions, and cancel what waits; the row stays for the history of its deliveries."""
+    """Forget URL, secret, events and pause, and cancel what waits; the row stays for the history of its deliveries."""
     gone = replace(
         old,
         url_masked=None,
@@ -151,6 +151,7 @@ def retire(tx: Tx, old: Endpoint, stamp: Stamp) -> Published[None]:
         secret_sealed=None,
         updated_at=later(old, stamp),
         deregistered_at=stamp.at,
+        paused_at=None,
     )
     endpoints.save_endpoint(tx, gone)
     endpoints.replace_subscriptions(tx, old.organization_id, old.id, ())
