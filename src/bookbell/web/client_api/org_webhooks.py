@@ -17,13 +17,13 @@ from bookbell.core.errors import (
 )
 from bookbell.core.model import Account, Level
 from bookbell.core.org_webhook import read_change, read_new, shown_url
-from bookbell.core.policy import policy_fields, policy_from
+from bookbell.core.policy import policy_from
 from bookbell.core.samples import sample_body
 from bookbell.store.endpoints import Endpoint
 from bookbell.web import wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api import org_webhook_shapes as shapes
-from bookbell.web.client_api.policy_shapes import POLICY, POLICY_FIELDS
+from bookbell.web.client_api.policy_shapes import POLICY, POLICY_FIELDS, shown_policy
 from bookbell.web.client_api.probe import send_probe
 from bookbell.web.client_api.webhooks import BASE, NOT_ROTATED, ROTATED, SECRET
 from bookbell.web.context import Context
@@ -221,7 +221,7 @@ async def read_policy(request: wire.Wire) -> Response:
     """How deliveries to a webhook are attempted."""
     context, account = request.context, await _manager(request)
     endpoint = await _found(request, context, account)
-    return wire.ok(policy_fields(policy_from(json.loads(endpoint.policy))))
+    return wire.ok(shown_policy(policy_from(json.loads(endpoint.policy)), now=context.ambient.now_ms()))
 
 
 @put(
@@ -241,7 +241,7 @@ async def set_policy(request: wire.Wire) -> Response:
     context, account = request.context, await _manager(request)
     fields = await wire.read_object(request)
     policy = await context.perform(org_webhooks.set_policy, account, _uuid(request), fields, context.stamp())
-    return wire.ok(policy_fields(policy))
+    return wire.ok(shown_policy(policy, now=context.ambient.now_ms()))
 
 
 async def _manager(request: wire.Wire) -> Account:

@@ -1,6 +1,9 @@
 """What a delivery policy looks like, read and set. Source: docs/retries.md, core/policy.py."""
 
-from bookbell.core.policy import PRESETS, Order, Success
+from typing import Any
+
+from bookbell.core.policy import PRESETS, Order, Policy, Success, policy_fields, schedule_at
+from bookbell.web import wire
 from bookbell.web.operation import may
 from bookbell.web.shape import choice, exact_instant, flag, listed, nullable, record, whole
 
@@ -28,3 +31,8 @@ POLICY_FIELDS = (
     may("preset", choice(PRESETS), "What the fields not given are; standard if not given."),
     *(may(name, schema, "See Retries and policies.") for name, schema in _PARTS.items()),
 )
+
+
+def shown_policy(policy: Policy, *, now: int) -> dict[str, Any]:
+    """The policy, and when the attempts of an event of now would start if each failed."""
+    return {**policy_fields(policy), "schedule_at": [wire.exact_instant(at) for at in schedule_at(policy, now)]}

@@ -3,7 +3,7 @@
 Source: contract 7 and 17.
 """
 
-from typing import Any
+import json
 
 from bookbell.actions import event_types, webhooks
 from bookbell.core import limits, target
@@ -11,11 +11,11 @@ from bookbell.core.errors import InvalidInput, MissingParameter, WebhookNotFound
 from bookbell.core.events import TEST_BODY
 from bookbell.core.guard import judge_url
 from bookbell.core.model import Level
-from bookbell.core.policy import Policy, policy_fields, policy_from, schedule_at
+from bookbell.core.policy import policy_from
 from bookbell.store.endpoints import Endpoint
 from bookbell.web import wire
 from bookbell.web.auth import account_of
-from bookbell.web.client_api.policy_shapes import POLICY, POLICY_FIELDS
+from bookbell.web.client_api.policy_shapes import POLICY, POLICY_FIELDS, shown_policy
 from bookbell.web.client_api.probe import SUCCESS, send_probe
 from bookbell.web.context import Context
 from bookbell.web.http import Response
@@ -143,7 +143,7 @@ async def read_policy(request: wire.Wire) -> Response:
     endpoint = await context.database.read(webhooks.find, account)
     if endpoint is None:
         raise WebhookNotFound
-    return wire.ok(_policy(policy_from(wire.json_object(endpoint.policy.encode())), context))
+    return wire.ok(shown_policy(policy_from(json.loads(endpoint.policy)), now=context.ambient.now_ms()))
 
 
 @put(
@@ -159,13 +159,7 @@ async def set_policy(request: wire.Wire) -> Response:
     context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
     policy = await context.perform(webhooks.set_policy, account, params.values, context.stamp())
-    return wire.ok(_policy(policy, context))
-
-
-def _policy(policy: Policy, context: Context) -> dict[str, Any]:
-    """The policy, and when the attempts of an event of now would start if each failed."""
-    instants = [wire.exact_instant(at) for at in schedule_at(policy, context.ambient.now_ms())]
-    return {**policy_fields(policy), "schedule_at": instants}
+    return wire.ok(shown_policy(policy, now=context.ambient.now_ms()))
 
 
 def _url(context: Context, endpoint: Endpoint) -> str:
