@@ -1,5 +1,7 @@
 """Delays follow the schedule, spread by jitter; Retry-After is read in all its forms."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +39,7 @@ def test_jitter_stays_within_its_ratio(attempt: int, draw: float) -> None:
         ("99999999999999", 9_999_999_999_000),
         ("Sun, 15 Jun 2025 15:06:50 GMT", 10_000),
         ("Sunday, 15-Jun-25 15:06:50 GMT", 10_000),
+        ("Sun Jun 15 15:06:50 2025", 10_000),
         ("Sun, 15 Jun 2025 15:06:30 GMT", 0),
         ("-5", None),
         ("soon", None),
@@ -47,6 +50,16 @@ def test_jitter_stays_within_its_ratio(attempt: int, draw: float) -> None:
 )
 def test_retry_after_is_seconds_or_a_date(value: str, expected: int | None) -> None:
     assert retry_after_ms(value, NOW_MS) == expected
+
+
+def test_a_date_without_a_zone_is_utc_wherever_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert retry_after_ms("Sun Jun 15 15:06:50 2025", NOW_MS) == 10_000
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @given(st.text(max_size=50))

@@ -3,6 +3,7 @@
 Knows the schedule and nothing else: no clock, no randomness, no store. Source: docs/retries.md, RFC 9110 10.2.3.
 """
 
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from bookbell.core.policy import Policy
@@ -29,7 +30,8 @@ def retry_after_ms(value: str, now_ms: int) -> int | None:
     if text.isascii() and text.isdecimal():
         return int(text[:_SECONDS_DIGITS_MAX]) * 1000
     try:
-        at = parsedate_to_datetime(text)
+        found = parsedate_to_datetime(text)
+        at = found if found.tzinfo else found.replace(tzinfo=UTC)  # the oldest of HTTP's forms names no zone
         return max(0, round(at.timestamp() * 1000) - now_ms)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
