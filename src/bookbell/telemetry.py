@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from bookbell.store.counted import COUNTED
 
 LOG_EVENTS = {
-    "service_started": "The process is ready; says address, role, database and worker name.",
+    "service_started": "The process is ready; says address, role and database.",
     "service_stopping": "A stop was asked for; in-flight requests may finish until the deadline.",
     "service_stopped": "The process is about to exit; `unfinished` attempts were released to be made again.",
     "attempt_failed": "An attempt did not succeed; says what happened and when the next is due.",
@@ -121,26 +121,6 @@ KEPT_SINCE = Gauge(
     "When the oldest event was made that is kept, in seconds since 1970.",
     registry=REGISTRY,
 )
-
-METRICS = {
-    "bookbell_kept_bytes",
-    "bookbell_kept_since_seconds",
-    "bookbell_ledger_audited_until_seconds",
-    "bookbell_ledger_problems_total",
-    "bookbell_pruned_bytes_total",
-    "bookbell_pruned_rows_total",
-    "bookbell_attempts_total",
-    "bookbell_attempts_stale_total",
-    "bookbell_database_commits_total",
-    "bookbell_database_statements_total",
-    "bookbell_deliveries_replayed_total",
-    "bookbell_circuit_changes_total",
-    "bookbell_deliveries_settled_total",
-    "bookbell_first_attempt_latency_seconds",
-    "bookbell_lanes_overslept_total",
-    "bookbell_lanes_owned",
-    "bookbell_requests_in_flight",
-}
 
 
 def metrics_page() -> bytes:

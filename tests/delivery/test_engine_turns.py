@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
+from bookbell import telemetry
 from bookbell.core import limits
 from bookbell.core.attempt import Outcome, TimedOut
 from bookbell.core.limits import LANE_BUFFER_COUNT
@@ -15,6 +16,7 @@ from bookbell.store import deliveries
 from bookbell.store.database import Tx
 from bookbell.store.deliveries import Due, Look
 from bookbell.store.schema import deliveries as table
+from bookbell.store.schema import lanes
 from crowds import crowd, like
 from simulated import OK, Scene, Worker, stop
 from world import START, World, new_id
@@ -196,5 +198,28 @@ def test_what_a_lane_with_enough_to_send_is_rung_for_follows_without_a_pause(wor
         assert lane.has_more, "it is read on once the buffer is short"
         await scene.simulation.run_until(lambda: len(scene.arrived(url)) == 30, 600)
         await stop(worker, scene)
+
+    scene.simulation.run(story)
+
+
+def test_what_ends_after_its_lane_was_lost_is_counted(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", OK, 1_000)
+    scene.publish(url, 3)
+
+    def counted() -> float:
+        return telemetry.REGISTRY.get_sample_value("bookbell_attempts_stale_total") or 0
+
+    def take_it_away(tx: Tx) -> None:
+        tx.execute(lanes.update().values(owner="another", epoch=lanes.c.epoch + 1))
+
+    async def story() -> None:
+        before, worker = counted(), scene.worker()
+        await scene.simulation.run_until(lambda: len(scene.arrived(url)) == 3, 5_000)
+        world.db.write_now(take_it_away)
+        await scene.simulation.pass_ms(2_000)
+        assert counted() == before + 3
+        assert scene.states() == {"pending": 3}
+        await worker.die()
 
     scene.simulation.run(story)

@@ -91,7 +91,9 @@ class Recording:
         self._settle(finished, batch, touched)
         if written.succeeded_beside:
             _start_anew(touched, written.succeeded_beside)
-        self._hold.lose([lane for lane in touched if lane.pk in written.lost])
+        if written.lost:
+            telemetry.ATTEMPTS_STALE.inc(sum(each.lane.pk in written.lost for each in finished))
+            self._hold.lose([lane for lane in touched if lane.pk in written.lost])
         dispatch.start()
 
     def _narrowed(self, finished: list[Finished]) -> list[Finished]:
