@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bookbell.ambient import RealAmbient, uuid7_text
+from bookbell.ambient import RealAmbient
 from bookbell.core.instants import DAY_MS, key_floor
 from bookbell.core.model import Delivery, DeliveryId, DeliveryPk, DeliveryState, Event, EventId, OrganizationId
 from bookbell.store.bulk import insert_rows
@@ -14,6 +14,7 @@ from bookbell.store.deliveries import AttemptRow, insert_deliveries
 from bookbell.store.endpoints import Endpoint
 from bookbell.store.events import insert_events
 from bookbell.store.schema import attempts
+from made_ids import uuid7_text
 from world import START
 
 BODY, ANSWER = b'{"status": "BOOK_COMPLETE"}', b"ok"

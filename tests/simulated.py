@@ -18,7 +18,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy import Engine as SqlEngine
 
 from bookbell.actions import webhooks
-from bookbell.ambient import RealAmbient, uuid7_text
+from bookbell.ambient import RealAmbient
 from bookbell.core.attempt import Answered, Outcome, Report, Request, Timings
 from bookbell.core.errors import BookbellError
 from bookbell.core.model import Account
@@ -32,6 +32,7 @@ from bookbell.store.database import Database, Tx
 from bookbell.store.group_commit import only
 from bookbell.store.schema import attempts
 from bookbell.store.schema import deliveries as table
+from made_ids import uuid7_text
 from struck import struck_postgresql, struck_sqlite
 from world import START, World, stamp
 
@@ -356,7 +357,6 @@ def open_destination(config: LaneConfig) -> Destination:
         authorization=None,
         signing=None,
         policy=policy_from(json.loads(config.policy)),
-        version=config.updated_at,
     )
 
 

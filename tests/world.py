@@ -8,7 +8,6 @@ from bookbell.actions.books import BookKey, NewBook
 from bookbell.actions.reports import ClassifiedPart, ClassifiedReport, DocumentReport
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.actions.uploads import Upload
-from bookbell.ambient import uuid7_text
 from bookbell.core.model import (
     Account,
     Book,
@@ -21,6 +20,7 @@ from bookbell.core.model import (
 )
 from bookbell.store.database import Database
 from bookbell.store.endpoints import Endpoint
+from made_ids import uuid7_text
 
 TERMS = org_webhooks.Terms(count_max=5, preset="standard")
 START = 1_750_000_000_000

@@ -90,11 +90,6 @@ class RealAmbient:
         return secrets.token_urlsafe(32)
 
 
-def uuid7_text(unix_ms: int, counter: int, tail: int) -> str:
-    """RFC 9562 version 7 as text, from 48 bits of milliseconds, 12 of a counter and 62 of randomness."""
-    return f"{_head(unix_ms & (1 << 48) - 1)}{counter:03x}-{_tail(tail)}"
-
-
 def _head(unix_ms: int) -> str:
     """What all ids of a millisecond begin with."""
     at = f"{unix_ms:012x}"
@@ -112,8 +107,3 @@ def _random_tails(count: int) -> list[str]:
 
 _COUNTERS = [f"{number:03x}-" for number in range(1 << 12)]
 _VARIANTS = {f"{number:x}": "89ab"[number & 3] for number in range(16)}
-
-
-def _tail(random_bits: int) -> str:
-    bits = 0b10 << 62 | random_bits
-    return f"{bits >> 48:04x}-{bits & (1 << 48) - 1:012x}"

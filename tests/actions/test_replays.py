@@ -311,14 +311,14 @@ def test_the_rate_spreads_what_is_made_due(world: World) -> None:
     world.publish(account, 5)
     fail_all(world)
     job = start(world, account, asked(rate_per_s=2))
-    assert world.db.read_now(stored.due_jobs, now=LATER) == [(job.id, LATER)]
+    assert world.db.read_now(stored.due_jobs) == [(job.id, LATER)]
     worked = world.db.write_now(replaying.work, job.id, stamp(LATER)).value
     assert worked is not None
     assert (worked.recovered_count, worked.job.due_at) == (2, LATER + 1_000)
     assert world.db.write_now(replaying.work, job.id, stamp(LATER + 999)).value is None
     finish(world, job, LATER + 1_000)
     assert [row.due_at - LATER for row in rows(world)] == [0, 500, 1_000, 1_500, 2_000]
-    assert world.db.read_now(stored.due_jobs, now=LATER) == []
+    assert world.db.read_now(stored.due_jobs) == []
 
 
 def test_a_staging_url_gets_copies_and_the_webhook_is_left_alone(world: World) -> None:

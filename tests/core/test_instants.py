@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookbell.ambient import uuid7_text
 from bookbell.core.instants import (
     DAY_MS,
     KEY_BITS,
@@ -16,6 +15,7 @@ from bookbell.core.instants import (
     made_at,
     position_of,
 )
+from made_ids import uuid7_text
 
 NOW = 1_750_000_000_000
 INSTANTS = st.integers(0, 253_402_300_799_999)

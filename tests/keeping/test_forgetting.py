@@ -4,7 +4,6 @@ import asyncio
 
 from sqlalchemy import Table, insert
 
-from bookbell.ambient import uuid7_text
 from bookbell.core import limits
 from bookbell.core.instants import DAY_MS
 from bookbell.core.retention import Keeping, forgotten_before
@@ -16,6 +15,7 @@ from bookbell.store.endpoints import Endpoint
 from bookbell.store.schema import idempotency_keys, notices, replay_jobs, workers
 from bookbell.store.schema_analytics import analytics_jobs
 from bygone import NOW, Later
+from made_ids import uuid7_text
 from world import World
 
 HISTORY_DAYS = Keeping().days_history

@@ -7,7 +7,7 @@ Source: docs/publishing-events.md.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import NamedTuple
 
 from bookbell.actions.publishing import Told, fan_out
 from bookbell.actions.reports import named
@@ -44,9 +44,6 @@ from bookbell.core.model import (
 )
 from bookbell.store import accounts, books, documents, event_types, images
 from bookbell.store.database import Tx
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class Happened(NamedTuple):

@@ -27,13 +27,11 @@ POLICY = {"schedule_ms": [700, 700, 700, 1000, 1000, 2000, 2000, 4000], "jitter_
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One API key of the demo and the credentials of its webhook."""
+    """One API key of the demo."""
 
     name: str
-    events: list[str]
     client_id: str
     client_secret: str
-    webhook: str
     api: ApiClient
 
 
@@ -131,9 +129,7 @@ class _Demo:
             self._say(f"    test: {tested.get('resp_code')} {tested['message']}")
             if tested.get("resp_code") != 200:
                 raise DemoFailedError(f"The test notification of key {name} failed: {tested['message']}")
-            self._keys.append(
-                Key(name, registered["events"], account["client_id"], account["client_secret"], webhook, api)
-            )
+            self._keys.append(Key(name, account["client_id"], account["client_secret"], api))
             self._stage.next_seen(WAIT_S)
 
     def _work(self) -> None:

@@ -34,7 +34,6 @@ class Destination:
     authorization: str | None
     signing: Signing | None
     policy: Policy
-    version: int
     problem: Refused | Unreachable | None = None
 
 

@@ -41,7 +41,7 @@ class Replayer:
     async def turn(self) -> int:
         """One batch of each job that is due. Gives after how many milliseconds to turn again."""
         now = self._ambient.now_ms()
-        jobs = await self._database.read(replays.due_jobs, now=now)
+        jobs = await self._database.read(replays.due_jobs)
         for job_id in [job_id for job_id, due_at in jobs if due_at <= now]:
             await self._work(job_id)
         if self._ambient.monotonic_ms() >= self._forget_at:

@@ -52,9 +52,7 @@ def open_destination(config: LaneConfig, vault: Vault, guard: GuardRules) -> Des
         parsed = target.parse(registered)
     except (VaultError, BookbellError) as error:
         problem = Unreachable("internal", str(error))
-        return Destination(
-            url="", authorization=None, signing=None, policy=policy, version=config.updated_at, problem=problem
-        )
+        return Destination(url="", authorization=None, signing=None, policy=policy, problem=problem)
     authorization = None
     if parsed.username is not None:
         authorization = target.authorization(parsed.username, parsed.password or "")
@@ -63,7 +61,6 @@ def open_destination(config: LaneConfig, vault: Vault, guard: GuardRules) -> Des
         authorization=authorization,
         signing=signing_now,
         policy=policy,
-        version=config.updated_at,
         problem=judge_url(parsed, guard),
     )
 

@@ -14,7 +14,6 @@ from bookbell.store.address import parameters
 from bookbell.store.database import Database, Tx
 
 CHANNEL = "bookbell_lanes"
-PAYLOAD_CHARS_MAX = 7_900  # the server refuses 8000 bytes
 CHECK_S = 10  # how often it makes sure that the server it listens to is still the one that is written to
 
 

@@ -94,7 +94,7 @@ def count_running(tx: Tx, organization_id: OrganizationId) -> int:
     return int(tx.execute(query).scalar_one())
 
 
-def due_jobs(tx: Tx, *, now: int) -> list[tuple[str, int]]:
+def due_jobs(tx: Tx) -> list[tuple[str, int]]:
     """Running jobs with when their next batch is due, soonest first; a look, which holds nothing."""
     query = (
         select(replay_jobs.c.id, replay_jobs.c.due_at)

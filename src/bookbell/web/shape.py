@@ -22,11 +22,6 @@ def whole(example: int, *, least: int = 0, most: int = INTEGER_MAX) -> Schema:
     return {"type": "integer", "minimum": least, "maximum": most, "examples": [example]}
 
 
-def number(example: float) -> Schema:
-    """Any number."""
-    return {"type": "number", "examples": [example]}
-
-
 def flag(example: bool = True) -> Schema:
     """True or false."""
     return {"type": "boolean", "examples": [example]}

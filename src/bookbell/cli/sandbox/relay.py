@@ -6,7 +6,6 @@ back, unless a fault is due: then it answers badly, or late, or not at all. It k
 
 import json
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,14 +36,13 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One attempt that came by. status: what the service was answered, None if nothing; at: milliseconds."""
+    """One attempt that came by. status: what the service was answered, None if nothing."""
 
     hook: str
     event: str
     request_id: str
     status: int | None
     problem: str
-    at: int
     incoming: Incoming
 
     def fields(self) -> dict[str, Any]:
@@ -88,11 +86,6 @@ class Relay:
             case _:
                 return self._passed_on(incoming, event)
 
-    def wait_until(self, is_true: Callable[[], bool], within_s: float) -> bool:
-        """Wait until it is true, looking again whenever something came by. Gives whether it is."""
-        with self.changed:
-            return self.changed.wait_for(lambda: self.closing.is_set() or is_true(), within_s) and is_true()
-
     def of(self, hook: str, event: str | None = None) -> list[Seen]:
         """What came by for a hook, in order of answering."""
         return [each for each in self.seen if each.hook == hook and event in (None, each.event)]
@@ -124,7 +117,7 @@ class Relay:
         request_id = incoming.header("Webhook-Request-Id") or incoming.header("webhook-id") or ""
         status = None if reply is None else reply.status
         with self.changed:
-            self.seen.append(Seen(hook, event, request_id, status, problem, self.ambient.now_ms(), incoming))
+            self.seen.append(Seen(hook, event, request_id, status, problem, incoming))
             self.changed.notify_all()
         return reply
 

@@ -21,7 +21,6 @@ class Markup(str):
 Piece = Markup | str | int | None
 """What may stand in an element: HTML, or text that becomes it; None is nothing."""
 
-NOTHING = Markup("")
 _VOID = {"meta", "br"}
 
 
