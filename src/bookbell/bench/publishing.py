@@ -26,8 +26,7 @@ SETTINGS = "/v1/account/settings"
 class Publish:
     """count events in requests of batch each, over that many connections.
 
-    rate_per_s: requests a second, started whatever has been answered; 0: as fast as answers come. path: of the
-    receiver's URL.
+    rate_per_s: requests a second, started whatever has been answered; 0: as fast as answers come.
     """
 
     count: int

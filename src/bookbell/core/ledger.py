@@ -1,9 +1,9 @@
 """The ledger: what was matched must be accounted for.
 
-matched is counted when an event is published, and again when a replay adds a delivery to it; both are kept with
-the event. The rest is counted from the deliveries as
-they are now. So a delivery that vanished, or was never written, shows, and is named by its event. Deliveries that
-retention has removed are counted in totals that were written when they went.
+matched is counted when an event is published, and again when a replay adds a delivery to it; both are kept with the
+event. The rest is counted from the deliveries as they are now. So a delivery that vanished, or was never written,
+shows, and is named by its event. Deliveries that retention has removed are counted in totals that were written when
+they went.
 """
 
 from collections.abc import Iterable
@@ -42,8 +42,8 @@ class Ledger:
 
     matched: of an organization, the sum of what its events have matched; of an endpoint, the deliveries made for it,
     because an event keeps how many it has matched, not which. replayed: those among them that a replay has added.
-    findings: of an organization, rows that do not balance,
-    finding_count of them, as many as limits.AUDIT_FINDINGS_MAX named.
+    findings: of an organization, rows that do not balance, finding_count of them, as many as
+    limits.AUDIT_FINDINGS_MAX named.
     """
 
     organization_id: str

@@ -239,9 +239,7 @@ def group_refused(group: ImageGroup, *, at: int) -> Change[ImageGroup]:
     if group.status is G.FAILED:
         return Change(group)
     if group.status is not G.UPLOADING:
-        raise IllegalTransition(
-            f"Image group {group.uuid} is {group.status}; only one that is UPLOADING can fail to be."
-        )
+        raise IllegalTransition(f"Image group {group.uuid} is {group.status}; only one that is UPLOADING can fail.")
     moved = replace(group, status=G.FAILED, updated_at=at)
     return Change(moved, (Draft(type="image_group.upload_failed", status=G.FAILED, group=moved),))
 

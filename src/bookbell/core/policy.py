@@ -37,8 +37,8 @@ class Policy:
 
     rate_per_s, circuit_failures, disable_after_ms: None for no limit, no circuit, never; hold_ms_max: how long a
     delivery waits for an endpoint that is down; collapse: while it is down, keep the newest status event of a document
-    only; lanes: queues the endpoint's books are spread over;
-    is_feedback_honoured: whether the receiver may ask for something by header (core.feedback).
+    only; lanes: queues the endpoint's books are spread over; is_feedback_honoured: whether the receiver may ask for
+    something by header (core.feedback).
     """
 
     timeout_ms_connect: int

@@ -1,12 +1,12 @@
 """The tables of analytics, beside those of store/schema.py.
 
-Requests of v1, and for v2 the results of books and the jobs that wait for them. A result
-is JSON text as it was reported; SQL does not look into it.
+Requests of v1, and for v2 the results of books and the jobs that wait for them. A result is JSON text as it was
+reported; SQL does not look into it.
 """
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, String, Table, Text, text
 
-from bookbell.store.columns import Id, metadata
+from bookbell.store.columns import Id, metadata, rows_where
 
 ANALYTICS_WAITS = text("status = 'PROCESSING'")
 
@@ -20,7 +20,7 @@ analytics_requests = Table(
     Column("result", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    Index("analytics_requests_waiting", "id", sqlite_where=ANALYTICS_WAITS, postgresql_where=ANALYTICS_WAITS),
+    Index("analytics_requests_waiting", "id", **rows_where(ANALYTICS_WAITS)),
 )
 
 # The latest results of a book, one row for each view; books.analyzed_at says whether they still hold.

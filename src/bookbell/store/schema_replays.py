@@ -2,15 +2,14 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, text
 
-from bookbell.store.columns import Id, metadata
+from bookbell.store.columns import Id, metadata, rows_where
 
 IS_RUNNING = text("state = 'running'")
 HAS_STAGING = text("staging_id IS NOT NULL")
 
-# A replay: what is chosen, how far it has come (cursor: where the last delivery or event looked at
-# stands) and what it has done.
-# staging_id: the hidden endpoint it sends to, if not to the endpoint itself; until_position: where the events end that
-# were there when it began.
+# A replay: what is chosen, how far it has come (cursor: where the last delivery or event looked at stands) and what it
+# has done. staging_id: the hidden endpoint it sends to, if not to the endpoint itself; until_position: where the
+# events end that were there when it began.
 replay_jobs = Table(
     "replay_jobs",
     metadata,
@@ -38,6 +37,6 @@ replay_jobs = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
     Index("replay_jobs_organization", "organization_id", "id"),
-    Index("replay_jobs_due", "due_at", sqlite_where=IS_RUNNING, postgresql_where=IS_RUNNING),
-    Index("replay_jobs_staging", "staging_id", sqlite_where=HAS_STAGING, postgresql_where=HAS_STAGING),
+    Index("replay_jobs_due", "due_at", **rows_where(IS_RUNNING)),
+    Index("replay_jobs_staging", "staging_id", **rows_where(HAS_STAGING)),
 )

@@ -57,7 +57,7 @@ class _Writing:
 async def received(
     request: wire.Wire, blob_dir: Path, blob_id: str, bytes_max: int
 ) -> AsyncIterator[tuple[wire.Params, Received]]:
-    """The form of an upload with its one file. The file is kept if the block ends well and calls `keep`.
+    """The form of an upload with its one file. The file is kept if the block ends well, unless it calls `remove`.
 
     Raises: UnsupportedMediaType, ValidationFailed, MissingParameter, OneFileOnly, TooLarge.
     """

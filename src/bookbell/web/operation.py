@@ -1,6 +1,6 @@
 """How a route describes itself; from the descriptions `web/openapi.py` makes the OpenAPI document.
 
-Handlers take the raw request on purpose, so the framework cannot know what they read and answer. Say it beside them:
+Handlers take the raw request on purpose, so it does not show what they read and answer. Say it beside them:
 
     @post(
         "/v1/book/add",

