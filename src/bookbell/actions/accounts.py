@@ -52,6 +52,14 @@ def change_organization(
     return changed
 
 
+def demand_organization(tx: Tx, organization_id: str) -> Organization:
+    """The organization with this id. Raises: OrganizationNotFound."""
+    found = accounts.find_organization(tx, organization_id)
+    if found is None:
+        raise OrganizationNotFound
+    return found
+
+
 def _check_free(tx: Tx, name: str) -> None:
     if accounts.find_organization_by_name(tx, name) is not None:
         raise InvalidRequest(f"An organization named {name} exists already.")
@@ -59,9 +67,7 @@ def _check_free(tx: Tx, name: str) -> None:
 
 def create_account(tx: Tx, organization_id: str, wanted: NewAccount, stamp: Stamp) -> Account:
     """Add an account. Raises: OrganizationNotFound, ValidationFailed, InvalidRequest when the e-mail is taken."""
-    organization = accounts.find_organization(tx, organization_id)
-    if organization is None:
-        raise OrganizationNotFound
+    organization = demand_organization(tx, organization_id)
     _check_name("name", wanted.name)
     email = wanted.email or f"{wanted.client_id}@accounts.invalid"
     _check_name("email", email)

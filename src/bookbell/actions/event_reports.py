@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import NamedTuple
 
+from bookbell.actions.accounts import demand_organization
 from bookbell.actions.publishing import Told, fan_out
 from bookbell.actions.reports import named
 from bookbell.actions.settling import settle
@@ -23,7 +24,6 @@ from bookbell.core.errors import (
     EventTypeNotFound,
     IllegalTransition,
     NotFound,
-    OrganizationNotFound,
     ValidationFailed,
 )
 from bookbell.core.event_report import EventReport, Words, check_report, draft_of, parsed_body
@@ -60,7 +60,7 @@ def report_event(tx: Tx, report: EventReport, stamp: Stamp) -> Published[Happene
     if kind is None:
         return _published(report, fan_out(tx, [_prepared(tx, report, _Known(), stamp)], stamp), None)
     check_report(kind, report)
-    organization_id = _demand_organization(tx, report.organization_id) if report.organization_id else None
+    organization_id = demand_organization(tx, report.organization_id).id if report.organization_id else None
     if kind.subject is Subject.ORGANIZATION:
         assert organization_id is not None
         return _published(report, _tell_organization(tx, kind, report, organization_id, stamp), None)
@@ -302,15 +302,8 @@ def _demand_group(tx: Tx, report: EventReport) -> ImageGroup:
     return found
 
 
-def _demand_organization(tx: Tx, organization_id: str | None) -> OrganizationId:
-    found = None if organization_id is None else accounts.find_organization(tx, organization_id)
-    if found is None:
-        raise OrganizationNotFound
-    return found.id
-
-
 def _demand_audience(tx: Tx, report: EventReport) -> tuple[OrganizationId, AccountId | None]:
-    organization_id = _demand_organization(tx, report.organization_id)
+    organization_id = demand_organization(tx, report.organization_id or "").id
     if report.account_id is None:
         return organization_id, None
     return organization_id, _demand_account(tx, organization_id, report.account_id)

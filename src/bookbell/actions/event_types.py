@@ -8,13 +8,14 @@ and what waits is still sent.
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bookbell.actions.accounts import demand_organization
 from bookbell.actions.stamp import Stamp
 from bookbell.core import limits
 from bookbell.core.catalogue import RETIRED, TYPES, EventType, names
 from bookbell.core.defined_types import DefinedType, check_description, check_name, schema_text
-from bookbell.core.errors import EventTypeNotFound, InvalidRequest, OrganizationNotFound, ValidationFailed
+from bookbell.core.errors import EventTypeNotFound, InvalidRequest, ValidationFailed
 from bookbell.core.model import Level, OrganizationId
-from bookbell.store import accounts, event_types
+from bookbell.store import event_types
 from bookbell.store.database import Tx
 
 
@@ -93,8 +94,8 @@ def _checked(tx: Tx, wanted: WantedType) -> dict[str, Any]:
     if not wanted.levels:
         raise ValidationFailed("levels: at least one of account, org is expected")
     organization_id = wanted.organization_id
-    if organization_id is not None and accounts.find_organization(tx, organization_id) is None:
-        raise OrganizationNotFound
+    if organization_id is not None:
+        demand_organization(tx, organization_id)
     return {
         "organization_id": organization_id,
         "description": wanted.description,

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 from bookbell.actions import health
+from bookbell.actions.accounts import demand_organization
 from bookbell.actions.health import Examined
 from bookbell.core import limits
-from bookbell.core.errors import NotFound, OrganizationNotFound
+from bookbell.core.errors import NotFound
 from bookbell.core.instants import DAY_MS, id_floor
 from bookbell.core.ledger import Ledger
-from bookbell.core.model import Account, Organization, OrganizationId
+from bookbell.core.model import Account, Organization
 from bookbell.core.policy import Policy, policy_from
 from bookbell.store import accounts, endpoints, ledger, overview
 from bookbell.store.database import Tx
@@ -79,12 +80,14 @@ def list_organizations(tx: Tx, *, after: str, now: int) -> tuple[list[Organizati
 
 def of_organization(tx: Tx, organization_id: str, *, after: str, now: int) -> OrganizationPart:
     """The webhooks of one organization with an id after this one. Raises: OrganizationNotFound."""
-    return _part(tx, _demand(tx, organization_id), after=after, count=limits.PAGE_COUNT_DEFAULT, now=now)
+    organization = demand_organization(tx, organization_id)
+    page = _page(tx, organization, after=after, count=limits.PAGE_COUNT_DEFAULT)
+    return OrganizationPart(organization, _rows(tx, page.endpoints, now=now), page.after)
 
 
 def of_webhook(tx: Tx, ids: tuple[str, str], *, before: str | None, now: int) -> WebhookWhole:
     """A webhook (organization and endpoint) whole. Raises: OrganizationNotFound, WebhookNotFound."""
-    organization = _demand(tx, ids[0])
+    organization = demand_organization(tx, ids[0])
     endpoint = health.of_organization(tx, *ids)
     count, rows_max = limits.PAGE_COUNT_DEFAULT, limits.DASHBOARD_LEDGER_ROWS_MAX
     found = overview.latest_deliveries(tx, organization.id, endpoint.id, before=before, count=count + 1)
@@ -103,7 +106,7 @@ def of_webhook(tx: Tx, ids: tuple[str, str], *, before: str | None, now: int) ->
 
 def of_delivery(tx: Tx, ids: tuple[str, str, str]) -> DeliveryWhole:
     """A delivery (organization, endpoint, delivery) whole. Raises: OrganizationNotFound, WebhookNotFound, NotFound."""
-    organization = _demand(tx, ids[0])
+    organization = demand_organization(tx, ids[0])
     endpoint = health.of_organization(tx, ids[0], ids[1])
     found = overview.find_delivery(tx, *ids)
     if found is None:
@@ -113,18 +116,6 @@ def of_delivery(tx: Tx, ids: tuple[str, str, str]) -> DeliveryWhole:
     return DeliveryWhole(organization, endpoint, found, attempts[:count], len(attempts) > count)
 
 
-def _demand(tx: Tx, organization_id: str) -> Organization:
-    found = accounts.find_organization(tx, organization_id)
-    if found is None:
-        raise OrganizationNotFound
-    return found
-
-
-def _part(tx: Tx, organization: Organization, *, after: str, count: int, now: int) -> OrganizationPart:
-    found = _page(tx, organization, after=after, count=count)
-    return OrganizationPart(organization, _rows(tx, found.endpoints, now=now), found.after)
-
-
 @dataclass(frozen=True, slots=True)
 class _Page:
     endpoints: list[Endpoint]
@@ -132,7 +123,7 @@ class _Page:
 
 
 def _page(tx: Tx, organization: Organization, *, after: str, count: int) -> _Page:
-    found = endpoints.page_endpoints(tx, OrganizationId(organization.id), after=after, count=count + 1)
+    found = endpoints.page_endpoints(tx, organization.id, after=after, count=count + 1)
     return _Page(found[:count], found[count - 1].id if len(found) > count else None)
 
 

@@ -18,11 +18,10 @@ def create_organization(
     """Add an organization."""
     with explained():
         from bookbell.actions import accounts as acting
-        from bookbell.actions.stamp import Stamp
         from bookbell.cli.running import opened
 
         with opened() as parts:
-            stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
+            stamp = parts.stamp()
             made = parts.database.write_now(acting.create_organization, name, stamp, tasks=tasks.split(","))
         shown = {"id": made.id, "name": made.name, "tasks": ",".join(made.tasks)}
         show(shown, as_json=as_json, rows=list(shown.items()))
@@ -72,7 +71,6 @@ def create_account(
     """Add an account to an organization; its secret is shown once."""
     with explained():
         from bookbell.actions import accounts as acting
-        from bookbell.actions.stamp import Stamp
         from bookbell.cli.running import opened
         from bookbell.core.model import Role
         from bookbell.vault import hash_of_secret
@@ -86,7 +84,7 @@ def create_account(
                 client_id=acting.client_id_from(parts.ambient.new_secret()),
                 secret_hash=hash_of_secret(secret),
             )
-            stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
+            stamp = parts.stamp()
             made = parts.database.write_now(acting.create_account, organization_id, wanted, stamp)
         shown = {"id": made.id, "name": made.name, "role": made.role.value, "email": made.email}
         shown |= {"client_id": made.client_id, "client_secret": secret}
@@ -98,15 +96,13 @@ def create_account(
 def list_accounts(organization_id: str, as_json: bool = JSON_OPTION) -> None:
     """List the accounts of an organization."""
     with explained():
+        from bookbell.actions import accounts as acting
         from bookbell.cli.running import opened
         from bookbell.core import limits
-        from bookbell.core.errors import OrganizationNotFound
         from bookbell.store import accounts
 
         with opened() as parts:
-            owner = parts.database.read_now(accounts.find_organization, organization_id)
-            if owner is None:
-                raise OrganizationNotFound
+            owner = parts.database.read_now(acting.demand_organization, organization_id)
             found = parts.database.read_now(accounts.list_accounts, owner.id, after="", count=limits.PAGE_COUNT_MAX)
         columns = ["id", "name", "role", "email", "client_id", "revoked_at"]
         show_table([{name: getattr(each, name) for name in columns} for each in found], columns, as_json=as_json)
@@ -117,11 +113,10 @@ def revoke_account(organization_id: str, account_id: str) -> None:
     """End an account's access for good."""
     with explained():
         from bookbell.actions import accounts as acting
-        from bookbell.actions.stamp import Stamp
         from bookbell.cli.running import opened
 
         with opened() as parts:
-            stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
+            stamp = parts.stamp()
             made = parts.database.write_now(acting.revoke, organization_id, account_id, stamp)
         typer.echo(f"{made.name} ({made.client_id}) mints and uses no tokens any more.")
 

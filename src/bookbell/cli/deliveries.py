@@ -96,16 +96,15 @@ def retry_delivery(delivery_id: str, account: str = ACCOUNT_OPTION) -> None:
     """Make a waiting or exhausted delivery due now; a running service sends it within a second."""
     with explained():
         from bookbell.actions import history
-        from bookbell.actions.stamp import Stamp
         from bookbell.cli.running import opened
 
         with opened() as parts:
-            stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
+            stamp = parts.stamp()
             parts.database.write_now(history.retry_now, owner_of(parts, account), delivery_id, stamp)
         typer.echo(f"Delivery {delivery_id} is due now.")
 
 
-def owner_of(parts: Any, login: str) -> Any:
+def owner_of(parts: "Opened", login: str) -> "Account":
     """The account with this client id or e-mail address. Raises: AccountNotFound."""
     from bookbell.core.errors import AccountNotFound
     from bookbell.store import accounts

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from bookbell.cli.printing import JSON_OPTION, explained, show, show_table
-from bookbell.core.errors import OrganizationNotFound, ValidationFailed
+from bookbell.core.errors import ValidationFailed
 from bookbell.core.instants import id_floor, instant_from, made_at
 from bookbell.core.ledger import COUNTS, Ledger, Ledgers, gathered
 
@@ -29,13 +29,13 @@ def audit(
 ) -> None:
     """Recompute the ledger from the rows, and name each row that does not balance; exit 1 if there is one."""
     with explained():
+        from bookbell.actions.accounts import demand_organization
         from bookbell.actions.ledger import Range
         from bookbell.cli.running import opened
-        from bookbell.store.accounts import find_organization
 
         with opened() as parts:
-            if organization is not None and parts.database.read_now(find_organization, organization) is None:
-                raise OrganizationNotFound
+            if organization is not None:
+                parts.database.read_now(demand_organization, organization)
             now = parts.ambient.now_ms()
             wanted = Range(
                 since=_instant("--since", since, now),

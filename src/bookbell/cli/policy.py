@@ -33,12 +33,11 @@ def set_policy(
     """Replace the policy: a preset and the fields that differ from it; a value is JSON or a word."""
     with explained():
         from bookbell.actions import webhooks
-        from bookbell.actions.stamp import Stamp
         from bookbell.cli.running import opened
 
         wanted = dict(_field(each) for each in fields)
         with opened() as parts:
-            stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
+            stamp = parts.stamp()
             changed = parts.database.write_now(webhooks.set_policy, owner_of(parts, account), wanted, stamp).value
             _show(changed, stamp.at, as_json=as_json)
 
@@ -60,11 +59,10 @@ def pause(account: str = ACCOUNT_OPTION) -> None:
     """Send nothing to an account's webhook until it is resumed; what comes is kept."""
     with explained():
         from bookbell.actions import health as acting
-        from bookbell.actions.stamp import Stamp
         from bookbell.cli.running import opened
 
         with opened() as parts:
-            stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
+            stamp = parts.stamp()
             endpoint = parts.database.read_now(acting.of_account, owner_of(parts, account))
             parts.database.write_now(acting.pause, endpoint, stamp)
         typer.echo("Paused. What comes is kept.")
@@ -77,11 +75,10 @@ def resume(
     """Send to an account's webhook again: ends a pause, enables it, closes its circuit."""
     with explained():
         from bookbell.actions import health as acting
-        from bookbell.actions.stamp import Stamp
         from bookbell.cli.running import opened
 
         with opened() as parts:
-            stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
+            stamp = parts.stamp()
             endpoint = parts.database.read_now(acting.of_account, owner_of(parts, account))
             parts.database.write_now(acting.resume, endpoint, is_draining=drain, stamp=stamp)
         typer.echo("Resumed." if drain else "Resumed; what was held is skipped.")

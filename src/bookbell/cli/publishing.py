@@ -57,13 +57,12 @@ def publish(
     """Publish an event of a type you have defined; a running service sends it within a second."""
     with explained():
         from bookbell.actions.event_reports import report_event
-        from bookbell.actions.stamp import Stamp
         from bookbell.cli.running import opened
         from bookbell.core.event_report import EventReport
 
         report = EventReport(type=event_type, organization_id=organization, account_id=account, body=_read(body))
         with opened() as parts:
-            stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
+            stamp = parts.stamp()
             event = parts.database.write_now(report_event, report, stamp).value.event
         assert event is not None
         shown = {"event_id": event.id, "matched_count": event.matched_count}

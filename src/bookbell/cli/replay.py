@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from bookbell.cli.deliveries import owner_of
 from bookbell.cli.printing import JSON_OPTION, explained, show, show_table
 from bookbell.core import limits
-from bookbell.core.errors import AccountNotFound, InvalidInput, OrganizationNotFound, ValidationFailed
+from bookbell.core.errors import InvalidInput, ValidationFailed
 from bookbell.core.instants import instant_from
 from bookbell.core.replay import JobState, ReplayJob, Selection
 
@@ -90,13 +91,12 @@ def start_replay(
     caller: Caller = context.obj
     with explained():
         from bookbell.actions import replays
-        from bookbell.actions.stamp import Stamp
         from bookbell.cli.running import opened
 
         with opened() as parts:
             asked = _asked(parts, caller, select, since, only, to)
             plans = _plans(parts, caller, asked)
-            stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
+            stamp = parts.stamp()
             if caller.organization is None:
                 owner = _account(parts, caller)
                 jobs = [parts.database.write_now(replays.start, plans[0], owner, parts.vault, stamp)]
@@ -158,11 +158,10 @@ def cancel_replay(context: typer.Context, replay_id: str, as_json: bool = JSON_O
     caller: Caller = context.obj
     with explained():
         from bookbell.actions import replays
-        from bookbell.actions.stamp import Stamp
         from bookbell.cli.running import opened
 
         with opened() as parts:
-            stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
+            stamp = parts.stamp()
             job = parts.database.write_now(replays.cancel, _scope(parts, caller), replay_id, stamp).value
         show(_row(job), as_json=as_json, rows=list(_row(job).items()))
 
@@ -268,23 +267,15 @@ def _scope(parts: "Opened", caller: Caller) -> "Scope":
 
 
 def _organization(parts: "Opened", organization_id: str) -> "OrganizationId":
-    from bookbell.store import accounts
+    from bookbell.actions.accounts import demand_organization
 
-    found = parts.database.read_now(accounts.find_organization, organization_id)
-    if found is None:
-        raise OrganizationNotFound
-    return found.id
+    return parts.database.read_now(demand_organization, organization_id).id
 
 
 def _account(parts: "Opened", caller: Caller) -> "Account":
-    from bookbell.store import accounts
-
     if caller.account is None:
         raise ValidationFailed("Say for whom: bookbell replay --account LOGIN … or --organization ID …")
-    found = parts.database.read_now(accounts.find_login, caller.account)
-    if found is None:
-        raise AccountNotFound(f"No account has the client id or e-mail address {caller.account}.")
-    return found[0]
+    return owner_of(parts, caller.account)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -15,14 +15,12 @@ def list_webhooks(
 ) -> None:
     """List the webhooks of an organization, those of its accounts too, without their credentials."""
     with explained():
+        from bookbell.actions.accounts import demand_organization
         from bookbell.cli.running import opened
-        from bookbell.core.errors import OrganizationNotFound
-        from bookbell.store import accounts, endpoints
+        from bookbell.store import endpoints
 
         with opened() as parts:
-            found = parts.database.read_now(accounts.find_organization, organization)
-            if found is None:
-                raise OrganizationNotFound
+            found = parts.database.read_now(demand_organization, organization)
             listed = parts.database.read_now(endpoints.list_endpoints, found.id)
         shown = [
             {

@@ -63,7 +63,7 @@ def settings_of(folder: Path, *, port: int | None, is_fast: bool) -> Settings:
 def open_sandbox(settings: Settings) -> Opened:
     """Open the database and see to it that the organization and its keys are there."""
     parts = open_parts(settings)
-    stamp = Stamp(parts.ambient.now_ms(), parts.ambient.new_id)
+    stamp = parts.stamp()
     parts.database.write_now(_seed, stamp)
     files.write_samples(settings.data_dir)
     for key in KEYS:

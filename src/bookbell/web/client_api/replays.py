@@ -1,7 +1,5 @@
 """Replays of an account: for its own webhook or, for managers, those of the organization. An extension of ours."""
 
-from typing import Any
-
 from bookbell.actions import replays
 from bookbell.core import limits
 from bookbell.core.errors import (
@@ -104,4 +102,4 @@ async def cancel_replay(request: wire.Wire) -> Response:
     return wire.ok(shapes.shown_job(job))
 
 
-routes: list[Any] = [start_replay, list_replays, read_replay, cancel_replay]
+routes = [start_replay, list_replays, read_replay, cancel_replay]

@@ -195,9 +195,7 @@ async def revoke_account(request: wire.Wire) -> Response:
 
 
 def _accounts_of(tx: Tx, organization_id: str, *, after: str) -> list[Account]:
-    organization = accounts.find_organization(tx, organization_id)
-    if organization is None:
-        raise OrganizationNotFound
+    organization = acting.demand_organization(tx, organization_id)
     return accounts.list_accounts(tx, organization.id, after=after, count=limits.PAGE_COUNT_MAX)
 
 

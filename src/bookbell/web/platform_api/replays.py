@@ -1,8 +1,7 @@
 """Replays of the operator, across an organization. Source: docs/replay.md."""
 
-from typing import Any
-
 from bookbell.actions import replays
+from bookbell.actions.accounts import demand_organization
 from bookbell.core import limits
 from bookbell.core.errors import (
     IllegalTransition,
@@ -14,7 +13,6 @@ from bookbell.core.errors import (
     WebhookNotFound,
 )
 from bookbell.core.model import OrganizationId
-from bookbell.store import accounts
 from bookbell.store import replays as stored
 from bookbell.store.history import Scope
 from bookbell.web import wire
@@ -136,10 +134,7 @@ def _whole(organization_id: OrganizationId) -> Scope:
 
 async def _organization(request: wire.Wire, context: Context) -> OrganizationId:
     named = wire.path_uuid(request, "organization_id")
-    found = await context.database.read(accounts.find_organization, named)
-    if found is None:
-        raise OrganizationNotFound
-    return found.id
+    return (await context.database.read(demand_organization, named)).id
 
 
-routes: list[Any] = [start_replays, list_all_replays, read_any_replay, cancel_any_replay]
+routes = [start_replays, list_all_replays, read_any_replay, cancel_any_replay]
