@@ -42,7 +42,8 @@ def test_credentials_are_decoded_and_masked() -> None:
     assert (target.username, target.password) == ("us@er", "p:ssé")
     assert target.url == "https://h.example/x"
     assert target.masked() == "https://***:***@h.example/x"
-    assert authorization("us@er", "p:ssé") == "Basic dXNAZXI6cDpzc8Op"
+    assert authorization("us@er", "p:ssé") == "Basic dXNAZXI6cDpzc8Op" == target.authorization()
+    assert parse(target.url).authorization() is None
 
 
 def test_a_user_without_password_has_an_empty_one() -> None:

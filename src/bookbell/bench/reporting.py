@@ -1,20 +1,17 @@
 """Document status reports through the full lifecycle, each as a request of its own, with their events delivered."""
 
-import io
 import json
 import tempfile
 from pathlib import Path
 
-from pypdf import PdfWriter
-
 from bookbell.bench.drains import await_recorded
 from bookbell.bench.figures import Figures, latency_fields
 from bookbell.bench.processes import OPERATOR, PIPELINE, Service, Sink, cores
-from bookbell.bench.publishing import LIMIT_S, Publish, load
+from bookbell.bench.publishing import LIMIT_S, SETTINGS, Publish, load
 from bookbell.bench.seeding import SECRET
 from bookbell.cli.api_client import ApiClient
+from bookbell.cli.sandbox.files import pdf
 
-SETTINGS = "/v1/account/settings"
 STEPS = ("GROOMING", "VERIFYING", "VERIFICATION_COMPLETE")
 DOCUMENTS_PER_BOOK = 50
 
@@ -35,7 +32,7 @@ def run_reports(document_count: int) -> Figures:
                 told = load(service, requests, Publish(count=len(requests), connections=16))
                 answered += told["latencies_ms"]
             sink.wait_for(expected, LIMIT_S, service)
-            await_recorded(f"sqlite:///{folder / 'data' / 'bookbell.db'}", [service])
+            await_recorded(service.database_url, [service])
             used, asked = service.counted_s(), service.asked()
             report_count = len(uuids) * len(STEPS)
             seen = sink.mark()
@@ -61,19 +58,12 @@ def _documents(base: str, port: int, count: int) -> list[str]:
     client.post(f"{SETTINGS}/update/webhook_endpoint", webhook)
     client.post(f"{SETTINGS}/webhook/rotate-secret", {"secret_key": SECRET})
     uuids: list[str] = []
-    pdf = _pdf()
+    content = pdf(1, "mixed")
     for number in range(-(-count // DOCUMENTS_PER_BOOK)):
         book = client.post("/v1/book/add", {"name": f"book {number}"})
-        uploaded = client.upload("/v1/book/upload/mixed", {"pk": str(book["pk"])}, "mixed.pdf", pdf)
+        uploaded = client.upload("/v1/book/upload/mixed", {"pk": str(book["pk"])}, "mixed.pdf", content)
         mixed = uploaded["mixed_uploaded_docs"][0]["uuid"]
         parts: list[dict[str, str]] = [{} for _ in range(min(DOCUMENTS_PER_BOOK, count - len(uuids)))]
         made = pipeline.post(f"/platform/v1/mixed-documents/{mixed}/classified", {"documents": parts})
         uuids += [each["uuid"] for each in made["documents"]]
     return uuids
-
-
-def _pdf() -> bytes:
-    writer, written = PdfWriter(), io.BytesIO()
-    writer.add_blank_page(width=100, height=100)
-    writer.write(written)
-    return written.getvalue()

@@ -3,7 +3,6 @@
 It fails, with the reason, if anything that must arrive does not, or if the ledger does not balance.
 """
 
-import io
 import json
 import secrets
 from collections.abc import Callable
@@ -11,13 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from PIL import Image
-from pypdf import PdfWriter
 from rich.console import Console
 
 from bookbell.ambient import RealAmbient
 from bookbell.cli.api_client import ApiClient, ApiError
 from bookbell.cli.demo_processes import DemoFailedError, Stage
+from bookbell.cli.sandbox.files import pdf, png
 
 WAIT_S = 12.0
 SETTINGS = "/v1/account/settings"
@@ -138,14 +136,14 @@ class _Demo:
         book, other = self._add_book(one, "Loan 2210"), self._add_book(two, "Loan 3175")
         pk = {"pk": str(book)}
         # A slow one first keeps the book in work until all is uploaded; the simulator goes by the name.
-        one.api.upload("/v1/book/upload", pk, "slow-statement.pdf", _pdf(3, "march"))
-        one.api.upload("/v1/book/upload", pk, "reject-unreadable.pdf", _pdf(1, "blurred"))
-        one.api.upload("/v1/book/upload/mixed", pk, "tax-forms-x3.pdf", _pdf(6, "tax"))
+        one.api.upload("/v1/book/upload", pk, "slow-statement.pdf", pdf(3, "march"))
+        one.api.upload("/v1/book/upload", pk, "reject-unreadable.pdf", pdf(1, "blurred"))
+        one.api.upload("/v1/book/upload/mixed", pk, "tax-forms-x3.pdf", pdf(6, "tax"))
         for number in range(2):
-            one.api.upload("/v1/book/upload/image", pk, f"page-{number}.png", _png(number))
+            one.api.upload("/v1/book/upload/image", pk, f"page-{number}.png", png(f"page {number}"))
         one.api.post("/v1/book/upload/image/done", {**pk, "form_type": "A_PAYSTUB"})
         one.api.post("/v1/book/analytics/async/request", {"pk": book})
-        two.api.upload("/v1/book/upload", {"pk": str(other)}, "stubs.pdf", _pdf(2, "stubs"))
+        two.api.upload("/v1/book/upload", {"pk": str(other)}, "stubs.pdf", pdf(2, "stubs"))
         self._say("  Loan 2210 (key one): 2 PDFs, a mixed PDF, an image group, analytics; Loan 3175 (key two): 1 PDF")
         self._say("  ms: from the commit of what happened to its arrival at the receiver")
         expected = {
@@ -166,7 +164,7 @@ class _Demo:
         self._stage.receiver.take_down()
         one = self._keys[0]
         book = self._add_book(one, "Loan 4096")
-        one.api.upload("/v1/book/upload/mixed", {"pk": str(book)}, "statements-x3.pdf", _pdf(3, "statements"))
+        one.api.upload("/v1/book/upload/mixed", {"pk": str(book)}, "statements-x3.pdf", pdf(3, "statements"))
         waiting = self._poll(self._waiting, lambda found: len(found) >= 5)
         for delivery in waiting:
             detail = one.api.get(f"/v1/deliveries/{delivery['id']}")["attempts"][-1]["detail"]
@@ -255,19 +253,3 @@ class _Demo:
 
 def _name(body: dict[str, Any]) -> str:
     return str(body.get("event_name") or body.get("event"))
-
-
-def _pdf(page_count: int, title: str) -> bytes:
-    writer = PdfWriter()
-    for _ in range(page_count):
-        writer.add_blank_page(width=595, height=842)
-    writer.add_metadata({"/Title": title})
-    written = io.BytesIO()
-    writer.write(written)
-    return written.getvalue()
-
-
-def _png(number: int) -> bytes:
-    written = io.BytesIO()
-    Image.new("RGB", (64, 64), (40 * number, 120, 200)).save(written, "PNG")
-    return written.getvalue()

@@ -136,26 +136,19 @@ def _proven(parts: "Opened", which: "Which", wanted: "Use") -> "Use":
 def _challenge(parts: "Opened", url: str, alone: "Keyset") -> None:
     from bookbell import ed25519
     from bookbell.cli.sandbox.outgoing import Outgoing
-    from bookbell.core import keyset, target
-    from bookbell.core.attempt import Request
+    from bookbell.core import keyset
     from bookbell.core.signing import challenge_body, delivery_lines
     from bookbell.delivery.worker import USER_AGENT
 
     nonce, request_id = parts.ambient.new_secret(), parts.ambient.new_id()
     body, signed = challenge_body(nonce), keyset.ready(alone, ed25519.signing_function)
     with Outgoing(parts.guard) as outgoing:
-        parsed, credentials = outgoing.target_of(url), None
-        if parsed.username is not None:
-            credentials = target.authorization(parsed.username, parsed.password or "")
-        request = Request(
-            key=request_id,
-            url=parsed.url,
-            headers=delivery_lines(request_id, parts.ambient.now_ms() // 1000, body, signed, credentials, USER_AGENT),
-            body=body,
-            timeout_ms_connect=TIMEOUT_MS,
-            timeout_ms_total=TIMEOUT_MS,
+        parsed = outgoing.target_of(url)
+        lines = delivery_lines(
+            request_id, parts.ambient.now_ms() // 1000, body, signed, parsed.authorization(), USER_AGENT
         )
-        keyset.demand_proof(alone.primary, nonce, outgoing.send(request))
+        report = outgoing.post(parsed.url, lines, body, timeout_ms=TIMEOUT_MS)
+        keyset.demand_proof(alone.primary, nonce, report)
 
 
 def _print(found: "Keyset | None", *, as_json: bool) -> None:

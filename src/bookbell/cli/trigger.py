@@ -43,7 +43,7 @@ def _sent(event: str, url: str, signed: "Signing | None", level: str | None) -> 
     from bookbell.cli.sandbox.receiver import local_rules
     from bookbell.cli.sandbox.samples import sample
     from bookbell.config import StartError
-    from bookbell.core import catalogue, target
+    from bookbell.core import catalogue
     from bookbell.core.model import Level
     from bookbell.core.signing import delivery_lines
     from bookbell.delivery.worker import USER_AGENT
@@ -60,13 +60,10 @@ def _sent(event: str, url: str, signed: "Signing | None", level: str | None) -> 
     request_id, now_s = ambient.new_id(), ambient.now_ms() // 1000
     with Outgoing(local_rules()) as outgoing:
         parsed = outgoing.target_of(url)
-        credentials = None
-        if parsed.username is not None:
-            credentials = target.authorization(parsed.username, parsed.password or "")
         request = Request(
             key=request_id,
             url=parsed.url,
-            headers=delivery_lines(request_id, now_s, body, signed, credentials, USER_AGENT),
+            headers=delivery_lines(request_id, now_s, body, signed, parsed.authorization(), USER_AGENT),
             body=body,
             timeout_ms_connect=TIMEOUT_MS,
             timeout_ms_total=TIMEOUT_MS,

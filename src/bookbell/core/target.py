@@ -39,6 +39,10 @@ class Target:
             return self.url
         return self.url.replace("://", "://***:***@", 1)
 
+    def authorization(self) -> str | None:
+        """The value of the Authorization header with the credentials that the URL carried, None without any."""
+        return None if self.username is None else authorization(self.username, self.password or "")
+
 
 def parse(url: str) -> Target:
     """Take a URL apart. Raises: InvalidInput with the reason."""

@@ -53,12 +53,9 @@ def open_destination(config: LaneConfig, vault: Vault, guard: GuardRules) -> Des
     except (VaultError, BookbellError) as error:
         problem = Unreachable("internal", str(error))
         return Destination(url="", authorization=None, signing=None, policy=policy, problem=problem)
-    authorization = None
-    if parsed.username is not None:
-        authorization = target.authorization(parsed.username, parsed.password or "")
     return Destination(
         url=parsed.url,
-        authorization=authorization,
+        authorization=parsed.authorization(),
         signing=signing_now,
         policy=policy,
         problem=judge_url(parsed, guard),

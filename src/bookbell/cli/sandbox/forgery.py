@@ -9,7 +9,7 @@ from bookbell.cli.sandbox.relay import Relay, Seen, fields_of
 from bookbell.cli.sandbox.samples import sample
 from bookbell.cli.sandbox.scenario import Send
 from bookbell.core import target
-from bookbell.core.attempt import Answered, Report, Request, describe
+from bookbell.core.attempt import Answered, Report, describe
 from bookbell.core.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, delivery_lines, header_of, signing_with
 from bookbell.delivery.worker import USER_AGENT
 
@@ -21,15 +21,10 @@ Headers = Sequence[str]
 
 @dataclass(slots=True)
 class Hook:
-    """A webhook of the story and what requests to it carry."""
+    """A webhook of the story and what signs requests to it."""
 
     key: str
     secret: str | None
-    username: str | None
-    password: str
-
-    def authorization(self) -> str | None:
-        return None if self.username is None else target.authorization(self.username, self.password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +54,13 @@ class Forger:
         if step.mistake == "duplicate":
             request_id = _demanded(last, step.event).request_id
         headers, body = self._forged(step, request_id, body)
-        report = self.relay.outgoing.send(
-            Request(
-                key=self.relay.ambient.new_id(),
-                url=self.relay.target.url,
-                headers=headers,
-                body=body,
-                timeout_ms_connect=TIMEOUT_MS,
-                timeout_ms_total=TIMEOUT_MS,
-            )
-        )
+        report = self.relay.outgoing.post(self.relay.target.url, headers, body, timeout_ms=TIMEOUT_MS)
         return _judged(step, report)
 
     def _forged(self, step: Send, request_id: str, body: bytes) -> tuple[Headers, bytes]:
         """Headers and body with the mistake in them. Everything else about the request is right."""
-        now_s, secret, authorization = self.relay.ambient.now_ms() // 1000, self.hook.secret, self.hook.authorization()
-        sent = body
+        now_s, secret, sent = self.relay.ambient.now_ms() // 1000, self.hook.secret, body
+        authorization = self.relay.target.authorization()
         match step.mistake:
             case "late":
                 now_s -= step.age_s
@@ -83,7 +69,7 @@ class Forger:
             case "wrong_secret":
                 secret = WRONG_SECRET
             case "wrong_credentials":
-                authorization = target.authorization(self.hook.username or "", "not-the-password")
+                authorization = target.authorization(self.relay.target.username or "", "not-the-password")
             case "altered_body":
                 sent = json.dumps({**fields_of(body), "status": "ALTERED"}, separators=(",", ":")).encode()
             case "not_json":

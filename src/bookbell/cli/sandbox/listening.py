@@ -11,7 +11,7 @@ from bookbell.ambient import RealAmbient
 from bookbell.cli.sandbox.inbox import Incoming, Reply
 from bookbell.cli.sandbox.outgoing import Outgoing
 from bookbell.cli.sandbox.relay import KEPT_HEADERS, event_of
-from bookbell.core.attempt import Answered, Request, describe
+from bookbell.core.attempt import Answered, describe
 from bookbell.core.target import Target
 from bookbell.receiver import VerificationError, challenge_answer, verify
 
@@ -86,16 +86,7 @@ class Listening:
 
     def _forwarded(self, incoming: Incoming, to: Target) -> tuple[Reply, str]:
         headers = [f"{name}: {value}" for name, value in incoming.headers if name.lower().startswith(KEPT_HEADERS)]
-        report = self.outgoing.send(
-            Request(
-                key=self.ambient.new_id(),
-                url=to.url,
-                headers=headers,
-                body=incoming.body,
-                timeout_ms_connect=FORWARD_MS,
-                timeout_ms_total=FORWARD_MS,
-            )
-        )
+        report = self.outgoing.post(to.url, headers, incoming.body, timeout_ms=FORWARD_MS)
         if not isinstance(report.outcome, Answered):
             return Reply(502), describe(report.outcome)
         return Reply(report.outcome.status_code, body=report.body), f"as {to.url} did"

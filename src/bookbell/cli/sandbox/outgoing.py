@@ -1,7 +1,9 @@
 """Sends single requests for commands, through the service's own sender: the same guard, deadlines and caps."""
 
+import itertools
 import queue
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +23,7 @@ class Outgoing:
     def __init__(self, rules: GuardRules) -> None:
         self._rules = rules
         self._lock = threading.Lock()
+        self._numbers = itertools.count()
         self._waiting: dict[str, queue.SimpleQueue[Report]] = {}
         self._sender = SenderThread(lambda address: judge_address(address, rules), deliver=self._deliver)
 
@@ -40,6 +43,19 @@ class Outgoing:
         if refused is not None:
             raise InvalidInput(refused.detail)
         return parsed
+
+    def post(self, url: str, headers: Sequence[str], body: bytes, *, timeout_ms: int) -> Report:
+        """Send this with these header lines, and wait for what comes of it."""
+        return self.send(
+            Request(
+                key=str(next(self._numbers)),
+                url=url,
+                headers=headers,
+                body=body,
+                timeout_ms_connect=timeout_ms,
+                timeout_ms_total=timeout_ms,
+            )
+        )
 
     def send(self, request: Request) -> Report:
         """Send it and wait for what comes of it."""

@@ -3,7 +3,6 @@
 import threading
 from dataclasses import dataclass, field
 from typing import Any, assert_never
-from urllib.parse import quote
 
 from bookbell.cli.api_client import ApiClient, ApiError
 from bookbell.cli.sandbox import files
@@ -13,6 +12,7 @@ from bookbell.cli.sandbox.keys import BY_NAME, PIPELINE_TOKEN, Key
 from bookbell.cli.sandbox.receiver import Receiver
 from bookbell.cli.sandbox.relay import Fault, Relay
 from bookbell.cli.sandbox.watching import Watch
+from bookbell.core import target
 from bookbell.core.errors import BookbellError
 
 SETTINGS = "/v1/account/settings"
@@ -126,13 +126,11 @@ class Player:
     # -- what the steps do ---------------------------------------------------------------------------------------
 
     def _register(self, step: script.Register) -> str:
-        credentials = self.relay.target
-        userinfo = ""
-        if credentials.username is not None:
-            userinfo = f"{quote(credentials.username, safe='')}:{quote(credentials.password or '', safe='')}@"
-        url = f"http://{userinfo}127.0.0.1:{self.relay_port}/{step.key}"
+        receiver, url = self.relay.target, f"http://127.0.0.1:{self.relay_port}/{step.key}"
+        if receiver.username is not None:
+            url = target.with_credentials(url, receiver.username, receiver.password or "")
         secret = self.receiver.secret if step.is_signed else None
-        self.hooks[step.key] = Hook(step.key, secret, credentials.username, credentials.password or "")
+        self.hooks[step.key] = Hook(step.key, secret)
         register = self._register_org if step.level == "org" else self._register_account
         return register(step, url, secret)
 
@@ -207,7 +205,7 @@ class Player:
         hook = self.hooks.get(step.key)
         if hook is None:
             raise StepFailedError(f"key {step.key} has no webhook yet: put a `register` step before")
-        if step.mistake == "wrong_credentials" and hook.username is None:
+        if step.mistake == "wrong_credentials" and self.relay.target.username is None:
             return f"{step.event}, wrong credentials: left out, the receiver's URL carries none"
         forger = Forger(self.relay, hook)
         try:

@@ -12,7 +12,7 @@ from typing import Any
 from bookbell.ambient import RealAmbient
 from bookbell.cli.sandbox.inbox import Incoming, Reply
 from bookbell.cli.sandbox.outgoing import Outgoing
-from bookbell.core.attempt import Answered, Report, Request, describe
+from bookbell.core.attempt import Answered, Report, describe
 from bookbell.core.target import Target
 
 TIMEOUT_MS = 10_000
@@ -101,16 +101,7 @@ class Relay:
 
     def _forward(self, incoming: Incoming) -> Report:
         headers = [f"{name}: {value}" for name, value in incoming.headers if name.lower().startswith(KEPT_HEADERS)]
-        return self.outgoing.send(
-            Request(
-                key=self.ambient.new_id(),
-                url=self.target.url,
-                headers=headers,
-                body=incoming.body,
-                timeout_ms_connect=TIMEOUT_MS,
-                timeout_ms_total=TIMEOUT_MS,
-            )
-        )
+        return self.outgoing.post(self.target.url, headers, incoming.body, timeout_ms=TIMEOUT_MS)
 
     def _keep(self, incoming: Incoming, event: str, reply: Reply | None, problem: str) -> Reply | None:
         hook = incoming.path.strip("/").partition("/")[0]

@@ -30,14 +30,13 @@ class Watch:
     deadline_ms: int = 0
 
     @property
-    def organization_id(self) -> str:
+    def organization_id(self) -> OrganizationId:
         """The sandbox's organization."""
         return account_of(self.parts, BY_NAME["one"]).organization_id
 
     def group_uuid(self, pk: int) -> str:
         """The uuid of a group of images; while it is open the API tells only its pk."""
-        organization_id = OrganizationId(self.organization_id)
-        found = self.parts.database.read_now(images.find_group, organization_id, pk=pk)
+        found = self.parts.database.read_now(images.find_group, self.organization_id, pk=pk)
         assert found is not None
         return found.uuid
 
@@ -100,8 +99,7 @@ class Watch:
         now = self.parts.ambient.now_ms()
         organization_id = self.organization_id
         found = self.parts.database.read_now(ledgers, since=0, until=now + 1, organization_id=organization_id)
-        empty = Ledger(organization_id=organization_id, matched=0, delivered=0, pending=0, exhausted=0, cancelled=0)
-        return found[0] if found else empty
+        return found[0] if found else Ledger(organization_id=organization_id)
 
     def _until(self, is_true: Callable[[], bool], within_s: float) -> None:
         """Look again when something came by and now and then, until it is true or time is up."""

@@ -55,14 +55,12 @@ async def send_probe(context: Context, endpoint: Endpoint, body: bytes, *, signe
     found = webhooks.keyset_in(endpoint, context.vault) if signed is None else None
     if found is not None:
         signed = keyset.ready(found, ed25519.signing_function)
-    authorization = None
-    if parsed.username is not None:
-        authorization = target.authorization(parsed.username, parsed.password or "")
+    lines = signing.delivery_lines(request_id, now_s, body, signed, parsed.authorization(), f"bookbell/{__version__}")
     report = await context.send(
         Request(
             key=request_id,
             url=parsed.url,
-            headers=signing.delivery_lines(request_id, now_s, body, signed, authorization, f"bookbell/{__version__}"),
+            headers=lines,
             body=body,
             timeout_ms_connect=TIMEOUT_MS,
             timeout_ms_total=TIMEOUT_MS,
