@@ -26,14 +26,14 @@ DOWN: Outcome = Unreachable("connect", "refused")
 
 def examined(scene: Scene, url: str) -> Examined:
     def read(tx: Tx) -> Examined:
-        return acting.examine(tx, acting.of_account(tx, scene.accounts[url]), now=scene.simulation.now_ms())
+        return acting.examine(tx, webhooks.demand(tx, scene.accounts[url]), now=scene.simulation.now_ms())
 
     return scene.world.db.read_now(read)
 
 
 def by_hand(scene: Scene, url: str, worker: Worker, change: Callable[[Tx, Endpoint], Published[Endpoint]]) -> None:
     def write(tx: Tx) -> Published[Endpoint]:
-        return change(tx, acting.of_account(tx, scene.accounts[url]))
+        return change(tx, webhooks.demand(tx, scene.accounts[url]))
 
     worker.engine.ring(scene.world.db.write_now(write).lanes)
 

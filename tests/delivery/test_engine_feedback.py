@@ -3,6 +3,7 @@
 import pytest
 
 from bookbell.actions import health as acting
+from bookbell.actions import webhooks
 from bookbell.core.attempt import Answered
 from bookbell.store.database import Tx
 from simulated import Scene, stop
@@ -40,7 +41,7 @@ def test_a_pause_keeps_everything_until_it_is_over(world: World, status: int) ->
         assert before <= 16, "only what was under way when it asked"
 
         def sentence(tx: Tx) -> str:
-            endpoint = acting.of_account(tx, scene.accounts[url])
+            endpoint = webhooks.demand(tx, scene.accounts[url])
             return acting.examine(tx, endpoint, now=scene.simulation.now_ms()).health.sentence
 
         assert scene.world.db.read_now(sentence).startswith("paused: ")

@@ -10,7 +10,7 @@ from bookbell.core import limits
 from bookbell.core.circuit import Circuit
 from bookbell.core.errors import WebhookNotFound
 from bookbell.core.health import Condition, Health, health
-from bookbell.core.model import Account, OrganizationId
+from bookbell.core.model import OrganizationId
 from bookbell.core.policy import policy_from
 from bookbell.store import circuits, deliveries, endpoints, lanes
 from bookbell.store.circuits import Notice
@@ -27,14 +27,6 @@ class Examined:
     circuits: list[Circuit]
     disable_at: int | None
     notices: list[Notice]
-
-
-def of_account(tx: Tx, account: Account) -> Endpoint:
-    """The account's webhook. Raises: WebhookNotFound."""
-    found = webhooks.find(tx, account)
-    if found is None:
-        raise WebhookNotFound
-    return found
 
 
 def of_organization(tx: Tx, organization_id: str, endpoint_id: str) -> Endpoint:

@@ -6,9 +6,9 @@ included. Anybody else's do not exist for them.
 
 from dataclasses import dataclass, replace
 
-from bookbell.actions.org_webhooks import require_manager
+from bookbell.actions.org_webhooks import find_any, require_manager
 from bookbell.actions.stamp import Published, Stamp
-from bookbell.core.errors import IllegalTransition, NotFound, OrgWebhookNotFound
+from bookbell.core.errors import IllegalTransition, NotFound
 from bookbell.core.model import Account, DeliveryId, DeliveryState, Event, EventId, Level, Role
 from bookbell.store import delivery_pages, endpoints, events, history, lanes
 from bookbell.store.database import Tx
@@ -46,10 +46,7 @@ def list_org_deliveries(tx: Tx, account: Account, webhook_uuid: str | None, quer
     require_manager(account)
     scope = Scope(organization_id=account.organization_id, account_id=None, has_org_level=True)
     if webhook_uuid is not None:
-        webhook = endpoints.find_org_endpoint(tx, account.organization_id, webhook_uuid)
-        if webhook is None:
-            raise OrgWebhookNotFound(f"Webhook with uuid {webhook_uuid[:80]} not found")
-        scope = replace(scope, endpoint_id=webhook.id)
+        scope = replace(scope, endpoint_id=find_any(tx, account, webhook_uuid).id)
     return delivery_pages.list_deliveries(tx, scope, query)
 
 
@@ -136,13 +133,12 @@ def _reader(tx: Tx, account: Account, reading: Reading) -> tuple[Scope, frozense
         scope = Scope(organization_id=account.organization_id, account_id=account.id)
         return scope, subscribed if reading.is_subscribed else None
     require_manager(account)
-    listed = endpoints.list_org_endpoints(tx, account.organization_id)
     scope = Scope(organization_id=account.organization_id, account_id=None, has_org_level=True)
-    if reading.webhook_uuid is not None:
-        webhook = endpoints.find_org_endpoint(tx, account.organization_id, reading.webhook_uuid)
-        if webhook is None:
-            raise OrgWebhookNotFound(f"Webhook with uuid {reading.webhook_uuid[:80]} not found")
-        scope, listed = replace(scope, endpoint_id=webhook.id), [webhook]
+    if reading.webhook_uuid is None:
+        listed = endpoints.list_org_endpoints(tx, account.organization_id)
+    else:
+        listed = [find_any(tx, account, reading.webhook_uuid)]
+        scope = replace(scope, endpoint_id=listed[0].id)
     subscribed = frozenset(name for each in listed for name in each.event_types)
     return scope, subscribed if reading.is_subscribed else None
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from bookbell.actions.org_webhooks import require_manager
+from bookbell.actions.org_webhooks import find_any
 from bookbell.core import limits
-from bookbell.core.errors import OrgWebhookNotFound, ValidationFailed, WebhookNotFound
+from bookbell.core.errors import ValidationFailed, WebhookNotFound
 from bookbell.core.instants import day_of, id_floor
 from bookbell.core.ledger import Finding, Ledger, of_findings
 from bookbell.core.model import Account
@@ -74,11 +74,7 @@ def of_org_webhook(tx: Tx, account: Account, webhook_uuid: str, wanted: Range) -
 
     Raises: NotPermittedManager, OrgWebhookNotFound, ValidationFailed if there is too much to count.
     """
-    require_manager(account)
-    webhook = endpoints.find_org_endpoint(tx, account.organization_id, webhook_uuid)
-    if webhook is None:
-        raise OrgWebhookNotFound(f"Webhook with uuid {webhook_uuid[:80]} not found")
-    return _of(tx, account, webhook.id, wanted)
+    return _of(tx, account, find_any(tx, account, webhook_uuid).id, wanted)
 
 
 def _of(tx: Tx, account: Account, endpoint_id: str, wanted: Range) -> Ledger:

@@ -81,6 +81,18 @@ def find(tx: Tx, account: Account, webhook_uuid: str) -> Endpoint:
     return found
 
 
+def find_any(tx: Tx, account: Account, webhook_uuid: str) -> Endpoint:
+    """One webhook of the organization, also a deleted one, for a manager.
+
+    Raises: NotPermittedManager, OrgWebhookNotFound.
+    """
+    require_manager(account)
+    found = endpoints.find_org_endpoint(tx, account.organization_id, webhook_uuid)
+    if found is None:
+        raise OrgWebhookNotFound(f"Webhook with uuid {webhook_uuid[:80]} not found")
+    return found
+
+
 def definitions(tx: Tx, account: Account, webhook_uuid: str) -> tuple[Endpoint, dict[str, EventType]]:
     """A webhook, and the definitions of what it subscribes to, by their ids. Raises: OrgWebhookNotFound."""
     endpoint = find(tx, account, webhook_uuid)

@@ -8,12 +8,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bookbell.actions.org_webhooks import require_manager
+from bookbell.actions.org_webhooks import find_any
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.actions.webhooks import Sealing, keyset_in, retire, secret_place, url_place
 from bookbell.core import keyset, limits
-from bookbell.core.errors import IllegalTransition, NotFound, OrgWebhookNotFound, WebhookNotFound
-from bookbell.core.model import Account, DeliveryId, DeliveryState, EndpointId, LanePk, OrganizationId, Role
+from bookbell.core.errors import IllegalTransition, NotFound, WebhookNotFound
+from bookbell.core.model import Account, DeliveryId, DeliveryState, EndpointId, LanePk, Level, OrganizationId, Role
 from bookbell.core.replay import Candidate, JobState, ReplayJob, Selection, Wanted, first_cursor, take
 from bookbell.store import endpoints, history, replays, stream
 from bookbell.store.database import Tx
@@ -83,17 +83,13 @@ def endpoint_for(tx: Tx, account: Account, webhook_uuid: str | None, delivery_id
         delivery = history.find_delivery(tx, scope_of(account), DeliveryId(delivery_id))
         if delivery is None:
             raise NotFound(f"Delivery {delivery_id[:80]} not found")
-        webhook_uuid = delivery.endpoint_id if delivery.level.value == "org" else None
+        webhook_uuid = delivery.endpoint_id if delivery.level is Level.ORG else None
     if webhook_uuid is None:
         own = endpoints.find_account_endpoint(tx, account.organization_id, account.id)
         if own is None:
             raise WebhookNotFound
         return own
-    require_manager(account)
-    webhook = endpoints.find_org_endpoint(tx, account.organization_id, webhook_uuid)
-    if webhook is None:
-        raise OrgWebhookNotFound(f"Webhook with uuid {webhook_uuid[:80]} not found")
-    return webhook
+    return find_any(tx, account, webhook_uuid)
 
 
 def plan_for(tx: Tx, endpoint: Endpoint, asked: Asked) -> Plan:

@@ -10,7 +10,7 @@ from bookbell.actions import org_webhooks, webhooks
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.actions.webhooks import Sealing, keyset_in, save_keyset
 from bookbell.core import keyset
-from bookbell.core.errors import OrgWebhookNotFound, SecretNotFound, WebhookNotFound
+from bookbell.core.errors import OrgWebhookNotFound, SecretNotFound
 from bookbell.core.keyset import Keyset, Secret, Use
 from bookbell.core.model import Account, OrganizationId
 from bookbell.store import endpoints
@@ -23,14 +23,7 @@ Which = Callable[[Tx], Endpoint]
 
 def of_account(account: Account) -> Which:
     """The one webhook of this account."""
-
-    def which(tx: Tx) -> Endpoint:
-        found = webhooks.find(tx, account)
-        if found is None:
-            raise WebhookNotFound
-        return found
-
-    return which
+    return lambda tx: webhooks.demand(tx, account)
 
 
 def of_organization(account: Account, webhook_uuid: str) -> Which:

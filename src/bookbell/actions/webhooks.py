@@ -92,16 +92,24 @@ def find(tx: Tx, account: Account) -> Endpoint | None:
     return found if found is not None and found.is_registered else None
 
 
+def demand(tx: Tx, account: Account) -> Endpoint:
+    """The account's webhook. Raises: WebhookNotFound."""
+    found = find(tx, account)
+    if found is None:
+        raise WebhookNotFound
+    return found
+
+
 def rotate_secret(tx: Tx, account: Account, secret: str, vault: Sealing, stamp: Stamp) -> Published[Endpoint]:
     """From the next attempt on, sign with this secret. Raises: WebhookNotFound, ValidationFailed."""
     check_length("secret_key", secret)
-    return sign_with(tx, _demand(tx, account), secret, vault, stamp)
+    return sign_with(tx, _locked(tx, account), secret, vault, stamp)
 
 
 def set_policy(tx: Tx, account: Account, fields: dict[str, Any], stamp: Stamp) -> Published[Policy]:
     """Deliver by this policy from now on. Raises: WebhookNotFound, ValidationFailed."""
     policy_from(fields)
-    return deliver_by(tx, _demand(tx, account), fields, stamp)
+    return deliver_by(tx, _locked(tx, account), fields, stamp)
 
 
 def url_place(endpoint_id: EndpointId) -> str:
@@ -114,12 +122,9 @@ def secret_place(endpoint_id: EndpointId) -> str:
     return f"endpoint-secret:{endpoint_id}"
 
 
-def _demand(tx: Tx, account: Account) -> Endpoint:
+def _locked(tx: Tx, account: Account) -> Endpoint:
     endpoints.lock_account(tx, account)
-    found = find(tx, account)
-    if found is None:
-        raise WebhookNotFound
-    return found
+    return demand(tx, account)
 
 
 def new_endpoint(tx: Tx, account: Account, level: Level, preset: str, stamp: Stamp) -> Endpoint:

@@ -15,12 +15,12 @@ policy = typer.Typer(help="How deliveries to an account's webhook are attempted.
 def show_policy(account: str = ACCOUNT_OPTION, as_json: bool = JSON_OPTION) -> None:
     """Show the policy, and when the attempts of an event of now would start if each failed."""
     with explained():
-        from bookbell.actions import health as acting
+        from bookbell.actions import webhooks
         from bookbell.cli.running import opened
         from bookbell.core.policy import policy_from
 
         with opened() as parts:
-            endpoint = parts.database.read_now(acting.of_account, owner_of(parts, account))
+            endpoint = parts.database.read_now(webhooks.demand, owner_of(parts, account))
             _show(policy_from(json.loads(endpoint.policy)), parts.ambient.now_ms(), as_json=as_json)
 
 
@@ -46,10 +46,11 @@ def health(account: str = ACCOUNT_OPTION, as_json: bool = JSON_OPTION) -> None:
     """Say how an account's webhook is doing."""
     with explained():
         from bookbell.actions import health as acting
+        from bookbell.actions import webhooks
         from bookbell.cli.running import opened
 
         with opened() as parts:
-            endpoint = parts.database.read_now(acting.of_account, owner_of(parts, account))
+            endpoint = parts.database.read_now(webhooks.demand, owner_of(parts, account))
             told = parts.database.read_now(acting.examine, endpoint, now=parts.ambient.now_ms())
         shown = {"state": told.health.state.value, "sentence": told.health.sentence}
         show(shown, as_json=as_json, rows=list(shown.items()))
@@ -59,11 +60,12 @@ def pause(account: str = ACCOUNT_OPTION) -> None:
     """Send nothing to an account's webhook until it is resumed; what comes is kept."""
     with explained():
         from bookbell.actions import health as acting
+        from bookbell.actions import webhooks
         from bookbell.cli.running import opened
 
         with opened() as parts:
             stamp = parts.stamp()
-            endpoint = parts.database.read_now(acting.of_account, owner_of(parts, account))
+            endpoint = parts.database.read_now(webhooks.demand, owner_of(parts, account))
             parts.database.write_now(acting.pause, endpoint, stamp)
         typer.echo("Paused. What comes is kept.")
 
@@ -75,11 +77,12 @@ def resume(
     """Send to an account's webhook again: ends a pause, enables it, closes its circuit."""
     with explained():
         from bookbell.actions import health as acting
+        from bookbell.actions import webhooks
         from bookbell.cli.running import opened
 
         with opened() as parts:
             stamp = parts.stamp()
-            endpoint = parts.database.read_now(acting.of_account, owner_of(parts, account))
+            endpoint = parts.database.read_now(webhooks.demand, owner_of(parts, account))
             parts.database.write_now(acting.resume, endpoint, is_draining=drain, stamp=stamp)
         typer.echo("Resumed." if drain else "Resumed; what was held is skipped.")
 

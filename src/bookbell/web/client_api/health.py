@@ -1,6 +1,7 @@
 """How the account's webhook is doing, and stopping and starting it by hand. An extension of ours."""
 
 from bookbell.actions import health as acting
+from bookbell.actions import webhooks
 from bookbell.actions.health import Examined
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.core.errors import WebhookNotFound
@@ -52,16 +53,16 @@ async def resume(request: wire.Wire) -> Response:
 
 
 def _examine(tx: Tx, account: Account, *, now: int) -> Examined:
-    return acting.examine(tx, acting.of_account(tx, account), now=now)
+    return acting.examine(tx, webhooks.demand(tx, account), now=now)
 
 
 def _pause(tx: Tx, account: Account, stamp: Stamp) -> Published[Examined]:
-    done = acting.pause(tx, acting.of_account(tx, account), stamp)
+    done = acting.pause(tx, webhooks.demand(tx, account), stamp)
     return done.showing(_examine(tx, account, now=stamp.at))
 
 
 def _resume(tx: Tx, account: Account, is_draining: bool, stamp: Stamp) -> Published[Examined]:
-    done = acting.resume(tx, acting.of_account(tx, account), is_draining=is_draining, stamp=stamp)
+    done = acting.resume(tx, webhooks.demand(tx, account), is_draining=is_draining, stamp=stamp)
     return done.showing(_examine(tx, account, now=stamp.at))
 
 

@@ -140,9 +140,7 @@ async def rotate_secret(request: wire.Wire) -> Response:
 async def read_policy(request: wire.Wire) -> Response:
     """How deliveries to the account's webhook are attempted."""
     context, account = request.context, await account_of(request)
-    endpoint = await context.database.read(webhooks.find, account)
-    if endpoint is None:
-        raise WebhookNotFound
+    endpoint = await context.database.read(webhooks.demand, account)
     return wire.ok(shown_policy(policy_from(json.loads(endpoint.policy)), now=context.ambient.now_ms()))
 
 
