@@ -143,7 +143,7 @@ def test_nothing_is_changed_where_nothing_is(world: World) -> None:
         add(world, signing.of_account(account), fresh())
     with pytest.raises(OrgWebhookNotFound):
         add(world, signing.of_organization(manager, new_id()), fresh())
-    with pytest.raises(OrgWebhookNotFound):
+    with pytest.raises(WebhookNotFound):
         add(world, signing.of_id(world.organization.id, new_id()), fresh())
     endpoint = world.webhook(account, "DOC_VERIFIED")
     with pytest.raises(OrgWebhookNotFound):

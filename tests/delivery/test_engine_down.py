@@ -1,18 +1,16 @@
 """Endpoints that are down: the circuit, what is held, when it ends, disabling, and stopping by hand."""
 
 import itertools
-from collections.abc import Callable
 
 from bookbell.actions import health as acting
 from bookbell.actions import webhooks
 from bookbell.actions.health import Examined
-from bookbell.actions.stamp import Published
+from bookbell.actions.signing import of_account
 from bookbell.core.attempt import Answered, Outcome, Request, Unreachable
 from bookbell.core.health import HealthState
 from bookbell.core.model import LanePk
 from bookbell.store import history, lanes
 from bookbell.store.database import Tx
-from bookbell.store.endpoints import Endpoint
 from bookbell.store.schema import deliveries as table
 from bookbell.store.schema import lanes as lanes_table
 from crowds import crowd, like
@@ -25,27 +23,18 @@ DOWN: Outcome = Unreachable("connect", "refused")
 
 
 def examined(scene: Scene, url: str) -> Examined:
-    def read(tx: Tx) -> Examined:
-        return acting.examine(tx, webhooks.demand(tx, scene.accounts[url]), now=scene.simulation.now_ms())
-
-    return scene.world.db.read_now(read)
-
-
-def by_hand(scene: Scene, url: str, worker: Worker, change: Callable[[Tx, Endpoint], Published[Endpoint]]) -> None:
-    def write(tx: Tx) -> Published[Endpoint]:
-        return change(tx, webhooks.demand(tx, scene.accounts[url]))
-
-    worker.engine.ring(scene.world.db.write_now(write).lanes)
+    which = of_account(scene.accounts[url])
+    return scene.world.db.read_now(acting.examine, which, now=scene.simulation.now_ms())
 
 
 def pause(scene: Scene, url: str, worker: Worker) -> None:
-    at = stamp(scene.simulation.now_ms())
-    by_hand(scene, url, worker, lambda tx, endpoint: acting.pause(tx, endpoint, at))
+    which, at = of_account(scene.accounts[url]), stamp(scene.simulation.now_ms())
+    worker.engine.ring(scene.world.db.write_now(acting.pause, which, at).lanes)
 
 
 def resume(scene: Scene, url: str, worker: Worker, *, is_draining: bool = True) -> None:
-    at = stamp(scene.simulation.now_ms())
-    by_hand(scene, url, worker, lambda tx, endpoint: acting.resume(tx, endpoint, is_draining=is_draining, stamp=at))
+    which, at = of_account(scene.accounts[url]), stamp(scene.simulation.now_ms())
+    worker.engine.ring(scene.world.db.write_now(acting.resume, which, is_draining=is_draining, stamp=at).lanes)
 
 
 def attempt_counts(scene: Scene) -> list[int]:

@@ -3,9 +3,8 @@
 import pytest
 
 from bookbell.actions import health as acting
-from bookbell.actions import webhooks
+from bookbell.actions.signing import of_account
 from bookbell.core.attempt import Answered
-from bookbell.store.database import Tx
 from simulated import Scene, stop
 from world import World
 
@@ -40,11 +39,9 @@ def test_a_pause_keeps_everything_until_it_is_over(world: World, status: int) ->
         before = len(scene.network.sent)
         assert before <= 16, "only what was under way when it asked"
 
-        def sentence(tx: Tx) -> str:
-            endpoint = webhooks.demand(tx, scene.accounts[url])
-            return acting.examine(tx, endpoint, now=scene.simulation.now_ms()).health.sentence
-
-        assert scene.world.db.read_now(sentence).startswith("paused: ")
+        which, now = of_account(scene.accounts[url]), scene.simulation.now_ms()
+        examined = scene.world.db.read_now(acting.examine, which, now=now)
+        assert examined.health.sentence.startswith("paused: ")
         scene.answer(url)
         await scene.simulation.pass_ms(100 * SECOND)
         assert len(scene.network.sent) == before

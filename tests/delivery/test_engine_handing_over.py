@@ -7,6 +7,7 @@ import pytest
 
 from bookbell.actions import event_reports, event_types, health
 from bookbell.actions.event_types import WantedType
+from bookbell.actions.signing import of_account
 from bookbell.actions.stamp import Stamp
 from bookbell.core.attempt import TimedOut
 from bookbell.core.event_report import EventReport
@@ -27,6 +28,7 @@ class Platform:
         self.scene = Scene(world)
         self.url = self.scene.receiver("r")
         self.account = self.scene.accounts[self.url]
+        self.which = of_account(self.account)
         wanted = WantedType(description="d", levels=frozenset({Level.ACCOUNT}), schema=None, is_active=True)
         world.db.write_now(event_types.define, TYPE, wanted, stamp())
         endpoint = world.db.read_now(endpoints.find_account_endpoint, world.organization.id, self.account.id)
@@ -101,14 +103,14 @@ def test_once_the_endpoint_was_changed_nothing_is_handed_over_until_it_was_read(
     scene = platform.scene
 
     async def story(worker: Worker) -> None:
-        paused = scene.world.db.write_now(health.pause, platform.endpoint, platform.stamp())
+        paused = scene.world.db.write_now(health.pause, platform.which, platform.stamp())
         if is_told:
             worker.engine.ring(paused.lanes)
         (new,) = platform.publish(worker)
         await scene.simulation.pass_ms(500)
         assert new not in platform.lane(worker).held
         assert len(scene.arrived(platform.url)) == 1
-        resumed = scene.world.db.write_now(health.resume, paused.value, is_draining=True, stamp=platform.stamp())
+        resumed = scene.world.db.write_now(health.resume, platform.which, is_draining=True, stamp=platform.stamp())
         worker.engine.ring(resumed.lanes)
 
     platform.run(story)
@@ -119,12 +121,12 @@ def test_a_paused_lane_takes_nothing(world: World) -> None:
     scene = platform.scene
 
     async def story(worker: Worker) -> None:
-        paused = scene.world.db.write_now(health.pause, platform.endpoint, platform.stamp())
+        paused = scene.world.db.write_now(health.pause, platform.which, platform.stamp())
         worker.engine.ring(paused.lanes)
         await scene.simulation.run_until(lambda: platform.lane(worker).config.is_resting, 100)  # type: ignore[union-attr]
         (new,) = platform.publish(worker)
         assert new not in platform.lane(worker).held
-        resumed = scene.world.db.write_now(health.resume, paused.value, is_draining=True, stamp=platform.stamp())
+        resumed = scene.world.db.write_now(health.resume, platform.which, is_draining=True, stamp=platform.stamp())
         worker.engine.ring(resumed.lanes)
 
     platform.run(story)

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bookbell.actions import webhooks
+from bookbell.actions.signing import Which, locked
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.core import limits
 from bookbell.core.circuit import Circuit
-from bookbell.core.errors import WebhookNotFound
 from bookbell.core.health import Condition, Health, health
-from bookbell.core.model import OrganizationId
 from bookbell.core.policy import policy_from
 from bookbell.store import circuits, deliveries, endpoints, lanes
 from bookbell.store.circuits import Notice
@@ -29,17 +28,9 @@ class Examined:
     notices: list[Notice]
 
 
-def of_organization(tx: Tx, organization_id: str, endpoint_id: str) -> Endpoint:
-    """A webhook of this organization, of either level. Raises: WebhookNotFound."""
-    found = endpoints.find_endpoint(tx, OrganizationId(organization_id), endpoint_id)
-    if found is None:
-        raise WebhookNotFound
-    return found
-
-
-def examine(tx: Tx, endpoint: Endpoint, *, now: int) -> Examined:
-    """How this webhook is doing, with its latest notices."""
-    return examine_all(tx, [endpoint], now=now)[0]
+def examine(tx: Tx, which: Which, *, now: int) -> Examined:
+    """How this webhook is doing, with its latest notices. Raises: WebhookNotFound."""
+    return examine_all(tx, [which(tx)], now=now)[0]
 
 
 def examine_all(tx: Tx, wanted: Sequence[Endpoint], *, now: int) -> list[Examined]:
@@ -59,29 +50,31 @@ def _examined(endpoint: Endpoint, found: list[Circuit], notices: list[Notice], n
     )
     told = health(condition, now)
     after_ms = policy_from(json.loads(endpoint.policy)).disable_after_ms
-    is_counting = endpoint.disabled_at is None and told.circuit.failing_since is not None and after_ms is not None
-    return Examined(
-        endpoint,
-        told,
-        found,
-        (told.circuit.failing_since or 0) + (after_ms or 0) if is_counting else None,
-        notices,
-    )
+    since, disable_at = told.circuit.failing_since, None
+    if endpoint.disabled_at is None and since is not None and after_ms is not None:
+        disable_at = since + after_ms
+    return Examined(endpoint, told, found, disable_at, notices)
 
 
-def pause(tx: Tx, endpoint: Endpoint, stamp: Stamp) -> Published[Endpoint]:
-    """Send nothing until it is resumed; what comes is kept, and what is in flight is finished."""
+def pause(tx: Tx, which: Which, stamp: Stamp) -> Published[Examined]:
+    """Send nothing until it is resumed; what comes is kept, and what is in flight is finished.
+
+    Like whoever changes a webhook it holds the row of who owns it, so none undoes what another has changed.
+    Raises: WebhookNotFound.
+    """
+    endpoint = locked(tx, which)
     changed = replace(endpoint, paused_at=endpoint.paused_at or stamp.at, updated_at=webhooks.later(endpoint, stamp))
     endpoints.save_endpoint(tx, changed)
     _note(tx, endpoint, "paused", "paused by hand", stamp)
-    return Published(changed, frozenset(lanes.of_endpoint(tx, endpoint.id)))
+    return Published(examine(tx, which, now=stamp.at), frozenset(lanes.of_endpoint(tx, endpoint.id)))
 
 
-def resume(tx: Tx, endpoint: Endpoint, *, is_draining: bool, stamp: Stamp) -> Published[Endpoint]:
-    """Send again: ends a pause, enables a disabled webhook and closes its circuit.
+def resume(tx: Tx, which: Which, *, is_draining: bool, stamp: Stamp) -> Published[Examined]:
+    """Send again: ends a pause, enables a disabled webhook and closes its circuit. Raises: WebhookNotFound.
 
     is_draining: whether what was held is sent; else it is cancelled with reason `skipped`.
     """
+    endpoint = locked(tx, which)
     changed = replace(
         endpoint,
         paused_at=None,
@@ -98,7 +91,7 @@ def resume(tx: Tx, endpoint: Endpoint, *, is_draining: bool, stamp: Stamp) -> Pu
     lanes.wake(tx, dict.fromkeys(reset, stamp.at))
     told = "resumed by hand" if is_draining else "resumed by hand; what was held is skipped"
     _note(tx, endpoint, "resumed", told, stamp)
-    return Published(changed, reset)
+    return Published(examine(tx, which, now=stamp.at), reset)
 
 
 def _note(tx: Tx, endpoint: Endpoint, kind: str, detail: str, stamp: Stamp) -> None:

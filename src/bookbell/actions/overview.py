@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from bookbell.actions import health
+from bookbell.actions import health, webhooks
 from bookbell.actions.accounts import demand_organization
 from bookbell.actions.health import Examined
 from bookbell.core import limits
@@ -88,7 +88,7 @@ def of_organization(tx: Tx, organization_id: str, *, after: str, now: int) -> Or
 def of_webhook(tx: Tx, ids: tuple[str, str], *, before: str | None, now: int) -> WebhookWhole:
     """A webhook (organization and endpoint) whole. Raises: OrganizationNotFound, WebhookNotFound."""
     organization = demand_organization(tx, ids[0])
-    endpoint = health.of_organization(tx, *ids)
+    endpoint = webhooks.demand_of(tx, *ids)
     count, rows_max = limits.PAGE_COUNT_DEFAULT, limits.DASHBOARD_LEDGER_ROWS_MAX
     found = overview.latest_deliveries(tx, organization.id, endpoint.id, before=before, count=count + 1)
     since, until = id_floor(now - DAY_MS), id_floor(now + 1)
@@ -107,7 +107,7 @@ def of_webhook(tx: Tx, ids: tuple[str, str], *, before: str | None, now: int) ->
 def of_delivery(tx: Tx, ids: tuple[str, str, str]) -> DeliveryWhole:
     """A delivery (organization, endpoint, delivery) whole. Raises: OrganizationNotFound, WebhookNotFound, NotFound."""
     organization = demand_organization(tx, ids[0])
-    endpoint = health.of_organization(tx, ids[0], ids[1])
+    endpoint = webhooks.demand_of(tx, ids[0], ids[1])
     found = overview.find_delivery(tx, *ids)
     if found is None:
         raise NotFound(f"Delivery {ids[2][:80]} not found")

@@ -10,9 +10,9 @@ from bookbell.actions import org_webhooks, webhooks
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.actions.webhooks import Sealing, keyset_in, save_keyset
 from bookbell.core import keyset
-from bookbell.core.errors import OrgWebhookNotFound, SecretNotFound
+from bookbell.core.errors import SecretNotFound
 from bookbell.core.keyset import Keyset, Secret, Use
-from bookbell.core.model import Account, OrganizationId
+from bookbell.core.model import Account
 from bookbell.store import endpoints
 from bookbell.store.database import Tx
 from bookbell.store.endpoints import Endpoint
@@ -31,16 +31,9 @@ def of_organization(account: Account, webhook_uuid: str) -> Which:
     return lambda tx: org_webhooks.find(tx, account, webhook_uuid)
 
 
-def of_id(organization_id: OrganizationId, endpoint_id: str) -> Which:
+def of_id(organization_id: str, endpoint_id: str) -> Which:
     """A webhook of either level, by its id."""
-
-    def which(tx: Tx) -> Endpoint:
-        found = endpoints.find_endpoint(tx, organization_id, endpoint_id)
-        if found is None:
-            raise OrgWebhookNotFound
-        return found
-
-    return which
+    return lambda tx: webhooks.demand_of(tx, organization_id, endpoint_id)
 
 
 def read(tx: Tx, which: Which, vault: Sealing, *, at: int) -> tuple[Endpoint, Keyset | None]:
@@ -52,19 +45,19 @@ def read(tx: Tx, which: Which, vault: Sealing, *, at: int) -> tuple[Endpoint, Ke
 
 def add(tx: Tx, which: Which, new: Secret, vault: Sealing, stamp: Stamp) -> Published[Keyset]:
     """Give the webhook one more secret; the first one signs at once. Raises: WebhookNotFound, ValidationFailed."""
-    endpoint = _locked(tx, which)
+    endpoint = locked(tx, which)
     return _saved(tx, endpoint, keyset.added(keyset_in(endpoint, vault), new, at=stamp.at), vault, stamp)
 
 
 def use(tx: Tx, which: Which, wanted: Use, vault: Sealing, stamp: Stamp) -> Published[Keyset]:
     """Sign by another scheme or with another primary. Raises: WebhookNotFound, SecretNotFound, ValidationFailed."""
-    endpoint = _locked(tx, which)
+    endpoint = locked(tx, which)
     return _saved(tx, endpoint, keyset.used(_demand(endpoint, vault), wanted, at=stamp.at), vault, stamp)
 
 
 def expire(tx: Tx, which: Which, secret_id: str, after_ms: int, vault: Sealing, stamp: Stamp) -> Published[Keyset]:
     """Forget a secret after that time, 0 for now. Raises: WebhookNotFound, SecretNotFound, ValidationFailed."""
-    endpoint = _locked(tx, which)
+    endpoint = locked(tx, which)
     changed = keyset.expiring(_demand(endpoint, vault), secret_id, after_ms, at=stamp.at)
     return _saved(tx, endpoint, changed, vault, stamp)
 
@@ -76,7 +69,8 @@ def _demand(endpoint: Endpoint, vault: Sealing) -> Keyset:
     return found
 
 
-def _locked(tx: Tx, which: Which) -> Endpoint:
+def locked(tx: Tx, which: Which) -> Endpoint:
+    """The webhook, which nobody else changes until the transaction ends. Raises: WebhookNotFound."""
     endpoints.lock_owner(tx, which(tx))
     return which(tx)
 

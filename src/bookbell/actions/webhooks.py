@@ -13,7 +13,7 @@ from bookbell.core import keyset
 from bookbell.core.catalogue import RETIRED, canonical_account_name
 from bookbell.core.errors import InvalidInput, WebhookNotFound
 from bookbell.core.keyset import Keyset, Secret, check_length
-from bookbell.core.model import Account, EndpointId, Level
+from bookbell.core.model import Account, EndpointId, Level, OrganizationId
 from bookbell.core.policy import Policy, policy_from
 from bookbell.store import circuits, deliveries, endpoints, lanes
 from bookbell.store.database import Tx
@@ -95,6 +95,14 @@ def find(tx: Tx, account: Account) -> Endpoint | None:
 def demand(tx: Tx, account: Account) -> Endpoint:
     """The account's webhook. Raises: WebhookNotFound."""
     found = find(tx, account)
+    if found is None:
+        raise WebhookNotFound
+    return found
+
+
+def demand_of(tx: Tx, organization_id: str, endpoint_id: str) -> Endpoint:
+    """A webhook of this organization, of either level. Raises: WebhookNotFound."""
+    found = endpoints.find_endpoint(tx, OrganizationId(organization_id), endpoint_id)
     if found is None:
         raise WebhookNotFound
     return found

@@ -46,12 +46,12 @@ def health(account: str = ACCOUNT_OPTION, as_json: bool = JSON_OPTION) -> None:
     """Say how an account's webhook is doing."""
     with explained():
         from bookbell.actions import health as acting
-        from bookbell.actions import webhooks
+        from bookbell.actions.signing import of_account
         from bookbell.cli.running import opened
 
         with opened() as parts:
-            endpoint = parts.database.read_now(webhooks.demand, owner_of(parts, account))
-            told = parts.database.read_now(acting.examine, endpoint, now=parts.ambient.now_ms())
+            which = of_account(owner_of(parts, account))
+            told = parts.database.read_now(acting.examine, which, now=parts.ambient.now_ms())
         shown = {"state": told.health.state.value, "sentence": told.health.sentence}
         show(shown, as_json=as_json, rows=list(shown.items()))
 
@@ -60,13 +60,11 @@ def pause(account: str = ACCOUNT_OPTION) -> None:
     """Send nothing to an account's webhook until it is resumed; what comes is kept."""
     with explained():
         from bookbell.actions import health as acting
-        from bookbell.actions import webhooks
+        from bookbell.actions.signing import of_account
         from bookbell.cli.running import opened
 
         with opened() as parts:
-            stamp = parts.stamp()
-            endpoint = parts.database.read_now(webhooks.demand, owner_of(parts, account))
-            parts.database.write_now(acting.pause, endpoint, stamp)
+            parts.database.write_now(acting.pause, of_account(owner_of(parts, account)), parts.stamp())
         typer.echo("Paused. What comes is kept.")
 
 
@@ -77,13 +75,12 @@ def resume(
     """Send to an account's webhook again: ends a pause, enables it, closes its circuit."""
     with explained():
         from bookbell.actions import health as acting
-        from bookbell.actions import webhooks
+        from bookbell.actions.signing import of_account
         from bookbell.cli.running import opened
 
         with opened() as parts:
-            stamp = parts.stamp()
-            endpoint = parts.database.read_now(webhooks.demand, owner_of(parts, account))
-            parts.database.write_now(acting.resume, endpoint, is_draining=drain, stamp=stamp)
+            which = of_account(owner_of(parts, account))
+            parts.database.write_now(acting.resume, which, is_draining=drain, stamp=parts.stamp())
         typer.echo("Resumed." if drain else "Resumed; what was held is skipped.")
 
 

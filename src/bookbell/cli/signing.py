@@ -107,10 +107,9 @@ def expire_secret(
 def _found(organization: str, webhook_id: str) -> Iterator[tuple["Opened", "Which"]]:
     from bookbell.actions import signing as acting
     from bookbell.cli.running import opened
-    from bookbell.core.model import OrganizationId
 
     with opened() as parts:
-        yield parts, acting.of_id(OrganizationId(organization), webhook_id)
+        yield parts, acting.of_id(organization, webhook_id)
 
 
 def _proven(parts: "Opened", which: "Which", wanted: "Use") -> "Use":

@@ -1,12 +1,8 @@
 """How the account's webhook is doing, and stopping and starting it by hand. An extension of ours."""
 
 from bookbell.actions import health as acting
-from bookbell.actions import webhooks
-from bookbell.actions.health import Examined
-from bookbell.actions.stamp import Published, Stamp
+from bookbell.actions.signing import of_account
 from bookbell.core.errors import WebhookNotFound
-from bookbell.core.model import Account
-from bookbell.store.database import Tx
 from bookbell.web import wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api.health_shapes import HEALTH, health_fields
@@ -25,8 +21,8 @@ DRAIN = may("drain", flag(), "Whether what was held is sent; false cancels it wi
 )
 async def read_health(request: wire.Wire) -> Response:
     """How the account's webhook is doing, in a sentence and in numbers, with the latest notices."""
-    context, account = request.context, await account_of(request)
-    return wire.ok(health_fields(await context.database.read(_examine, account, now=context.ambient.now_ms())))
+    context, which = request.context, of_account(await account_of(request))
+    return wire.ok(health_fields(await context.database.read(acting.examine, which, now=context.ambient.now_ms())))
 
 
 @post(
@@ -35,9 +31,9 @@ async def read_health(request: wire.Wire) -> Response:
 )
 async def pause(request: wire.Wire) -> Response:
     """Send nothing to the account's webhook until it is resumed; what comes is kept."""
-    context, account = request.context, await account_of(request)
+    context, which = request.context, of_account(await account_of(request))
     await wire.read_params(request)
-    return wire.ok(health_fields(await context.perform(_pause, account, context.stamp())))
+    return wire.ok(health_fields(await context.perform(acting.pause, which, context.stamp())))
 
 
 @post(
@@ -46,24 +42,11 @@ async def pause(request: wire.Wire) -> Response:
 )
 async def resume(request: wire.Wire) -> Response:
     """Send to the account's webhook again: ends a pause, enables it if it was disabled, closes its circuit."""
-    context, account = request.context, await account_of(request)
+    context, which = request.context, of_account(await account_of(request))
     params = await wire.read_params(request)
     is_draining = params.flag("drain") is not False
-    return wire.ok(health_fields(await context.perform(_resume, account, is_draining, context.stamp())))
-
-
-def _examine(tx: Tx, account: Account, *, now: int) -> Examined:
-    return acting.examine(tx, webhooks.demand(tx, account), now=now)
-
-
-def _pause(tx: Tx, account: Account, stamp: Stamp) -> Published[Examined]:
-    done = acting.pause(tx, webhooks.demand(tx, account), stamp)
-    return done.showing(_examine(tx, account, now=stamp.at))
-
-
-def _resume(tx: Tx, account: Account, is_draining: bool, stamp: Stamp) -> Published[Examined]:
-    done = acting.resume(tx, webhooks.demand(tx, account), is_draining=is_draining, stamp=stamp)
-    return done.showing(_examine(tx, account, now=stamp.at))
+    done = await context.perform(acting.resume, which, is_draining=is_draining, stamp=context.stamp())
+    return wire.ok(health_fields(done))
 
 
 routes = [read_health, pause, resume]

@@ -1,10 +1,8 @@
 """The operator's hand on any webhook: how it is doing, pausing and resuming it."""
 
 from bookbell.actions import health as acting
-from bookbell.actions.health import Examined
-from bookbell.actions.stamp import Published, Stamp
+from bookbell.actions.signing import Which, of_id
 from bookbell.core.errors import WebhookNotFound
-from bookbell.store.database import Tx
 from bookbell.web import wire
 from bookbell.web.auth import require_operator
 from bookbell.web.client_api.health import DRAIN
@@ -31,7 +29,8 @@ async def read_endpoint_health(request: wire.Wire) -> Response:
     """How a webhook is doing, in a sentence and in numbers, with the latest notices."""
     require_operator(request)
     context = request.context
-    return wire.ok(health_fields(await context.database.read(_examine, _ids(request), now=context.ambient.now_ms())))
+    found = await context.database.read(acting.examine, _which(request), now=context.ambient.now_ms())
+    return wire.ok(health_fields(found))
 
 
 @post(f"{BASE}/pause", opt=described(_operation()))
@@ -40,7 +39,7 @@ async def pause_endpoint(request: wire.Wire) -> Response:
     require_operator(request)
     context = request.context
     await wire.read_params(request)
-    return wire.ok(health_fields(await context.perform(_pause, _ids(request), context.stamp())))
+    return wire.ok(health_fields(await context.perform(acting.pause, _which(request), context.stamp())))
 
 
 @post(f"{BASE}/resume", opt=described(_operation(DRAIN)))
@@ -49,25 +48,12 @@ async def resume_endpoint(request: wire.Wire) -> Response:
     require_operator(request)
     context = request.context
     is_draining = (await wire.read_params(request)).flag("drain") is not False
-    return wire.ok(health_fields(await context.perform(_resume, _ids(request), is_draining, context.stamp())))
+    done = await context.perform(acting.resume, _which(request), is_draining=is_draining, stamp=context.stamp())
+    return wire.ok(health_fields(done))
 
 
-def _ids(request: wire.Wire) -> tuple[str, str]:
-    return wire.path_uuid(request, "organization_id"), wire.path_uuid(request, "endpoint_id")
-
-
-def _examine(tx: Tx, ids: tuple[str, str], *, now: int) -> Examined:
-    return acting.examine(tx, acting.of_organization(tx, *ids), now=now)
-
-
-def _pause(tx: Tx, ids: tuple[str, str], stamp: Stamp) -> Published[Examined]:
-    done = acting.pause(tx, acting.of_organization(tx, *ids), stamp)
-    return done.showing(_examine(tx, ids, now=stamp.at))
-
-
-def _resume(tx: Tx, ids: tuple[str, str], is_draining: bool, stamp: Stamp) -> Published[Examined]:
-    done = acting.resume(tx, acting.of_organization(tx, *ids), is_draining=is_draining, stamp=stamp)
-    return done.showing(_examine(tx, ids, now=stamp.at))
+def _which(request: wire.Wire) -> Which:
+    return of_id(wire.path_uuid(request, "organization_id"), wire.path_uuid(request, "endpoint_id"))
 
 
 routes = [read_endpoint_health, pause_endpoint, resume_endpoint]
