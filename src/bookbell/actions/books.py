@@ -87,10 +87,7 @@ def create_book(tx: Tx, account: Account, wanted: NewBook, stamp: Stamp) -> tupl
         created_at=stamp.at,
         updated_at=stamp.at,
     )
-    pk = books.insert_book(tx, new)
-    found = books.find_book(tx, account.organization_id, pk=pk)
-    assert found is not None
-    return found, account.email
+    return replace(new, pk=books.insert_book(tx, new)), account.email
 
 
 def update_book(tx: Tx, account: Account, key: BookKey, changes: BookChanges, stamp: Stamp) -> tuple[Book, str]:

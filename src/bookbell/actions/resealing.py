@@ -8,18 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from bookbell.actions.webhooks import Sealing
 from bookbell.store import sealed
 from bookbell.store.database import Tx
 from bookbell.store.sealed import Place
 from bookbell.vault import VaultError
 
 
-class Ring(Protocol):
+class Ring(Sealing, Protocol):
     """Opens under any key, seals under the primary, and knows which values are under it."""
-
-    def seal(self, text: str, place: str) -> bytes: ...
-
-    def open(self, sealed: bytes, place: str) -> str: ...
 
     def is_current(self, sealed: bytes) -> bool: ...
 

@@ -56,7 +56,7 @@ def event_types_of(names: Sequence[str], defined: Collection[str] = ()) -> tuple
 
 def configure(tx: Tx, account: Account, wanted: Wanted, seal: Seal, stamp: Stamp) -> Published[Endpoint]:
     """Register this webhook, or replace what was registered. A disabled endpoint is enabled by it."""
-    endpoints.lock_account(tx, account)
+    endpoints.lock_account(tx, account.id)
     old = endpoints.find_account_endpoint(tx, account.organization_id, account.id)
     base = old or new_endpoint(tx, account, Level.ACCOUNT, wanted.preset, stamp)
     changed = replace(
@@ -79,7 +79,7 @@ def configure(tx: Tx, account: Account, wanted: Wanted, seal: Seal, stamp: Stamp
 
 def deregister(tx: Tx, account: Account, stamp: Stamp) -> Published[None]:
     """Forget the webhook and its secret, and cancel what waits for it. Nothing happens when there is none."""
-    endpoints.lock_account(tx, account)
+    endpoints.lock_account(tx, account.id)
     old = endpoints.find_account_endpoint(tx, account.organization_id, account.id)
     if old is None or not old.is_registered:
         return Published(None)
@@ -131,7 +131,7 @@ def secret_place(endpoint_id: EndpointId) -> str:
 
 
 def _locked(tx: Tx, account: Account) -> Endpoint:
-    endpoints.lock_account(tx, account)
+    endpoints.lock_account(tx, account.id)
     return demand(tx, account)
 
 

@@ -7,7 +7,7 @@ of Python. Sources: IANA special-purpose registries (RFC 6890 and successors), R
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -62,7 +62,7 @@ _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
 class GuardRules:
     """allowed_networks: the operator's exceptions; is_short_host_allowed: whether a host may have no dot."""
 
-    allowed_networks: tuple[Network, ...] = field(default=())
+    allowed_networks: tuple[Network, ...] = ()
     is_short_host_allowed: bool = False
 
 
@@ -150,15 +150,11 @@ def _literal(host: str) -> Address | None:
     parts = host.split(".")
     if len(parts) > 4 or not all(_NUMBER.fullmatch(part) for part in parts):
         return None
-    numbers = [_number(part) for part in parts]
-    *heads, last = numbers
-    if any(number is None for number in numbers) or last is None:
+    numbers = [number for part in parts if (number := _number(part)) is not None]
+    if len(numbers) < len(parts) or any(number > 255 for number in numbers[:-1]):
         return None
-    value = 0
-    for head in heads:
-        if head is None or head > 255:
-            return None
-        value = value << 8 | head
+    *heads, last = numbers
+    value = int.from_bytes(bytes(heads))
     rest_bits = 8 * (5 - len(parts))
     if last >= 1 << rest_bits:
         return None

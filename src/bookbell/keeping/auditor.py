@@ -28,12 +28,12 @@ async def audit(parts: Chores) -> int | None:
 
 async def _audit(parts: Chores) -> int:
     now, found = parts.ambient.now_ms(), 0
-    wanted = Range(since=now - DAY_MS, before=now - limits.CHORE_LAG_MS)
-    after = await parts.database.read(ledger.audited_until) or id_floor(wanted.since)
+    wanted = Range(since=0, before=now - limits.CHORE_LAG_MS)
+    after = await parts.database.read(ledger.audited_until) or id_floor(now - DAY_MS)
 
     async def step(_count: int) -> bool:
         nonlocal after, found
-        part = await parts.database.snapshot(ledger.audit_slice, Range(since=0, before=wanted.before), after=after)
+        part = await parts.database.snapshot(ledger.audit_slice, wanted, after=after)
         tell(part.findings)
         found += len(part.findings)
         after = max(after, part.after)

@@ -9,7 +9,6 @@ from sqlalchemy import BindParameter, Row, ScalarSelect, Select, and_, delete, i
 from bookbell.core.model import (
     NO_ENDPOINT,
     NO_LANE,
-    Account,
     AccountId,
     EndpointId,
     EndpointPk,
@@ -75,9 +74,9 @@ class Endpoint:
         return self.state == "active"
 
 
-def lock_account(tx: Tx, account: Account) -> None:
-    """Let nobody else register a webhook for this account until the transaction ends."""
-    tx.execute(select(accounts.c.id).where(accounts.c.id == account.id).with_for_update())
+def lock_account(tx: Tx, account_id: AccountId) -> None:
+    """Let nobody else register or change a webhook for this account until the transaction ends."""
+    tx.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
 
 
 def lock_organization(tx: Tx, organization_id: OrganizationId) -> None:
@@ -90,7 +89,7 @@ def lock_owner(tx: Tx, endpoint: Endpoint) -> None:
     if endpoint.account_id is None:
         lock_organization(tx, endpoint.organization_id)
     else:
-        tx.execute(select(accounts.c.id).where(accounts.c.id == endpoint.account_id).with_for_update())
+        lock_account(tx, endpoint.account_id)
 
 
 def find_account_endpoint(tx: Tx, organization_id: OrganizationId, account_id: AccountId) -> Endpoint | None:

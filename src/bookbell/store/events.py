@@ -5,7 +5,7 @@ from itertools import zip_longest
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, literal, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, bindparam, literal, or_, select, tuple_, union_all
 
 from bookbell.core.model import AccountId, EndpointPk, Event, EventId, LanePk, Level, Listener, OrganizationId
 from bookbell.store.database import Tx
@@ -93,12 +93,7 @@ def list_events(
     tx: Tx, organization_id: OrganizationId, account_id: AccountId, *, before: EventId | None, count: int
 ) -> list[Event]:
     """Events of this account's books, newest first, older than `before`."""
-    query = select(*_SELECTED).where(*are_of(organization_id, account_id))
-    if before is not None:
-        place = select(events.c.position).where(events.c.id == before).scalar_subquery()
-        query = query.where(tuple_(events.c.position, events.c.id) < tuple_(place, literal(before)))
-    rows = tx.execute(query.order_by(events.c.position.desc(), events.c.id.desc()).limit(count))
-    return [_event(row) for row in rows]
+    return _newest(tx, are_of(organization_id, account_id), before, count)
 
 
 def read_stretch(tx: Tx, stream: Stream, stretch: Stretch) -> tuple[list[Event], EventId | None]:
@@ -113,12 +108,17 @@ def read_stretch(tx: Tx, stream: Stream, stretch: Stretch) -> tuple[list[Event],
 
 def list_org_events(tx: Tx, organization_id: OrganizationId, *, before: EventId | None, count: int) -> list[Event]:
     """Events that the organization's webhooks are told of, of all its accounts and of none, newest first."""
-    query = select(*_SELECTED).where(events.c.organization_id == organization_id, events.c.body_org.is_not(None))
+    told = [events.c.organization_id == organization_id, events.c.body_org.is_not(None)]
+    return _newest(tx, told, before, count)
+
+
+def _newest(tx: Tx, wanted: Sequence[ColumnElement[bool]], before: EventId | None, count: int) -> list[Event]:
+    query = select(*_SELECTED).where(*wanted)
     if before is not None:
         place = select(events.c.position).where(events.c.id == before).scalar_subquery()
         query = query.where(tuple_(events.c.position, events.c.id) < tuple_(place, literal(before)))
     rows = tx.execute(query.order_by(events.c.position.desc(), events.c.id.desc()).limit(count))
-    return [_event(row) for row in rows]
+    return [Event._make(row) for row in rows]
 
 
 def find_event(tx: Tx, organization_id: OrganizationId, event_id: EventId) -> Event | None:
@@ -126,7 +126,7 @@ def find_event(tx: Tx, organization_id: OrganizationId, event_id: EventId) -> Ev
     row = tx.execute(
         select(*_SELECTED).where(events.c.organization_id == organization_id, events.c.id == event_id)
     ).first()
-    return None if row is None else _event(row)
+    return None if row is None else Event._make(row)
 
 
 _HOLD = (
@@ -143,7 +143,3 @@ def hold_event(tx: Tx, organization_id: OrganizationId, event_id: EventId) -> bo
     """
     row = tx.execute(_HOLD, {"organization": organization_id, "event": event_id}).first()
     return row is not None and any(body is not None for body in row)
-
-
-def _event(row: Row[Any]) -> Event:
-    return Event._make(row)

@@ -269,7 +269,7 @@ def add_totals(tx: Tx, day_at: int, removed: Ledgers) -> None:
         assert not ledger.pending
         key = {"organization_id": organization_id, "endpoint_id": endpoint_id, "day_at": day_at}
         counts = {name: getattr(ledger, name) for name in _TOTAL_COUNTS}
-        values = {**{f"key_{name}": value for name, value in key.items()}}
-        values |= {f"more_{name}": value for name, value in counts.items()}
-        if tx.execute(_ADD, values).rowcount == 0:
+        values = {f"key_{name}": value for name, value in key.items()}
+        more = {f"more_{name}": value for name, value in counts.items()}
+        if tx.execute(_ADD, {**values, **more}).rowcount == 0:
             tx.execute(insert(ledger_totals).values(**key, **counts))

@@ -135,7 +135,6 @@ def _of_endpoint(organization_id: str, endpoint_id: str) -> Select[Any]:
         select(
             deliveries.c.pk,
             deliveries.c.id,
-            deliveries.c.organization_id,
             deliveries.c.event_id,
             events.c.type.label("event_type"),
             events.c.book_pk,
@@ -168,7 +167,5 @@ def _last_attempts(tx: Tx, organization_id: str, delivery_pks: Sequence[int]) ->
 
 
 def _sent(row: Row[Any], last: TimedAttempt | None) -> SentDelivery:
-    values = row._asdict()
-    del values["organization_id"]
     due_at = row.due_at if row.due_at < NEVER_AT else None
-    return SentDelivery(**{**values, "state": DeliveryState(row.state), "due_at": due_at, "last": last})
+    return SentDelivery(**{**row._asdict(), "state": DeliveryState(row.state), "due_at": due_at, "last": last})

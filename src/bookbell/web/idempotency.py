@@ -52,7 +52,7 @@ async def carried_out(request: wire.Wire, raw: bytes, carry_out: Callable[[Tx, S
 
     answer = await context.perform(run, context.stamp())
     headers = {"Idempotent-Replayed": "true"} if answer.is_replay else {}
-    return Response(answer.body, media_type="application/json", status_code=200, headers=headers)
+    return Response(answer.body, headers=headers)
 
 
 async def carried_out_each(

@@ -16,7 +16,7 @@ from bookbell.core.model import Account, Event, Level
 from bookbell.web import wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api import history_shapes as shapes
-from bookbell.web.client_api.history import shown_delivery
+from bookbell.web.client_api.history import level_of, shown_delivery
 from bookbell.web.context import Context
 from bookbell.web.http import Response
 from bookbell.web.operation import PK, Operation, Tag, described, enveloped, may, page_fields
@@ -71,7 +71,7 @@ async def list_events(request: wire.Wire) -> Response:
         return wire.ok({"events": [_told(each) for each in read.told], "next": read.next})
     if "after" in params:
         raise ValidationFailed("after: goes with order=ASC; the page after the newest is asked for by `before`")
-    level = _level(params)
+    level = level_of(params)
     listing = history.list_org_events if level is Level.ORG else history.list_events
     found = await context.database.read(listing, account, before=params.text("before"), count=count)
     shown = [
@@ -88,18 +88,11 @@ def _reading(params: wire.Params, count: int, now: int) -> Reading:
         since_at=params.instant("since", now),
         event_types=frozenset(params.texts("event")) or None,
         book_pk=params.integer("book_pk"),
-        is_org=_level(params) is Level.ORG,
+        is_org=level_of(params) is Level.ORG,
         webhook_uuid=params.uuid("webhook_uuid"),
         is_subscribed=bool(params.flag("subscribed")),
         count=count,
     )
-
-
-def _level(params: wire.Params) -> Level:
-    level = params.text("level") or Level.ACCOUNT
-    if level not in list(Level):
-        raise ValidationFailed(f"level: one of {', '.join(Level)} is expected")
-    return Level(level)
 
 
 def _wait_ms(params: wire.Params) -> int:

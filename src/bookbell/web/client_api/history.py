@@ -55,7 +55,7 @@ async def list_deliveries(request: wire.Wire) -> Response:
         count=wire.page_count(params),
     )
     webhook_uuid = params.uuid("webhook_uuid")
-    if webhook_uuid is not None or _level(params) is Level.ORG:
+    if webhook_uuid is not None or level_of(params) is Level.ORG:
         found = await context.database.read(history.list_org_deliveries, account, webhook_uuid, query)
     else:
         found = await context.database.read(history.list_deliveries, account, query)
@@ -86,7 +86,8 @@ async def retry_delivery(request: wire.Wire) -> Response:
     return wire.ok(shown_delivery(delivery))
 
 
-def _level(params: wire.Params) -> Level:
+def level_of(params: wire.Params) -> Level:
+    """The level that is asked for; account if none is. Raises: ValidationFailed."""
     level = params.text("level") or Level.ACCOUNT
     if level not in list(Level):
         raise ValidationFailed(f"level: one of {', '.join(Level)} is expected")

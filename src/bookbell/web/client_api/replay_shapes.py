@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bookbell.actions.replays import Asked, Estimate, Plan, Staging
+from bookbell.actions.replays import Asked, Plan, Staging
 from bookbell.core import limits, target
 from bookbell.core.errors import InvalidInput, MissingParameter, ValidationFailed
 from bookbell.core.guard import judge_url
@@ -119,10 +119,7 @@ def _staging(params: wire.Params, context: Context) -> Staging | None:
 
 def shown_plan(plan: Plan) -> dict[str, Any]:
     """What there is to do for one webhook."""
-    return _estimate(plan.expected)
-
-
-def _estimate(expected: Estimate) -> dict[str, Any]:
+    expected = plan.expected
     sample = [
         {
             "delivery_id": each.delivery_id,

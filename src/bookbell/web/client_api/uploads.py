@@ -109,7 +109,7 @@ async def upload_pdf(request: wire.Wire) -> Response:
                 _NAME,
             ),
             answer=enveloped(shapes.UPLOADED_MIXED),
-            errors=(*_ERRORS,),
+            errors=_ERRORS,
         )
     ),
 )
@@ -135,7 +135,7 @@ async def upload_mixed(request: wire.Wire) -> Response:
                 may("return_image_pk", flag(), "Whether to answer with the image's number."),
             ),
             answer=enveloped(shapes.UPLOADED_IMAGE),
-            errors=(*_ERRORS,),
+            errors=_ERRORS,
         )
     ),
 )
@@ -194,7 +194,7 @@ async def finalize_images(request: wire.Wire) -> Response:
                 _NAME,
             ),
             answer=enveloped(shapes.UPLOADED_V2),
-            errors=(*_ERRORS,),
+            errors=_ERRORS,
         )
     ),
 )
@@ -234,7 +234,7 @@ async def upload_form(request: wire.Wire) -> Response:
                 _NAME,
             ),
             answer=enveloped(shapes.UPLOADED_MIXED_V2),
-            errors=(*_ERRORS,),
+            errors=_ERRORS,
         )
     ),
 )
