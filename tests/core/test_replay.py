@@ -18,6 +18,7 @@ from bookbell.core.replay import (
     due_at,
     first_cursor,
     last_cursor,
+    narrowed,
     take,
     treatment,
 )
@@ -148,5 +149,17 @@ def test_the_rate_spreads_a_batch() -> None:
 
 
 def test_a_walk_by_ids_leaves_a_day_on_both_sides() -> None:
-    assert first_cursor(2 * DAY_MS) == id_floor(DAY_MS)
+    assert first_cursor(wanted(since_at=2 * DAY_MS)) == id_floor(DAY_MS)
     assert last_cursor(2 * DAY_MS) == id_floor(3 * DAY_MS)
+
+
+def test_a_walk_of_events_and_a_single_delivery_begin_at_the_start() -> None:
+    assert first_cursor(wanted(Selection.MISSED, since_at=2 * DAY_MS)) == ""
+    assert first_cursor(wanted(since_at=2 * DAY_MS, delivery_id=DeliveryId("d"))) == ""
+
+
+def test_only_events_that_are_subscribed_to_are_missed() -> None:
+    missed = wanted(Selection.MISSED)
+    assert narrowed(missed, ["a", "b"]).event_types == frozenset({"a", "b"})
+    assert narrowed(replace(missed, event_types=frozenset({"b", "c"})), ["a", "b"]).event_types == frozenset({"b"})
+    assert narrowed(wanted(), ["a"]) == wanted()

@@ -15,7 +15,6 @@ from bookbell.core.replay import (
     Candidate,
     JobState,
     ReplayJob,
-    Selection,
     Taken,
     Treatment,
     batch_count,
@@ -144,6 +143,6 @@ def _moved(worked: Worked, taken: Taken, stamp: Stamp, *, is_end: bool, settled_
     )
     if not is_end:
         return after
-    if job.wanted.selection is Selection.MISSED and settled_below < job.until_position:
+    if job.wanted.is_of_events and settled_below < job.until_position:
         return replace(after, due_at=stamp.at + WAIT_MS)
     return replace(after, state=JobState.DONE, finished_at=stamp.at)

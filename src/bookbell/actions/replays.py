@@ -14,7 +14,7 @@ from bookbell.actions.webhooks import Sealing, keyset_in, retire, secret_place, 
 from bookbell.core import keyset, limits
 from bookbell.core.errors import IllegalTransition, NotFound, WebhookNotFound
 from bookbell.core.model import Account, DeliveryId, DeliveryState, EndpointId, LanePk, Level, OrganizationId, Role
-from bookbell.core.replay import Candidate, JobState, ReplayJob, Selection, Wanted, first_cursor, take
+from bookbell.core.replay import Candidate, JobState, ReplayJob, Wanted, first_cursor, narrowed, take
 from bookbell.store import endpoints, history, replays, stream
 from bookbell.store.database import Tx
 from bookbell.store.endpoints import Endpoint
@@ -115,8 +115,8 @@ def plan_all(tx: Tx, organization_id: OrganizationId, asked: Asked, endpoint_id:
 
 def _estimate(tx: Tx, endpoint: Endpoint, asked: Asked) -> Estimate:
     """What a replay would do, by the rules that it will go by. It changes nothing, and looks at so many rows only."""
-    wanted, count, looked_at = narrowed(endpoint, asked.wanted), 0, 0
-    cursor = start_of(wanted)
+    wanted, count, looked_at = narrowed(asked.wanted, endpoint.event_types), 0, 0
+    cursor = first_cursor(wanted)
     sample: list[Candidate] = []
     while looked_at < limits.REPLAY_COUNTED_MAX:
         found = look(tx, endpoint, wanted, after=cursor, below=stream.POSITION_MAX)
@@ -142,7 +142,7 @@ def start(tx: Tx, plan: Plan, account: Account | None, vault: Sealing, stamp: St
         raise IllegalTransition(f"{limits.REPLAYS_RUNNING_MAX} replays are running; wait for one to end or cancel it.")
     job_id = stamp.new_id()
     staging_id = None if asked.staging is None else _add_staging(tx, endpoint, asked.staging, job_id, vault, stamp)
-    wanted = narrowed(endpoint, asked.wanted)
+    wanted = narrowed(asked.wanted, endpoint.event_types)
     job = ReplayJob(
         id=job_id,
         organization_id=endpoint.organization_id,
@@ -154,7 +154,7 @@ def start(tx: Tx, plan: Plan, account: Account | None, vault: Sealing, stamp: St
         rate_per_s=asked.rate_per_s,
         state=JobState.RUNNING,
         detail=None,
-        cursor=start_of(wanted),
+        cursor=first_cursor(wanted),
         total_count=plan.expected.count,
         is_total_exact=plan.expected.is_exact,
         recovered_count=0,
@@ -210,23 +210,9 @@ def refuse_unsendable(endpoint: Endpoint) -> None:
         raise IllegalTransition("The webhook is not active; activate it before anything is sent to it again.")
 
 
-def narrowed(endpoint: Endpoint, wanted: Wanted) -> Wanted:
-    """What is wanted, as it applies to this webhook: it has missed only events of types that it subscribes to."""
-    if wanted.selection is not Selection.MISSED or wanted.delivery_id is not None:
-        return wanted
-    subscribed = frozenset(endpoint.event_types)
-    return replace(wanted, event_types=subscribed if wanted.event_types is None else wanted.event_types & subscribed)
-
-
-def start_of(wanted: Wanted) -> str:
-    """The cursor from which a walk over what may be wanted begins."""
-    is_by_id = wanted.selection is not Selection.MISSED and wanted.delivery_id is None
-    return first_cursor(wanted.since_at) if is_by_id else ""
-
-
 def look(tx: Tx, endpoint: Endpoint, wanted: Wanted, *, after: str, below: int) -> list[Candidate]:
     """The next candidates after the cursor, REPLAY_SCAN_COUNT at most; fewer at the end."""
-    if wanted.selection is not Selection.MISSED or wanted.delivery_id is not None:
+    if not wanted.is_of_events:
         return replays.next_deliveries(tx, endpoint.id, wanted, after=after)
     owned = Stream(organization_id=endpoint.organization_id, account_id=endpoint.account_id, level=endpoint.level)
     return replays.next_events(tx, owned, endpoint.id, wanted, after=after, below=below)

@@ -5,8 +5,8 @@ is *replayed*: a new delivery, with a request id of its own, repeats it; so is e
 URL, whatever became of the original. An event that has no delivery gets its first one. Source: docs/replay.md.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
@@ -57,6 +57,11 @@ class Wanted:
     delivery_id: DeliveryId | None = None
     event_types: frozenset[str] | None = None
     book_pk: int | None = None
+
+    @property
+    def is_of_events(self) -> bool:
+        """Whether it is looked for among events, in the order of their commits, rather than among deliveries."""
+        return self.selection is Selection.MISSED and self.delivery_id is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +193,21 @@ def due_at(index: int, rate_per_s: int, now: int) -> int:
     return now + index * 1000 // rate_per_s
 
 
-def first_cursor(since_at: int) -> str:
-    """Where a walk in order of ids may begin: a day before, for an id is made a little before or after its instant."""
-    return id_floor(since_at - DAY_MS)
+def narrowed(wanted: Wanted, subscribed: Iterable[str]) -> Wanted:
+    """What is wanted of a webhook: it has missed only events of types that it subscribes to."""
+    if not wanted.is_of_events:
+        return wanted
+    types = frozenset(subscribed)
+    return replace(wanted, event_types=types if wanted.event_types is None else wanted.event_types & types)
+
+
+def first_cursor(wanted: Wanted) -> str:
+    """Where a walk over what may be wanted begins.
+
+    In order of ids that is a day before, for an id is made a little before or after its instant.
+    """
+    is_walk_of_ids = not wanted.is_of_events and wanted.delivery_id is None
+    return id_floor(wanted.since_at - DAY_MS) if is_walk_of_ids else ""
 
 
 def last_cursor(until_at: int) -> str:
