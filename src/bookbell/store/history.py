@@ -20,7 +20,7 @@ from bookbell.core.model import (
 )
 from bookbell.store.database import Tx
 from bookbell.store.deliveries import DEACTIVATED
-from bookbell.store.schema import attempts, deliveries, endpoints, events
+from bookbell.store.schema import NEVER_AT, attempts, deliveries, endpoints, events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,10 @@ class DeliveryQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryView:
-    """A delivery with what one wants to know of its event and endpoint."""
+    """A delivery with what one wants to know of its event and endpoint.
+
+    due_at: None while it waits for earlier ones of its book.
+    """
 
     pk: DeliveryPk
     id: DeliveryId
@@ -63,7 +66,7 @@ class DeliveryView:
     lane_pk: LanePk
     state: DeliveryState
     attempt_count: int
-    due_at: int
+    due_at: int | None
     created_at: int
     finished_at: int | None
     reason: str | None
@@ -194,6 +197,7 @@ def _view(row: Row[Any]) -> DeliveryView:
             **row._mapping,
             "state": DeliveryState(row.state),
             "level": Level(row.level),
+            "due_at": row.due_at if row.due_at < NEVER_AT else None,
             "is_deregistered": bool(row.is_deregistered),
             "is_deactivated": bool(row.is_deactivated),
         }

@@ -96,7 +96,7 @@ def level_of(params: wire.Params) -> Level:
 
 def shown_delivery(delivery: DeliveryView) -> dict[str, Any]:
     """A delivery as it is answered."""
-    is_waiting = delivery.state is DeliveryState.PENDING
+    next_at = delivery.due_at if delivery.state is DeliveryState.PENDING else None
     return {
         "id": delivery.id,
         "event_id": delivery.event_id,
@@ -109,7 +109,7 @@ def shown_delivery(delivery: DeliveryView) -> dict[str, Any]:
         "replay_of": delivery.replay_of,
         "replay_id": delivery.replay_job_id,
         "created_at": wire.exact_instant(delivery.created_at),
-        "next_attempt_at": wire.exact_instant(delivery.due_at) if is_waiting else None,
+        "next_attempt_at": None if next_at is None else wire.exact_instant(next_at),
         "finished_at": None if delivery.finished_at is None else wire.exact_instant(delivery.finished_at),
     }
 
