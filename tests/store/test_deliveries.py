@@ -132,6 +132,18 @@ def test_late_worker_cannot_overwrite(world: World) -> None:
     assert states(world) == {due.id: "exhausted"}
 
 
+def test_a_late_result_beside_it_does_not_keep_the_next_of_a_book_waiting(world: World) -> None:
+    lane_pk = lane_with(world, 3)
+    first, second, third = look(world, lane_pk)
+    world.db.write_now(lambda tx: tx.execute(table.update().values(queue_pk=7)))
+    world.db.write_now(deliveries.defer, [second, third])
+    seen = Suspect(lane_pk, "a", START + 1_000)
+    world.db.write_now(lanes.take_over, [seen], owner="a", lease_until=START + 2_000)
+    late, settled = result(third, 1, queue_pk=7), result(first, 2, queue_pk=7)
+    assert world.db.write_now(deliveries.record, [late, settled], at=START) == {lane_pk}
+    assert [due.id for due in look(world, lane_pk)] == [second.id]
+
+
 def test_what_was_cancelled_meanwhile_stays_cancelled(world: World) -> None:
     lane_pk = lane_with(world, 1)
     (due,) = look(world, lane_pk)

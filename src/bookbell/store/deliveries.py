@@ -213,7 +213,7 @@ def record(tx: Tx, results: Sequence[Result], *, at: int) -> frozenset[LanePk]:
     epochs = lock_epochs(tx, list({result.lane_pk for result in results}))
     rows: list[Row] = []
     settled: list[Row] = []
-    lost = set()
+    lost, queues = set(), set()
     for pk, result in zip(attempt_places(tx, len(results), at), results, strict=True):
         attempt = result.attempt
         if epochs.get(result.lane_pk) == result.epoch:
@@ -221,17 +221,14 @@ def record(tx: Tx, results: Sequence[Result], *, at: int) -> frozenset[LanePk]:
             ended = result.finished_at, result.reason, result.probe_count
             key = attempt.delivery_pk, result.delivery_id
             settled.append((*key, result.state._value_, attempt.number, result.due_at, *ended))
+            if result.queue_pk is not None and result.finished_at is not None:
+                queues.add((result.lane_pk, result.queue_pk))
         else:
             rows.append((pk, *attempt._replace(is_stale=True)))
             lost.add(result.lane_pk)
     insert_rows(tx, attempts, ("pk", *AttemptRow._fields), rows)
     # By the id too: keys of what retention has removed are used again, and a worker may have stood still for days.
     update_rows(tx, deliveries, ("pk", "id"), _SETTLED, settled, where=IS_STILL_PENDING.text)
-    queues = {
-        (result.lane_pk, result.queue_pk)
-        for result in results
-        if result.queue_pk is not None and result.finished_at is not None and result.lane_pk not in lost
-    }
     promote(tx, queues)
     return frozenset(lost)
 
