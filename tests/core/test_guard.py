@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookbell.core.errors import InvalidInput
-from bookbell.core.guard import GuardRules, judge_address, judge_url
+from bookbell.core.guard import GuardRules, demand_target, judge_address, judge_url
 from bookbell.core.target import parse
 
 CASES = yaml.safe_load(Path(__file__).with_name("guard_cases.yaml").read_text())
@@ -81,3 +81,11 @@ def test_nothing_that_python_knows_as_private_passes(address: object) -> None:
     is_private = getattr(address, "is_private") or getattr(address, "is_multicast") or getattr(address, "is_reserved")  # noqa: B009
     if is_private and str(address) not in {"192.0.0.9", "192.0.0.10"}:
         assert judge_address(str(address), STRICT) is not None
+
+
+def test_a_url_is_demanded_readable_and_allowed() -> None:
+    rules = GuardRules()
+    assert demand_target("https://h.example/x", rules) == parse("https://h.example/x")
+    for url, problem in (("ftp://h.example/", "must begin with http"), ("http://127.0.0.1/", "rule loopback")):
+        with pytest.raises(InvalidInput, match=problem):
+            demand_target(url, rules)

@@ -10,7 +10,7 @@ import typer
 from bookbell.cli.deliveries import owner_of
 from bookbell.cli.printing import JSON_OPTION, explained, show, show_table
 from bookbell.core import limits
-from bookbell.core.errors import InvalidInput, ValidationFailed
+from bookbell.core.errors import ValidationFailed
 from bookbell.core.instants import instant_from
 from bookbell.core.replay import JobState, ReplayJob, Selection
 
@@ -194,8 +194,7 @@ def _asked(
     url: str | None = None,
 ) -> "Asked":
     from bookbell.actions.replays import Asked, Staging
-    from bookbell.core import target
-    from bookbell.core.guard import judge_url
+    from bookbell.core.guard import demand_target
     from bookbell.core.model import DeliveryId
     from bookbell.core.replay import Wanted
 
@@ -213,13 +212,8 @@ def _asked(
     )
     if url is None:
         return Asked(wanted=wanted, rate_per_s=caller.rate)
-    parsed = target.parse(url)
-    refused = judge_url(parsed, parts.guard)
-    if refused is not None:
-        raise InvalidInput(details=refused.detail)
-    return Asked(
-        wanted=wanted, rate_per_s=caller.rate, staging=Staging(url=url, masked=parsed.masked(), secret=caller.secret)
-    )
+    staging = Staging(url=url, masked=demand_target(url, parts.guard).masked(), secret=caller.secret)
+    return Asked(wanted=wanted, rate_per_s=caller.rate, staging=staging)
 
 
 def _chosen(only: Sequence[str]) -> dict[str, list[str]]:

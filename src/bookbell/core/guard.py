@@ -12,7 +12,8 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from bookbell.core.attempt import Refused
-from bookbell.core.target import Target
+from bookbell.core.errors import InvalidInput
+from bookbell.core.target import Target, parse
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -84,6 +85,15 @@ def judge_url(target: Target, rules: GuardRules) -> Refused | None:
             "The operator can allow such names with BOOKBELL_ALLOW_SHORT_HOSTS.",
         )
     return None
+
+
+def demand_target(url: str, rules: GuardRules) -> Target:
+    """The URL taken apart. Raises: InvalidInput when it cannot be read or may not be called."""
+    found = parse(url)
+    refused = judge_url(found, rules)
+    if refused is not None:
+        raise InvalidInput(details=refused.detail)
+    return found
 
 
 @lru_cache(4096)

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from bookbell.core import target
 from bookbell.core.attempt import Report, Request
-from bookbell.core.errors import InvalidInput
-from bookbell.core.guard import GuardRules, judge_address, judge_url
+from bookbell.core.guard import GuardRules, demand_target, judge_address
+from bookbell.core.target import Target
 from bookbell.delivery.sender_thread import SenderThread
 
 STOP_S = 5.0
@@ -36,13 +35,9 @@ class Outgoing:
     ) -> None:
         self._sender.stop(STOP_S)
 
-    def target_of(self, url: str) -> target.Target:
+    def target_of(self, url: str) -> Target:
         """The URL taken apart. Raises: InvalidInput when it cannot be read or the guard refuses it."""
-        parsed = target.parse(url)
-        refused = judge_url(parsed, self._rules)
-        if refused is not None:
-            raise InvalidInput(refused.detail)
-        return parsed
+        return demand_target(url, self._rules)
 
     def post(self, url: str, headers: Sequence[str], body: bytes, *, timeout_ms: int) -> Report:
         """Send this with these header lines, and wait for what comes of it."""

@@ -3,9 +3,9 @@
 from typing import Any
 
 from bookbell.actions.replays import Asked, Plan, Staging
-from bookbell.core import limits, target
-from bookbell.core.errors import InvalidInput, MissingParameter, ValidationFailed
-from bookbell.core.guard import judge_url
+from bookbell.core import limits
+from bookbell.core.errors import MissingParameter, ValidationFailed
+from bookbell.core.guard import demand_target
 from bookbell.core.model import DeliveryId, DeliveryState
 from bookbell.core.replay import JobState, ReplayJob, Selection, Wanted
 from bookbell.web import wire
@@ -110,11 +110,7 @@ def _staging(params: wire.Params, context: Context) -> Staging | None:
         if secret is not None:
             raise ValidationFailed("staging_secret: there is no staging_url to sign for")
         return None
-    parsed = target.parse(url)
-    refused = judge_url(parsed, context.guard)
-    if refused is not None:
-        raise InvalidInput(details=refused.detail)
-    return Staging(url=url, masked=parsed.masked(), secret=secret)
+    return Staging(url=url, masked=demand_target(url, context.guard).masked(), secret=secret)
 
 
 def shown_plan(plan: Plan) -> dict[str, Any]:

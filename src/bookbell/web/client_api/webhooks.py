@@ -6,10 +6,10 @@ Source: contract 7 and 17.
 import json
 
 from bookbell.actions import event_types, webhooks
-from bookbell.core import limits, target
+from bookbell.core import limits
 from bookbell.core.errors import InvalidInput, MissingParameter, WebhookNotFound
 from bookbell.core.events import TEST_BODY
-from bookbell.core.guard import judge_url
+from bookbell.core.guard import demand_target
 from bookbell.core.model import Level
 from bookbell.core.policy import policy_from
 from bookbell.store.endpoints import Endpoint
@@ -64,10 +64,7 @@ async def configure(request: wire.Wire) -> Response:
     url = params.text("webhook_endpoint")
     if not url:
         raise MissingParameter("Required parameter not found")
-    parsed = target.parse(url)
-    refused = judge_url(parsed, context.guard)
-    if refused is not None:
-        raise InvalidInput(details=refused.detail)
+    parsed = demand_target(url, context.guard)
     defined = await context.database.read(event_types.defined_names, account.organization_id, Level.ACCOUNT)
     wanted = webhooks.Wanted(
         url=url, masked=parsed.masked(), event_types=webhooks.event_types_of(names, defined), preset=context.preset
