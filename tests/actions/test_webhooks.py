@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bookbell.actions import health, history, webhooks
+from bookbell.actions.signing import of_account
 from bookbell.core.errors import InvalidInput, ValidationFailed, WebhookNotFound
 from bookbell.core.model import Account, DeliveryState
 from bookbell.store import lanes, ledger
@@ -95,8 +96,8 @@ def test_deregistering_forgets_the_secret_and_cancels_what_waits_with_the_reason
 
 def test_a_pause_ends_with_what_was_paused_and_only_then(world: World) -> None:
     account = world.account()
-    first = world.webhook(account, "DOC_VERIFIED")
-    assert world.db.write_now(health.pause, first, stamp()).value.paused_at is not None
+    world.webhook(account, "DOC_VERIFIED")
+    assert world.db.write_now(health.pause, of_account(account), stamp()).value.endpoint.paused_at is not None
     assert world.webhook(account, "DOC_VERIFIED").paused_at is not None
     world.db.write_now(webhooks.deregister, account, stamp())
     assert world.webhook(account, "DOC_VERIFIED").paused_at is None
