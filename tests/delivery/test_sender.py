@@ -270,6 +270,17 @@ def test_a_broken_answer_has_a_name(post: Post, behaviour: Behaviour, outcome: s
         assert kind_of(report.outcome) == outcome
 
 
+@pytest.mark.parametrize(
+    ("quoted", "shown"), [(b"x\xffy", "x\ufffdy"), (b"x\x1b[31m", "x\ufffd[31m"), ("x\u00e9y".encode(), "x\u00e9y")]
+)
+def test_what_a_receiver_is_quoted_with_is_text_that_can_be_kept(post: Post, quoted: bytes, shown: str) -> None:
+    with RawReceiver(says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: %s\r\n\r\n" % quoted)) as receiver:
+        outcome = post.send(to(receiver.url)).outcome
+        assert isinstance(outcome, Unreachable)
+        assert shown in outcome.detail
+        assert outcome.detail.encode().decode() == outcome.detail
+
+
 def test_nobody_listening_is_a_failed_connect(post: Post) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

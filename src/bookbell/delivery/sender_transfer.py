@@ -226,7 +226,7 @@ class Transfer:
             return self._refused
         if code == pycurl.E_OPERATION_TIMEDOUT:
             return TimedOut(self._phase())
-        sentence = text.strip().rstrip(".") or "libcurl gave no reason"
+        sentence = _readable(text).strip().rstrip(".") or "libcurl gave no reason"
         kind = _KINDS.get(code, "internal")
         return Unreachable(kind, f"{sentence[:300]}.")
 
@@ -314,6 +314,13 @@ class _Handed:
 
 _answered = lru_cache(64)(Answered)  # most answers are alike
 _GARBLED = Unreachable("protocol", "The status of the answer is not three digits.")
+
+
+def _readable(text: str) -> str:
+    """The same without what no database takes: libcurl quotes the receiver, and pycurl makes lone surrogates of bytes
+    that are not UTF-8.
+    """
+    return "".join([character if character.isprintable() else "\ufffd" for character in text])
 
 
 def _is_garbled(head: bytes) -> bool:
