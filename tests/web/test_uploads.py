@@ -1,6 +1,7 @@
 """Uploads: streamed to disk, taken or refused for what they are, and nothing left of those that fail."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -8,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
+from bookbell.store.database import Database
+from bookbell.web.discarding import sweep
 from bookbell.web.files import TEMPORARY_SUFFIX as SUFFIX
 from bookbell.web.files import WRITE_BYTES, sweep_temporary
 from in_process import UPLOAD_BYTES_MAX, Opened, Peopled, file_of, opened
@@ -295,6 +299,37 @@ def test_a_client_that_goes_away_leaves_nothing(peopled_sqlite: Peopled) -> None
             assert answer.status >= 400
 
     changing_nothing(peopled_sqlite, ask)
+
+
+@pytest.mark.parametrize("is_committed", [True, False])
+@pytest.mark.parametrize("error", [psycopg.OperationalError("no answer"), asyncio.CancelledError()])
+def test_a_file_stays_that_the_database_may_have_taken(
+    error: BaseException, is_committed: bool, peopled: Peopled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, folder = Database.write, peopled.blob_dir
+
+    async def unanswered(database: Database, *args: Any, **more: Any) -> None:
+        if is_committed:
+            await write(database, *args, **more)
+        raise error
+
+    async def play(app: Opened) -> None:
+        pk = await new_book(app)
+        body = [upload_of(file_of("pdf:1")[1], pk=pk)]
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "write", unanswered)
+            with contextlib.suppress(asyncio.CancelledError):
+                assert (await call(app.app, "POST", PDF, headers_of(app, "one", BOUNDARY), body)).status == 503
+        assert await sweep(peopled.database, folder, before=app.ambient.now_ms() + 60_000) == (not is_committed)
+        assert len(files_in(folder)) == is_committed
+        documents = (await status(app, pk))["docs"]
+        assert len(documents) == is_committed
+        for document in documents:
+            path = f"/v2/document/download?doc_uuid={document['uuid']}"
+            answer = await app.client.get(path, headers=app.credentials("one"))
+            assert (answer.status_code, answer.content) == (200, file_of("pdf:1")[1])
+
+    run(peopled, play)
 
 
 def test_an_upload_into_a_book_that_is_not_ones_own_leaves_nothing(peopled_sqlite: Peopled) -> None:

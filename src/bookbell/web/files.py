@@ -1,9 +1,10 @@
 """Uploaded files: streamed to the blob folder while they arrive, never held in memory.
 
 A file is written under a temporary name, hashed on the way, flushed to disk, and renamed once the request is
-complete. Whatever goes wrong before the database has taken it, it is removed. While it has its final name but the
+complete. What goes wrong before the database may have taken it removes it. While it has its final name but the
 database may not have taken it, an empty file beside it says so. What a crash leaves are temporary names, which
 `sweep_temporary` removes at the next start, and such marks, which `unsure` finds: web/discarding.py asks the database.
+A commit that nobody answered leaves a mark, too.
 """
 
 import asyncio
@@ -20,7 +21,14 @@ from typing import Any, BinaryIO
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from bookbell.core import limits
-from bookbell.core.errors import MissingParameter, OneFileOnly, TooLarge, UnsupportedMediaType, ValidationFailed
+from bookbell.core.errors import (
+    BookbellError,
+    MissingParameter,
+    OneFileOnly,
+    TooLarge,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
 from bookbell.web import wire
 
 FILE_FIELDS = {"upload", "file"}
@@ -66,6 +74,7 @@ async def received(
         raise UnsupportedMediaType("An upload is sent as multipart/form-data, with the file in the field upload.")
     blob, path = _placed(blob_dir, blob_id)
     form = _Form(path.with_name(path.name + TEMPORARY_SUFFIX), bytes_max)
+    is_handed_over = False
     try:
         await form.read(request, options.get("boundary", ""))
         writing = form.writing
@@ -74,10 +83,12 @@ async def received(
         await asyncio.to_thread(_finish, writing, path)
         params = wire.form_params(request, form.fields)
         name = wire.checked_text(params.text("doc_name") or writing.name)[: limits.NAME_CHARS_MAX]
+        is_handed_over = True
         yield params, Received(name, blob, path, writing.md5.hexdigest(), writing.size_bytes)
         _marked(path).unlink(missing_ok=True)
-    except BaseException:
-        await asyncio.shield(asyncio.to_thread(_remove, form.writing, path))
+    except BaseException as error:
+        if _is_unwanted(error, is_handed_over=is_handed_over):
+            await asyncio.shield(asyncio.to_thread(_remove, form.writing, path))
         raise
 
 
@@ -85,13 +96,23 @@ async def received(
 async def written(blob_dir: Path, blob_id: str, content: bytes) -> AsyncIterator[str]:
     """A file with this content, kept if the block ends well. Gives its path within the blob folder."""
     blob, path = _placed(blob_dir, blob_id)
+    is_handed_over = False
     try:
         await asyncio.to_thread(_write_whole, path, content)
+        is_handed_over = True
         yield blob
         _marked(path).unlink(missing_ok=True)
-    except BaseException:
-        await asyncio.shield(asyncio.to_thread(_unlink, path))
+    except BaseException as error:
+        if _is_unwanted(error, is_handed_over=is_handed_over):
+            await asyncio.shield(asyncio.to_thread(_unlink, path))
         raise
+
+
+def _is_unwanted(error: BaseException, *, is_handed_over: bool) -> bool:
+    """Whether the database has certainly not taken the file. It may have if a commit was not answered, or nobody
+    waited for it any more; then the file stays, and so does its mark.
+    """
+    return not is_handed_over or isinstance(error, BookbellError)
 
 
 def remove(file: Received) -> None:
