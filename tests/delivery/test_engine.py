@@ -4,6 +4,7 @@ import itertools
 from collections import Counter
 
 import pytest
+from sqlalchemy import select
 
 from bookbell import telemetry
 from bookbell.actions import history, webhooks
@@ -11,8 +12,8 @@ from bookbell.core.attempt import Answered, TimedOut, Unreachable
 from bookbell.core.model import DeliveryState
 from bookbell.store.database import Tx
 from bookbell.store.history import DeliveryQuery
+from bookbell.store.schema import attempts, endpoints
 from bookbell.store.schema import deliveries as table
-from bookbell.store.schema import endpoints
 from simulated import OK, InlineDatabase, Scene, stop
 from world import START, World, stamp
 
@@ -56,6 +57,23 @@ def test_failures_follow_the_schedule_until_it_is_used_up(world: World) -> None:
 
     scene.simulation.run(story)
     scene.check()
+
+
+def test_the_time_of_a_request_during_which_the_worker_stood_still_is_kept_as_the_longest(
+    world: World,
+) -> None:
+    scene = Scene(world)
+    url = scene.receiver("frozen", OK, HOUR)
+    scene.publish(url, 1)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(scene.is_settled, HOUR)
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+    assert world.db.read_now(lambda tx: tx.execute(select(attempts.c.total_us)).scalars().all()) == [2**31 - 1]
 
 
 def test_a_dead_receiver_delays_no_other(world: World) -> None:

@@ -10,6 +10,7 @@ RESPONSE_KEPT_BYTES_MAX = 4 * 1024
 RESPONSE_HEAD_KEPT_BYTES_MAX = 8 * 1024
 URL_CHARS_MAX = 2_048
 REQUESTS_IN_FLIGHT_MAX = 4_096  # of one worker process, all lanes together
+TIMING_US_MAX = 2**31 - 1  # 36 minutes; a longer time is kept as that, and only a worker that stood still finds one
 LOOKUPS_MAX = 512  # names being looked up at once, each on a thread
 LOOKUPS_QUICK_MAX = 64  # of them, those that have not taken long yet
 LOOKUPS_SLOW_MAX = 64  # of them, begun for names that took long the last time

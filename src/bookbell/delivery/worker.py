@@ -147,13 +147,20 @@ def _attempt_row(sent: Sent, report: Report, by: Settling) -> AttemptRow:
             kind_of(outcome),
             outcome.status_code if isinstance(outcome, Answered) else None,
             describe(outcome),
-            *report.timings,
+            *_kept(report.timings),
             report.remote_address,
             report.head[: limits.RESPONSE_HEAD_KEPT_BYTES_MAX] or None,
             report.body[: limits.RESPONSE_KEPT_BYTES_MAX] or None,
             False,
         )
     )
+
+
+def _kept(timings: Timings) -> Timings:
+    """The same, as far as columns hold it. A process that stood still finds its request to have taken hours."""
+    if timings.total_us <= limits.TIMING_US_MAX:
+        return timings
+    return Timings(*(min(phase_us, limits.TIMING_US_MAX) for phase_us in timings))
 
 
 _row = partial(tuple.__new__, AttemptRow)  # half of the time: a named tuple's own way to be made is a frame more
