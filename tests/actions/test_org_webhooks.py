@@ -289,7 +289,9 @@ def test_what_a_deactivation_dropped_can_be_sent_after_all(world: World, manager
 
 def test_one_that_its_receiver_disabled_keeps_what_waits_until_it_is_activated(world: World, manager: Account) -> None:
     webhook = add(world, manager)
-    world.db.write_now(circuits.disable_endpoint, webhook.lane_pk, reason="gone", at=START)
+    world.db.write_now(
+        circuits.disable_endpoint, webhook.lane_pk, resumed_at=webhook.resumed_at, reason="gone", at=START
+    )
     world.publish(world.account(), 1)
     assert not found(world, manager, webhook).is_active
     assert not change(world, manager, webhook, description="still disabled").is_active

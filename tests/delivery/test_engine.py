@@ -10,12 +10,13 @@ from bookbell import telemetry
 from bookbell.actions import history, webhooks
 from bookbell.core.attempt import Answered, TimedOut, Unreachable
 from bookbell.core.model import DeliveryState
+from bookbell.store import circuits
 from bookbell.store.database import Tx
 from bookbell.store.history import DeliveryQuery
 from bookbell.store.schema import attempts, endpoints
 from bookbell.store.schema import deliveries as table
 from simulated import OK, InlineDatabase, Scene, stop
-from world import START, World, stamp
+from world import START, World, seal, stamp
 
 HOUR = 3_600_000
 
@@ -289,6 +290,49 @@ def test_gone_disables_the_endpoint_and_configuring_it_again_drains_what_waited(
 
     scene.simulation.run(story)
     scene.check()
+
+
+@pytest.mark.parametrize(
+    "outcome", [Answered(410), Answered(503, feedback="pause=300"), Answered(503, feedback="skip")]
+)
+def test_what_a_former_receiver_says_late_does_not_count_against_the_present_one(
+    world: World, outcome: Answered
+) -> None:
+    scene = Scene(world)
+    old, new = scene.receiver("old", outcome, 10_000), scene.receiver("new")
+    scene.publish(old, 10)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(lambda: len(scene.arrived(old)) == 10, 5_000)
+        await scene.simulation.pass_ms(1_000)
+        account = scene.accounts[old]
+        wanted = webhooks.Wanted(url=new, masked=new, event_types=("DOC_VERIFIED",), preset="standard")
+        at = stamp(scene.simulation.now_ms())
+        worker.engine.ring([world.db.write_now(webhooks.configure, account, wanted, seal, at).value.lane_pk])
+        await scene.simulation.pass_ms(15_000)
+        scene.publish(old, 5)  # by the webhook's account
+        await scene.simulation.run_until(lambda: len(set(scene.arrived(new))) >= 5, 5_000)
+        await scene.simulation.run_until(scene.is_settled, 60_000)
+        assert scene.states() == {"delivered": 15}
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_a_410_recorded_after_the_webhook_was_configured_again_does_not_disable_it(world: World) -> None:
+    account = world.account()
+    lane_pk = world.webhook(account, "DOC_VERIFIED").lane_pk
+    before = world.db.read_now(webhooks.find, account)
+    assert before is not None
+    wanted = webhooks.Wanted(url="http://new", masked="http://new", event_types=("DOC_VERIFIED",), preset="standard")
+    world.db.write_now(webhooks.configure, account, wanted, seal, stamp(START + 1))
+    for resumed_at, is_done in ((before.resumed_at, False), (None, False), (START + 1, True), (START + 1, False)):
+        disabled = world.db.write_now(
+            circuits.disable_endpoint, lane_pk, resumed_at=resumed_at, reason="gone", at=START + 2
+        )
+        assert disabled is is_done
 
 
 def test_deregistering_cancels_what_waits(world: World) -> None:

@@ -139,7 +139,7 @@ def test_a_lane_of_another_is_not_parked(db: Database) -> None:
 def test_a_lane_of_a_disabled_endpoint_sleeps_until_what_it_holds_expires(db: Database) -> None:
     lane_pk = due_lane(world_in(db))
     take(db, lane_pk, "a")
-    db.write_now(circuits.disable_endpoint, lane_pk, reason="gone", at=START)
+    db.write_now(circuits.disable_endpoint, lane_pk, resumed_at=START, reason="gone", at=START)
     assert db.write_now(lanes.park, {lane_pk: 1_000_000}, owner="a") == {lane_pk: START + 1_000_000}
     assert db.read_now(lanes.overslept, now=LATER, since=LATER, count=10) == {}
 

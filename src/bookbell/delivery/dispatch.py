@@ -49,12 +49,16 @@ class Calls:
 
 
 class Finished(Struct, frozen=True, gc=False):
-    """A result that waits to be recorded. is_gone: disable the endpoint; notice_percent: newly reached, else 0."""
+    """A result that waits to be recorded. is_gone: disable the endpoint; notice_percent: newly reached, else 0.
+
+    resumed_at: when the endpoint it was sent to had been resumed last.
+    """
 
     lane: Lane
     result: Result
     is_gone: bool
     notice_percent: int
+    resumed_at: int | None
 
 
 class Dispatch:
@@ -201,12 +205,15 @@ class Dispatch:
             self.forget(lane)
 
     def _finish(self, lane: Lane, sent: Sent, report: Report, by: Settling) -> None:
+        is_former = lane.config is not None and lane.config.resumed_at != sent.config.resumed_at
+        if is_former:
+            sent = worker.of_former(sent)
         result, verdict = worker.settle(sent, report, by)
         is_gone = isinstance(verdict, Gone)
-        notice = self._move_circuit(lane, sent, verdict, by.now)
+        notice = 0 if is_former else self._move_circuit(lane, sent, verdict, by.now)
         if isinstance(report.outcome, Answered) and report.outcome.feedback is not None:
             self._heed(lane, sent, report, by.now)
-        self.results.append(Finished(lane, result, is_gone, notice))
+        self.results.append(Finished(lane, result, is_gone, notice, sent.config.resumed_at))
         if is_gone or notice == 100:
             lane.forget_buffer()
         self._ended[result.attempt.outcome, result.state] += 1

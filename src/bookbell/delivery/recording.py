@@ -37,14 +37,15 @@ class Batch:
     """What one transaction writes.
 
     succeeded: lanes whose success is to be kept; notices: about the endpoints of lanes; disabled: lanes whose endpoint
-    is to be disabled, and why; failing: those of them that have done nothing but fail, and since when.
+    is to be disabled, why, and when it had been resumed last; failing: those of them that have done nothing but fail,
+    and since when.
     """
 
     results: list[Result]
     circuits: list[tuple[LanePk, int, Circuit]]
     succeeded: list[LanePk] = field(default_factory=list)
     notices: list[tuple[LanePk, Notice]] = field(default_factory=list)
-    disabled: dict[LanePk, str] = field(default_factory=dict)
+    disabled: dict[LanePk, tuple[str, int | None]] = field(default_factory=dict)
     failing: dict[LanePk, int] = field(default_factory=dict)
 
 
@@ -138,8 +139,9 @@ class Recording:
         batch = Batch([each.result for each in finished], moved, self._succeeded(finished))
         for each in finished:
             if each.is_gone:
-                batch.disabled[each.lane.pk] = "the receiver answered 410 Gone"
-                batch.notices.append((each.lane.pk, self._notice(each.lane, "disabled", batch.disabled[each.lane.pk])))
+                told = "the receiver answered 410 Gone"
+                batch.disabled[each.lane.pk] = told, each.resumed_at
+                batch.notices.append((each.lane.pk, self._notice(each.lane, "disabled", told)))
             elif each.notice_percent:
                 self._tell_failing(each, batch)
         return batch
@@ -154,7 +156,7 @@ class Recording:
         circuit = each.lane.circuit
         told = f"nothing but failure, {circuit.failure_count} times in a row"
         if each.notice_percent == DISABLED_PERCENT:
-            batch.disabled[each.lane.pk] = told
+            batch.disabled[each.lane.pk] = told, each.resumed_at
         kind = "disabled" if each.notice_percent == DISABLED_PERCENT else f"failing_{each.notice_percent}"
         batch.failing[each.lane.pk] = circuit.failing_since or 0
         batch.notices.append((each.lane.pk, self._notice(each.lane, kind, told)))
@@ -199,8 +201,8 @@ def _write(tx: Tx, batch: Batch, *, at: int) -> Written:
     spared = circuits.succeeded_beside(tx, batch.failing) if batch.failing else {}
     moved = [(lane_pk, epoch, _anew(circuit, spared.get(lane_pk))) for lane_pk, epoch, circuit in batch.circuits]
     circuits.save_circuits(tx, [each for each in moved if each[0] not in lost])
-    for lane_pk, reason in batch.disabled.items():
-        if lane_pk not in lost and lane_pk not in spared:
-            circuits.disable_endpoint(tx, lane_pk, reason=reason, at=at)
+    disabled = {lane_pk: told for lane_pk, told in batch.disabled.items() if lane_pk not in lost | spared.keys()}
+    for lane_pk, (reason, resumed_at) in disabled.items():
+        circuits.disable_endpoint(tx, lane_pk, resumed_at=resumed_at, reason=reason, at=at)
     circuits.insert_notices(tx, [notice for lane_pk, notice in batch.notices if lane_pk not in spared])
     return Written(lost, spared)

@@ -3,12 +3,12 @@
 The steps are functions of values; the engine runs them, the sender does the sending, the store keeps the result.
 """
 
+import dataclasses
 import json
 from collections.abc import Callable
 from functools import partial
 
-from msgspec import Struct
-from msgspec.structs import replace
+from msgspec import Struct, structs
 
 from bookbell import __version__, ed25519
 from bookbell.core import keyset, limits, signing, target
@@ -89,6 +89,14 @@ class Settling(Struct, frozen=True, gc=False):
     draw: Callable[[], float]
 
 
+def of_former(sent: Sent) -> Sent:
+    """The same, for a webhook that was configured or resumed meanwhile: who answers for what it was before does not
+    end the delivery or slow down others, and it is tried again where the webhook is now.
+    """
+    policy = dataclasses.replace(sent.policy, is_gone_final=False, is_feedback_honoured=False)
+    return structs.replace(sent, policy=policy)
+
+
 def settle(sent: Sent, report: Report, by: Settling) -> tuple[Result, Verdict]:
     """Judge what came of an attempt, and put it as the rows to be recorded.
 
@@ -118,7 +126,7 @@ def settle(sent: Sent, report: Report, by: Settling) -> tuple[Result, Verdict]:
 def without_answer(result: Result) -> Result:
     """The same without what the receiver had a part in, for a result that the database does not take as it is."""
     attempt = result.attempt._replace(detail=_NOT_KEPT, remote_address=None, response_head=None, response_body=None)
-    return replace(result, attempt=attempt)
+    return structs.replace(result, attempt=attempt)
 
 
 def _as_columns(verdict: Verdict, due: Due) -> tuple[DeliveryState, int, str | None]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import bindparam, func, insert, select, union_all, update
+from sqlalchemy import BigInteger, bindparam, func, insert, select, union_all, update
 
 from bookbell.core.circuit import CLOSED, Circuit
 from bookbell.core.model import EndpointId, LanePk, OrganizationId
@@ -117,11 +117,16 @@ _DISABLE = (
     .where(
         endpoints.c.id == select(lanes.c.endpoint_id).where(lanes.c.pk == bindparam("lane")).scalar_subquery(),
         endpoints.c.disabled_at.is_(None),
+        endpoints.c.resumed_at.is_not_distinct_from(bindparam("resumed", type_=BigInteger)),
     )
     .values(disabled_at=bindparam("at"), disabled_reason=bindparam("why"), updated_at=endpoints.c.updated_at + 1)
 )
 
 
-def disable_endpoint(tx: Tx, lane_pk: LanePk, *, reason: str, at: int) -> None:
-    """Stop sending to the endpoint behind this lane; what waits is kept until it is configured again."""
-    tx.execute(_DISABLE, {"lane": lane_pk, "at": at, "why": reason})
+def disable_endpoint(tx: Tx, lane_pk: LanePk, *, resumed_at: int | None, reason: str, at: int) -> bool:
+    """Stop sending to the endpoint behind this lane; what waits is kept until it is configured again.
+
+    Gives whether it is disabled by that: not if it is already, nor if it was configured again since it was resumed at
+    that instant, for the reason is one of what it was before.
+    """
+    return tx.execute(_DISABLE, {"lane": lane_pk, "resumed": resumed_at, "at": at, "why": reason}).rowcount > 0
