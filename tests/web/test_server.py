@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from uvicorn.server import ServerState
 
+from bookbell.core import limits
 from bookbell.web.http import Message, Receive, Scope, Send
 from bookbell.web.server import Server
 
@@ -115,3 +116,73 @@ def test_what_is_no_http_is_told_so_and_closed() -> None:
     assert isinstance(done[0], bytes)
     assert done[0].startswith(b"HTTP/1.1 400 ")
     assert done[1] == "close"
+
+
+LINES = b"X-A: " + b"y" * 994 + b"\r\n"
+CHUNKED = b"POST /four HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "piece"),
+    [
+        (b"GET /", b"y" * 1_000),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n", LINES),
+        (b"GET / HTTP/1.1\r\nX-A: ", b"y" * 1_000),
+        (CHUNKED + b"0\r\n", LINES),
+        (CHUNKED + b"1;", b"y" * 1_000),
+    ],
+    ids=["path", "headers", "header", "trailers", "chunk"],
+)
+def test_what_is_no_body_is_bounded(first: bytes, piece: bytes) -> None:
+    async def story() -> int:
+        wire, connection = connected()
+        connection.data_received(first)
+        count = 0
+        while not wire.is_closing() and count < 200:
+            connection.data_received(piece)
+            count += 1
+        connection.connection_lost(None)
+        return count
+
+    assert asyncio.run(story()) in range(60, 70)
+
+
+@pytest.mark.parametrize("size", [1, 1_000])
+def test_a_body_is_not_bounded_by_that_whatever_pieces_it_comes_in(size: int) -> None:
+    async def story() -> bool:
+        wire, connection = connected()
+        connection.data_received(CHUNKED)
+        for _ in range(1_000):
+            connection.data_received((b"%x\r\n" % size + b"y" * size + b"\r\n") * 100)
+        is_closing = wire.is_closing()
+        connection.connection_lost(None)
+        return is_closing
+
+    assert not asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    "request_start", [b"", b"GET /four HTTP/1.1\r\nHost: a\r\n", b"GET /four HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"]
+)
+def test_a_client_that_does_not_come_to_the_point_is_left(
+    request_start: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "REQUEST_HEAD_MS_MAX", 20)
+
+    async def story() -> bool:
+        wire, connection = connected()
+        connection.data_received(request_start)
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+            if not wire.is_closing():
+                connection.data_received(b"x" if request_start.endswith(b"x") else b"")
+        is_closing = wire.is_closing()
+        connection.connection_lost(None)
+        return is_closing
+
+    assert asyncio.run(story())
+
+
+def test_a_client_that_waits_for_its_answer_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REQUEST_HEAD_MS_MAX", 1)
+    assert told(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n").count("close") == 1, "by the client"

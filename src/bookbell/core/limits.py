@@ -33,6 +33,8 @@ DESCRIPTION_CHARS_MAX = 255
 # Client requests.
 REQUESTS_PER_S = 20  # of one organization (contract 12)
 BUCKET_COUNT_MAX = 10_000  # organizations whose recent requests are remembered
+REQUEST_HEAD_BYTES_MAX = 64 * 1024
+REQUEST_HEAD_MS_MAX = 30_000
 BODY_IDLE_MS_MAX = 30_000  # between two pieces of a body
 BODY_MS_MAX = 60_000
 UPLOAD_MS_MAX = 3_600_000
