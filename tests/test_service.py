@@ -1,6 +1,7 @@
 """What the commands and the service open: keys, folder and database, or one sentence that says why not."""
 
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -87,3 +88,13 @@ def test_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_master_key_of_the_wrong_length_is_refused(tmp_path: Path) -> None:
     with pytest.raises(VaultError, match="43 characters"):
         open_parts(read_settings({}, data_dir=tmp_path, master_key="short"))
+
+
+def test_as_many_files_may_be_open_as_the_system_allows() -> None:
+    script = (
+        "import resource as r; from bookbell.service import allow_open_files; hard = r.getrlimit(r.RLIMIT_NOFILE)[1];"
+        "r.setrlimit(r.RLIMIT_NOFILE, (256, hard)); allow_open_files(); print(r.getrlimit(r.RLIMIT_NOFILE)[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert int(done.stdout) == (65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536))

@@ -6,7 +6,9 @@ released → sender → database.
 """
 
 import asyncio
+import contextlib
 import gc
+import resource
 import signal
 import socket
 import sys
@@ -48,6 +50,7 @@ from bookbell.web.throttle import Throttle
 GC_THRESHOLDS = (50_000, 20, 50)  # deliveries come by the thousand and hold no cycles
 SWITCH_INTERVAL_S = 0.001  # a saturated loop would otherwise starve the store's threads
 PRUNE_MS = 60_000
+OPEN_FILES_MAX = 65_536
 
 
 class Role(StrEnum):
@@ -215,6 +218,7 @@ class Service:
     async def run(self, on_ready: Callable[[str], None] = lambda _address: None) -> None:
         """Serve until stopped. on_ready: called with the base URL once requests are answered there."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+        allow_open_files()
         gc.collect()
         gc.freeze()  # what was imported stays for good, and needs not be looked through again
         gc.set_threshold(*GC_THRESHOLDS)
@@ -323,6 +327,17 @@ class Service:
         """Files that removed books and documents have left: where requests are answered, there the files are."""
         now = self._opened.ambient.now_ms()
         await remove_discarded(self._opened.database, self._settings.blob_dir, at=now)
+
+
+def allow_open_files() -> None:
+    """Have as many files open as the system lets this process have: what shells and systemd begin with, 1,024, is less
+    than the requests that may be in flight, and receivers that hang would leave no socket to others and to the API.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_MAX)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # some systems have a bound of their own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _first(awaited: Coroutine[Any, Any, Any], serving: asyncio.Task[None]) -> None:
