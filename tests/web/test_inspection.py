@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,25 @@ def test_many_files_at_once_are_each_answered_rightly(statement: Path, tmp_path:
         return list(await asyncio.gather(*asked))
 
     assert asyncio.run(ask()) == [3, True, None, False] * 5
+
+
+def test_files_that_wait_to_be_inspected_hold_up_no_other_file(
+    statement: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_over = threading.Event()
+    monkeypatch.setattr(inspection._pool, "ask", lambda _kind, _path: is_over.wait(30) and 1)
+
+    async def ask() -> bytes:
+        waiting = [asyncio.create_task(page_count(statement)) for _ in range(50)]
+        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(10):
+                return await asyncio.to_thread(statement.read_bytes)
+        finally:
+            is_over.set()
+            await asyncio.gather(*waiting)
+
+    assert asyncio.run(ask()).startswith(b"%PDF-")
 
 
 def test_a_helper_that_was_ended_is_replaced(statement: Path) -> None:

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bookbell.core.limits import INSPECT_S_MAX
@@ -27,12 +28,16 @@ GRACE_S = 2  # for a loaded machine, beyond what the child may take
 
 async def page_count(path: Path) -> int | None:
     """Pages of a PDF; None when it is not a valid one, or not within the limits."""
-    return await asyncio.to_thread(_pool.ask, "pdf", path)
+    return await _asked("pdf", path)
 
 
 async def is_image(path: Path) -> bool:
     """Whether the file is one JPEG, PNG, BMP or single-page TIFF image."""
-    return await asyncio.to_thread(_pool.ask, "image", path) is not None
+    return await _asked("image", path) is not None
+
+
+async def _asked(kind: str, path: Path) -> int | None:
+    return await asyncio.get_running_loop().run_in_executor(_threads, _pool.ask, kind, path)
 
 
 class _Helper:
@@ -80,20 +85,18 @@ class _Helper:
 
 
 class _Pool:
-    """A bounded number of helpers, started when they are needed and used again."""
+    """Helpers, started when they are needed and used again: as many as there are threads that ask."""
 
     def __init__(self) -> None:
         self._free: list[_Helper] = []
-        self._places = threading.BoundedSemaphore(AT_ONCE_MAX)
         self._lock = threading.Lock()
 
     def ask(self, kind: str, path: Path) -> int | None:
-        """What the file is found to hold; None when nothing, or too much. Waits for a free helper."""
-        with self._places:
-            try:
-                answer = self._ask(self._taken() or _Helper(), kind, path)
-            except EOFError:  # one that was ended while nobody looked must not cost a client its upload
-                answer = self._ask(_Helper(), kind, path)
+        """What the file is found to hold; None when nothing, or too much. It keeps its thread until then."""
+        try:
+            answer = self._ask(self._taken() or _Helper(), kind, path)
+        except EOFError:  # one that was ended while nobody looked must not cost a client its upload
+            answer = self._ask(_Helper(), kind, path)
         return int(answer) if answer is not None and answer.strip().isdigit() else None
 
     def _taken(self) -> _Helper | None:
@@ -122,4 +125,5 @@ class _Pool:
 
 
 _pool = _Pool()
+_threads = ThreadPoolExecutor(AT_ONCE_MAX, "inspection")  # those that wait take none that other files need
 atexit.register(_pool.close)
