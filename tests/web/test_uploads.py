@@ -301,6 +301,25 @@ def test_a_client_that_goes_away_leaves_nothing(peopled_sqlite: Peopled) -> None
     changing_nothing(peopled_sqlite, ask)
 
 
+def test_a_file_that_a_full_disk_did_not_take_is_removed(
+    peopled_sqlite: Peopled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened_on_a_full_disk(path: Path, mode: str = "r") -> Any:
+        if not path.name.endswith(SUFFIX):
+            return real_open(path, mode)
+        path.touch()
+        return open("/dev/full", "wb")  # noqa: PTH123 - closed by whoever asked
+
+    async def ask(app: Opened) -> None:
+        body = [upload_of(file_of("pdf:1")[1])]
+        answer = await call(app.app, "POST", PDF, headers_of(app, "one", BOUNDARY), body)
+        assert answer.status == 500
+
+    real_open = Path.open
+    monkeypatch.setattr(Path, "open", opened_on_a_full_disk)
+    changing_nothing(peopled_sqlite, ask)
+
+
 @pytest.mark.parametrize("is_committed", [True, False])
 @pytest.mark.parametrize("error", [psycopg.OperationalError("no answer"), asyncio.CancelledError()])
 def test_a_file_stays_that_the_database_may_have_taken(

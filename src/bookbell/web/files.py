@@ -260,7 +260,8 @@ def _finish(writing: _Writing, path: Path) -> None:
 
 def _remove(writing: _Writing | None, path: Path) -> None:
     if writing is not None:
-        writing.file.close()
+        with contextlib.suppress(OSError):  # it writes what is left to be written, and the disk may be full
+            writing.file.close()
         writing.path.unlink(missing_ok=True)
         _unlink(path)
 
