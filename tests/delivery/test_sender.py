@@ -23,6 +23,7 @@ from bookbell.core.attempt import (
     kind_of,
 )
 from bookbell.core.guard import GuardRules
+from bookbell.delivery import sender_names, sender_transfer
 from bookbell.delivery.sender_thread import SenderThread
 from certified import Certified, certified
 from posting import NOWHERE, OK, WAIT_S, Post, says, to
@@ -296,6 +297,24 @@ def test_a_name_that_cannot_exist_is_a_failed_look_up(post: Post) -> None:
     report = post.send(to(f"http://{'a' * 64}.invalid/"))
     assert kind_of(report.outcome) == "unreachable:dns"
     assert report.remote_address is None
+
+
+@pytest.mark.parametrize("address", ["fe80::1%lo", "no address"])
+def test_an_address_that_cannot_be_used_spoils_no_later_request(
+    post: Post, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd's resolver names the interface with a link-local address; the handle is used again."""
+    monkeypatch.setattr(sender_names, "_addresses", lambda _host: (address,))
+    with Receiver() as receiver:
+        assert not isinstance(post.send(to("http://spoilt.example/")).outcome, Answered)
+        assert [post.send(to(receiver.url)).outcome for _ in range(3)] == [Answered(200)] * 3
+
+
+def test_a_link_local_address_with_its_interface_is_refused(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("fe80::1%lo", 0, 0, 1))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_asked, **_more: found)
+    monkeypatch.setattr(sender_transfer, "needs_lookup", lambda _host: True)
+    assert kind_of(post.send(to("http://spoilt.example/")).outcome) == "refused:link_local"
 
 
 # -- deadlines --------------------------------------------------------------------------------------------------------

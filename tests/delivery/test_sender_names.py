@@ -75,6 +75,7 @@ def test_a_private_answer_is_refused_at_the_socket() -> None:
         ("::ffff:127.0.0.1", "v4_mapped"),
         ("64:ff9b::7f00:1", "nat64"),
         ("fd00:ec2::254", "unique_local"),
+        ("fe80::1", "link_local"),
     )
     with world() as (server, _, inside):
         for answer, rule in refused:

@@ -116,5 +116,6 @@ def _addresses(host: str) -> Found:
         rows = socket.getaddrinfo(host.encode("ascii"), None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         return f"Could not resolve {host}: {getattr(error, 'strerror', None) or error}."
-    found = tuple(dict.fromkeys(str(row[4][0]) for row in rows))[: limits.ADDRESSES_MAX]
+    # Without the interface that some resolvers name with a link-local address: libcurl does not read it.
+    found = tuple(dict.fromkeys(str(row[4][0]).partition("%")[0] for row in rows))[: limits.ADDRESSES_MAX]
     return found or f"Could not resolve {host}: it has no address."

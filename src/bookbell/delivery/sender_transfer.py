@@ -151,7 +151,7 @@ class Transfer:
                 self._is_forgetting = is_forgetting
             if self._resolve:
                 self._resolve = []
-                curl.setopt(pycurl.RESOLVE, [])
+                curl.unsetopt(pycurl.RESOLVE)  # an empty list changes nothing, and what libcurl could not read stays
             curl.setopt(pycurl.HTTPHEADER, [lines, *_NO_HEADERS])
             curl.setopt(pycurl.POSTFIELDS, request.body)
             self._limit(request.timeout_ms_total, min(request.timeout_ms_connect, request.timeout_ms_total))
