@@ -13,8 +13,9 @@ from bookbell.actions import health, history, webhooks
 from bookbell.actions.signing import of_account
 from bookbell.core.errors import InvalidInput, ValidationFailed, WebhookNotFound
 from bookbell.core.model import Account, DeliveryState
-from bookbell.store import lanes, ledger
-from bookbell.store.database import Database
+from bookbell.store import circuits, lanes, ledger
+from bookbell.store.database import Database, Tx
+from bookbell.store.endpoints import Endpoint
 from bookbell.store.history import DeliveryQuery, DeliveryView
 from world import START, Plain, World, seal, stamp, world_in
 
@@ -101,6 +102,27 @@ def test_a_pause_ends_with_what_was_paused_and_only_then(world: World) -> None:
     assert world.webhook(account, "DOC_VERIFIED").paused_at is not None
     world.db.write_now(webhooks.deregister, account, stamp())
     assert world.webhook(account, "DOC_VERIFIED").paused_at is None
+
+
+CHANGES: list[Callable[[Tx, Endpoint], object]] = [
+    lambda tx, read: webhooks.deliver_by(tx, read, {"preset": "ocrolus"}, stamp()),
+    lambda tx, read: webhooks.sign_with(tx, read, "s" * 16, Plain(), stamp()),
+    lambda tx, read: health.pause(tx, lambda _: read, stamp()),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=["policy", "secret", "pause"])
+def test_a_webhook_that_a_worker_disables_meanwhile_stays_disabled(
+    world: World, change: Callable[[Tx, Endpoint], object]
+) -> None:
+    account = world.account()
+    read = world.webhook(account, "DOC_VERIFIED")
+    world.db.write_now(circuits.disable_endpoint, read.lane_pk, resumed_at=read.resumed_at, reason="gone", at=START)
+    world.db.write_now(change, read)
+    found = world.db.read_now(webhooks.demand, account)
+    assert (found.disabled_at, found.disabled_reason) == (START, "gone")
+    assert world.webhook(account, "DOC_VERIFIED").disabled_at is None
+    assert world.db.read_now(webhooks.demand, account).disabled_at is None
 
 
 def test_deregistering_while_events_are_published_leaves_nothing_unexplained(world: World) -> None:

@@ -123,12 +123,12 @@ def test_late_worker_cannot_overwrite(world: World) -> None:
     (due,) = look(world, lane_pk)
     seen = Suspect(lane_pk, "a", START + 1_000)
     world.db.write_now(lanes.take_over, [seen], owner="b", lease_until=START + 2_000)
-    assert world.db.write_now(deliveries.record, [result(due, 1)], at=START) == {lane_pk}
+    assert world.db.write_now(deliveries.record, [result(due, 1)], at=START) == {(lane_pk, 1)}
     assert states(world) == {due.id: "pending"}
     assert stale(world) == [True]
     exhausted = result(due, 2, DeliveryState.EXHAUSTED, reason="attempts_used_up")
     assert world.db.write_now(deliveries.record, [exhausted], at=START) == frozenset()
-    assert world.db.write_now(deliveries.record, [result(due, 1)], at=START) == {lane_pk}
+    assert world.db.write_now(deliveries.record, [result(due, 1)], at=START) == {(lane_pk, 1)}
     assert states(world) == {due.id: "exhausted"}
 
 
@@ -140,7 +140,7 @@ def test_a_late_result_beside_it_does_not_keep_the_next_of_a_book_waiting(world:
     seen = Suspect(lane_pk, "a", START + 1_000)
     world.db.write_now(lanes.take_over, [seen], owner="a", lease_until=START + 2_000)
     late, settled = result(third, 1, queue_pk=7), result(first, 2, queue_pk=7)
-    assert world.db.write_now(deliveries.record, [late, settled], at=START) == {lane_pk}
+    assert world.db.write_now(deliveries.record, [late, settled], at=START) == {(lane_pk, 1)}
     assert [due.id for due in look(world, lane_pk)] == [second.id]
 
 

@@ -83,7 +83,7 @@ def resume(tx: Tx, which: Which, *, is_draining: bool, stamp: Stamp) -> Publishe
         resumed_at=stamp.at,
         updated_at=webhooks.later(endpoint, stamp),
     )
-    endpoints.save_endpoint(tx, changed)
+    endpoints.save_endpoint(tx, changed, is_enabled=True)
     reset = circuits.reset_circuits(tx, endpoint.id)
     if not is_draining:
         for lane_pk in sorted(reset):

@@ -159,7 +159,7 @@ def _changed(old: Endpoint, asked: Asked, address: Address, vault: Sealing, stam
 
 
 def _save(tx: Tx, changed: Endpoint, stamp: Stamp) -> Published[Endpoint]:
-    endpoints.save_endpoint(tx, changed)
+    endpoints.save_endpoint(tx, changed, is_enabled=changed.resumed_at == stamp.at)
     endpoints.replace_subscriptions(tx, changed.organization_id, changed.id, changed.event_types)
     all_lanes = lanes.of_endpoint(tx, changed.id)
     if changed.deactivated_at is None:

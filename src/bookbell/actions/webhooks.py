@@ -70,7 +70,7 @@ def configure(tx: Tx, account: Account, wanted: Wanted, seal: Seal, stamp: Stamp
         resumed_at=stamp.at,
         event_types=wanted.event_types,
     )
-    endpoints.save_endpoint(tx, changed)
+    endpoints.save_endpoint(tx, changed, is_enabled=True)
     endpoints.replace_subscriptions(tx, account.organization_id, changed.id, wanted.event_types)
     reset = circuits.reset_circuits(tx, changed.id)
     lanes.wake(tx, dict.fromkeys(reset, stamp.at))
@@ -166,7 +166,7 @@ def retire(tx: Tx, old: Endpoint, stamp: Stamp) -> Published[None]:
         deregistered_at=stamp.at,
         paused_at=None,
     )
-    endpoints.save_endpoint(tx, gone)
+    endpoints.save_endpoint(tx, gone, is_enabled=True)
     endpoints.replace_subscriptions(tx, old.organization_id, old.id, ())
     all_lanes = lanes.of_endpoint(tx, old.id)
     for lane_pk in all_lanes:

@@ -26,9 +26,11 @@ SUCCESS_KEPT_MS = 600_000  # how exactly the last success of a lane is kept: tha
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """lost: lanes of another owner by now; succeeded_beside: lanes that fail while others of their endpoint do not."""
+    """lost: lanes, with the epochs at which they were of another owner by now; succeeded_beside: lanes that fail while
+    others of their endpoint do not.
+    """
 
-    lost: frozenset[LanePk] = frozenset()
+    lost: frozenset[tuple[LanePk, int]] = frozenset()
     succeeded_beside: dict[LanePk, int] = field(default_factory=dict)
 
 
@@ -93,8 +95,8 @@ class Recording:
         if written.succeeded_beside:
             _start_anew(touched, written.succeeded_beside)
         if written.lost:
-            telemetry.ATTEMPTS_STALE.inc(sum(each.lane.pk in written.lost for each in finished))
-            self._hold.lose([lane for lane in touched if lane.pk in written.lost])
+            telemetry.ATTEMPTS_STALE.inc(sum((each.lane.pk, each.lane.epoch) in written.lost for each in finished))
+            self._hold.lose([lane for lane in touched if (lane.pk, lane.epoch) in written.lost])
         dispatch.start()
 
     def _narrowed(self, finished: list[Finished]) -> list[Finished]:
@@ -197,11 +199,12 @@ def _write_again(tx: Tx, batch: Batch, *, at: int) -> Written:
 
 def _write(tx: Tx, batch: Batch, *, at: int) -> Written:
     lost = deliveries.record(tx, batch.results, at=at) if batch.results else frozenset()
-    circuits.note_successes(tx, [lane_pk for lane_pk in batch.succeeded if lane_pk not in lost], at=at)
+    circuits.note_successes(tx, batch.succeeded, at=at)
     spared = circuits.succeeded_beside(tx, batch.failing) if batch.failing else {}
     moved = [(lane_pk, epoch, _anew(circuit, spared.get(lane_pk))) for lane_pk, epoch, circuit in batch.circuits]
-    circuits.save_circuits(tx, [each for each in moved if each[0] not in lost])
-    disabled = {lane_pk: told for lane_pk, told in batch.disabled.items() if lane_pk not in lost | spared.keys()}
+    circuits.save_circuits(tx, moved)
+    spared_too = spared.keys() | {lane_pk for lane_pk, _ in lost}
+    disabled = {lane_pk: told for lane_pk, told in batch.disabled.items() if lane_pk not in spared_too}
     for lane_pk, (reason, resumed_at) in disabled.items():
         circuits.disable_endpoint(tx, lane_pk, resumed_at=resumed_at, reason=reason, at=at)
     circuits.insert_notices(tx, [notice for lane_pk, notice in batch.notices if lane_pk not in spared])

@@ -204,8 +204,8 @@ def unrecorded(tx: Tx, results: Sequence[Result]) -> list[Result]:
     return [result for result in results if _same(result.attempt) not in done]
 
 
-def record(tx: Tx, results: Sequence[Result], *, at: int) -> frozenset[LanePk]:
-    """Keep these attempts and settle their deliveries. Gives the lanes that have been lost to another owner.
+def record(tx: Tx, results: Sequence[Result], *, at: int) -> frozenset[tuple[LanePk, int]]:
+    """Keep these attempts and settle their deliveries. Gives the lanes that were lost, with their epochs of then.
 
     A result of a lost lane is kept as history, marked stale, and settles nothing; nor does one whose delivery has
     been cancelled meanwhile.
@@ -225,7 +225,7 @@ def record(tx: Tx, results: Sequence[Result], *, at: int) -> frozenset[LanePk]:
                 queues.add((result.lane_pk, result.queue_pk))
         else:
             rows.append((pk, *attempt._replace(is_stale=True)))
-            lost.add(result.lane_pk)
+            lost.add((result.lane_pk, result.epoch))
     insert_rows(tx, attempts, ("pk", *AttemptRow._fields), rows)
     # By the id too: keys of what retention has removed are used again, and a worker may have stood still for days.
     update_rows(tx, deliveries, ("pk", "id"), _SETTLED, settled, where=IS_STILL_PENDING.text)

@@ -206,12 +206,16 @@ def key_of(endpoint_id: str | BindParameter[str]) -> ScalarSelect[int]:
     return select(endpoints.c.pk).where(endpoints.c.id == endpoint_id).scalar_subquery()
 
 
-def save_endpoint(tx: Tx, changed: Endpoint) -> None:
-    """Write what may change of an endpoint."""
+def save_endpoint(tx: Tx, changed: Endpoint, *, is_enabled: bool = False) -> None:
+    """Write what may change of an endpoint. is_enabled: one that was disabled is so no more.
+
+    Otherwise that stays as it stands: a worker that disables an endpoint does not hold its owner's row.
+    """
+    enabled = {"disabled_at": None, "disabled_reason": None} if is_enabled else {}
     tx.execute(
         update(endpoints)
         .where(endpoints.c.organization_id == changed.organization_id, endpoints.c.id == changed.id)
-        .values(**_changing(changed))
+        .values(**_changing(changed), **enabled)
     )
 
 
@@ -226,8 +230,6 @@ def _changing(endpoint: Endpoint) -> dict[str, Any]:
         "updated_at": endpoint.updated_at,
         "deregistered_at": endpoint.deregistered_at,
         "deactivated_at": endpoint.deactivated_at,
-        "disabled_at": endpoint.disabled_at,
-        "disabled_reason": endpoint.disabled_reason,
         "paused_at": endpoint.paused_at,
         "resumed_at": endpoint.resumed_at,
     }
