@@ -1,6 +1,7 @@
 """Policies, health, pausing and resuming from the terminal."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,14 @@ def test_a_policy_is_set_by_fields_and_shown_with_clock_times(account: Account) 
     shown = told(account, "policy", "show")
     assert shown["schedule_ms"] == [180_000] * 3
     assert len(shown["schedule_at"]) == 4
+
+
+def test_a_policy_is_shown_to_people_too(account: Account) -> None:
+    for arguments in (["set", "preset=ocrolus"], ["show"]):
+        shown = run("policy", *arguments, "--account", account.client_id)
+        assert re.search(r"^success +only_200$", shown, re.MULTILINE)
+        assert re.search(r"^schedule_ms +180000; 180000; 180000$", shown, re.MULTILINE)
+        assert re.search(r"^schedule_at +(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ(; )?){4}$", shown, re.MULTILINE)
 
 
 def test_a_field_that_is_none_is_refused_in_one_line(account: Account) -> None:

@@ -93,7 +93,7 @@ def _show(shown_policy: Any, now: int, *, as_json: bool) -> None:
         f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}" for at in schedule_at(shown_policy, now)
     ]
     shown = {**policy_fields(shown_policy), "schedule_at": instants}
-    show(shown, as_json=as_json, rows=[(name, str(value)) for name, value in shown.items()])
+    show(shown, as_json=as_json, rows=list(shown.items()))
 
 
 def _field(text: str) -> tuple[str, Any]:

@@ -55,6 +55,6 @@ def show_table(values: Sequence[dict[str, Any]], columns: Sequence[str], *, as_j
 def _for_people(name: str, value: Any) -> str:
     if value is None:
         return ""
-    if name.endswith("_at"):
+    if name.endswith("_at") and isinstance(value, int):
         return datetime.fromtimestamp(value / 1000, UTC).isoformat(sep=" ", timespec="milliseconds")[:-6] + "Z"
     return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
