@@ -38,7 +38,7 @@ _SIGNATURES_MAX = 20  # of one header: each costs work, and anybody may send the
 
 
 class Mistake(StrEnum):
-    """What is wrong with a request; `unverifiable`: nothing, but this installation lacks what a public key needs."""
+    """What is wrong with a request; `unverifiable`: nothing, but the receiver lacks a secret, or what one needs."""
 
     NO_SIGNATURE = "no_signature"
     MALFORMED = "malformed"
@@ -95,8 +95,13 @@ def verify(
 
     Raises: VerificationError, and nothing else whatever the request holds.
     """
-    given = _given(headers)
-    index = _matching(given, body, [secret] if isinstance(secret, str) else list(secret))
+    given, secrets = _given(headers), [secret] if isinstance(secret, str) else list(secret)
+    if not any(secrets):
+        raise VerificationError(
+            Mistake.UNVERIFIABLE,
+            "No secret was given to verify with, or an empty one: is the variable set that it is read from?",
+        )
+    index = _matching(given, body, secrets)
     if index is None:
         raise VerificationError(
             Mistake.WRONG_SECRET_OR_ALTERED,
@@ -173,7 +178,7 @@ def _text(value: object) -> str:
 
 
 def _matching(given: _Given, body: bytes, secrets: Sequence[str]) -> int | None:
-    """Which secret the signature was made with. A public key is never taken for a secret: anybody may know it."""
+    """Which secret the signature was made with. A public key or an empty text is none: anybody may know them."""
     try:
         if given.scheme is Scheme.OCROLUS:
             return _matching_ocrolus(given, body, secrets)
@@ -188,7 +193,7 @@ def _matching_ocrolus(given: _Given, body: bytes, secrets: Sequence[str]) -> int
     for number, secret in enumerate(secrets):
         expected = signing.signature(secret, given.timestamp, given.request_id, body)
         is_right = hmac.compare_digest(expected.encode(), offered)
-        if is_right and index is None and not secret.startswith(signing.PUBLIC_PREFIX):
+        if is_right and index is None and secret and not secret.startswith(signing.PUBLIC_PREFIX):
             index = number
     return index
 
