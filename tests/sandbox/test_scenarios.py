@@ -1,6 +1,9 @@
 """The shipped scenarios: what they cover, and that they tell a careful receiver from a sloppy one."""
 
 import json
+import signal
+import subprocess
+import threading
 from pathlib import Path
 from typing import Any, get_args
 
@@ -9,7 +12,7 @@ import pytest
 from bookbell.cli.sandbox.scenario import Expect, PlayFault, Send, shipped
 from bookbell.core import catalogue
 from example_receivers import NEXT_SECRET, SECRET, CarefulWork, ExampleReceiver, SloppyWork, Work
-from sandboxes import bookbell, invoked
+from sandboxes import BOOKBELL, bookbell, environment, invoked
 
 PLAY_S = 400.0
 
@@ -72,6 +75,37 @@ def test_a_receiver_that_is_not_there_is_told_and_ends_in_time() -> None:
     assert done.returncode == 1
     assert "FAILED" in done.stdout
     assert "200 was expected" in done.stdout
+
+
+class NeverWork:
+    """Refuses everything, and tells that something came."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+
+    def take(self, headers: dict[str, str], body: bytes) -> int:
+        self.asked.set()
+        return 500
+
+
+def test_ctrl_c_while_a_step_waits_ends_the_whole_run_and_blames_nobody(tmp_path: Path) -> None:
+    story = tmp_path / "waits.yaml"
+    story.write_text(
+        "title: Waits\nsteps:\n  - register: {events: [DOC_VERIFIED]}\n  - book: {name: Loan 2210}\n"
+        "  - upload: {book: Loan 2210, name: statement.pdf}\n  - expect: {event: DOC_VERIFIED, within_s: 60}\n"
+    )
+    work = NeverWork()
+    with ExampleReceiver(work) as receiver:
+        played = [*BOOKBELL, "sandbox", "--scenario", str(story), "--scenario", "newer-service", "--json"]
+        playing = subprocess.Popen(
+            [*played, "--url", receiver.url, "--secret", SECRET], env=environment(), stdout=subprocess.PIPE, text=True
+        )
+        assert work.asked.wait(PLAY_S)
+        playing.send_signal(signal.SIGINT)
+        told, _ = playing.communicate(timeout=PLAY_S)
+    (only,) = (json.loads(line) for line in told.splitlines())
+    assert playing.returncode == 130
+    assert (only["scenario"], only["passed"], only["steps_unplayed"], failures(only)) == ("waits", False, 1, [])
 
 
 def test_the_shipped_scenarios_cover_every_fault_and_mistake() -> None:

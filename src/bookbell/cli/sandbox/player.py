@@ -52,7 +52,10 @@ class Player:
     pause: threading.Event = field(default_factory=threading.Event)
 
     def play(self, scenario: script.Scenario) -> list[Outcome]:
-        """Every step in order. An unmet expectation does not end the story; a step that cannot be done does."""
+        """Every step in order. An unmet expectation does not end the story; a step that cannot be done does.
+
+        What an interruption kept a step from is not held against the receiver: such a step counts as not played.
+        """
         clock, outcomes = self.relay.ambient, list[Outcome]()
         deadline = clock.monotonic_ms() + scenario.time_limit_s * 1000
         for line in scenario.lines:
@@ -67,6 +70,8 @@ class Player:
                 message, is_ok, is_over = str(error), False, started > deadline
             except (ApiError, BookbellError) as error:
                 message, is_ok, is_over = f"cannot be done: {error}", False, True
+            if not is_ok and self.relay.closing.is_set():
+                break
             outcomes.append(Outcome(line.number, line.name, is_ok, message, clock.monotonic_ms() - started))
             if is_over or self.relay.closing.is_set():
                 break

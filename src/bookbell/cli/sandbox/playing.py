@@ -27,19 +27,20 @@ def play_all(names: list[str], receiver: Receiver, *, as_json: bool) -> int:
     """Play these. Gives the exit status: 0 all passed, 1 some did not, 130 interrupted. Raises: StartError."""
     scenarios, failed = chosen(names), 0
     for scenario in scenarios:
-        outcomes = _play(scenario, receiver)
-        is_whole = len(outcomes) == len(scenario.lines)
-        passed = is_whole and all(each.is_ok for each in outcomes)
+        outcomes, is_interrupted = _play(scenario, receiver)
+        passed = len(outcomes) == len(scenario.lines) and all(each.is_ok for each in outcomes)
         failed += not passed
-        typer.echo(_as_json(scenario, outcomes, passed) if as_json else _as_text(scenario, outcomes, passed))
-        if not is_whole and all(each.is_ok for each in outcomes):
+        verdict = "passed" if passed else "interrupted" if is_interrupted else "failed"
+        typer.echo(_as_json(scenario, outcomes, passed) if as_json else _as_text(scenario, outcomes, verdict))
+        if is_interrupted:
             return INTERRUPTED
     if not as_json and len(scenarios) > 1:
         typer.echo(f"\n{len(scenarios) - failed} of {len(scenarios)} scenarios passed")
     return 1 if failed else 0
 
 
-def _play(scenario: Scenario, receiver: Receiver) -> list[Outcome]:
+def _play(scenario: Scenario, receiver: Receiver) -> tuple[list[Outcome], bool]:
+    """What came of each step that was played, and whether the story was interrupted."""
     with folder_of(None) as folder, Outgoing(local_rules()) as outgoing:
         settings = settings_of(folder, port=0, is_fast=True)
         telemetry.set_up_logging(settings.log_format, is_quiet=True)
@@ -51,7 +52,7 @@ def _play(scenario: Scenario, receiver: Receiver) -> list[Outcome]:
 
 async def _on_service(
     parts: Opened, scenario: Scenario, relay: Relay, relay_port: int, receiver: Receiver
-) -> list[Outcome]:
+) -> tuple[list[Outcome], bool]:
     """Start the service, play on a thread, stop the service. Ctrl-C stops the service and ends the story."""
     held = threading.Event()
     service = Service(parts, role=Role.ALL, is_simulating=True, is_held=held.is_set)
@@ -60,22 +61,23 @@ async def _on_service(
     await _first(serving, ready)
     if serving.done():
         await serving
-        return []
+        return [], True
     player = Player(ready.result(), relay, relay_port, receiver, Watch(relay, parts), held)
     playing = asyncio.create_task(asyncio.to_thread(player.play, scenario))
     await _first(serving, playing)
+    is_interrupted = not playing.done()
     relay.closing.set()
     outcomes = await playing
     service.stop()
     await serving
-    return outcomes
+    return outcomes, is_interrupted
 
 
 async def _first(*awaited: "asyncio.Future[Any] | Coroutine[Any, Any, Any]") -> None:
     await asyncio.wait([asyncio.ensure_future(each) for each in awaited], return_when=asyncio.FIRST_COMPLETED)
 
 
-def _as_text(scenario: Scenario, outcomes: list[Outcome], passed: bool) -> str:
+def _as_text(scenario: Scenario, outcomes: list[Outcome], verdict: str) -> str:
     lines = [f"\n{scenario.title}  ({scenario.file})"]
     for each in outcomes:
         mark = typer.style("ok    ", fg="green") if each.is_ok else typer.style("FAILED", fg="red", bold=True)
@@ -83,7 +85,7 @@ def _as_text(scenario: Scenario, outcomes: list[Outcome], passed: bool) -> str:
     if len(outcomes) < len(scenario.lines):
         lines.append(f"  the remaining {len(scenario.lines) - len(outcomes)} steps were not played")
     seconds = sum(each.took_ms for each in outcomes) / 1000
-    word = typer.style("passed", fg="green", bold=True) if passed else typer.style("failed", fg="red", bold=True)
+    word = typer.style(verdict, fg="green" if verdict == "passed" else "red", bold=True)
     return "\n".join([*lines, f"  {word} ({seconds:.1f} s)"])
 
 
