@@ -20,18 +20,21 @@ SECRET = "sample_secret_value_01"
 
 @contextmanager
 def listening(*arguments: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """The URL and process of `bookbell listen`."""
+    """The URL and process of `bookbell listen`. With --json standard output holds nothing but requests."""
     command = [*BOOKBELL, "listen", "--port", "0", *arguments]
-    process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
+    assert process.stderr is not None
     try:
-        found = re.search(r"http://\S+", process.stdout.readline())
+        told_at = process.stderr if "--json" in arguments else process.stdout
+        found = re.search(r"http://\S+", told_at.readline())
         assert found is not None
         yield found.group(0), process
     finally:
         process.terminate()
         process.wait(WAIT_S)
         process.stdout.close()
+        process.stderr.close()
 
 
 def told(process: "subprocess.Popen[str]") -> dict[str, Any]:
@@ -123,11 +126,14 @@ def test_credentials_in_the_url_are_sent_as_basic() -> None:
 
 def test_every_event_of_the_catalogue_can_be_triggered() -> None:
     assert invoked("trigger", "--list").stdout.split() == list(catalogue.names())
+    listed = invoked("trigger", "--list", "--json").stdout.splitlines()
+    assert [json.loads(line)["name"] for line in listed] == list(catalogue.names())
 
 
 def test_what_cannot_be_sent_is_told() -> None:
     for arguments, problem in (
         (["NO_SUCH_EVENT", "--url", "http://localhost:9/"], "is no event"),
+        ([], "Name an event"),
         (["BOOK_VERIFIED"], "--url"),
         (["BOOK_VERIFIED", "--url", "http://localhost:9/", "--level", "org"], "account level"),
         (["BOOK_VERIFIED", "--url", "http://10.0.0.1/"], "private"),

@@ -35,15 +35,15 @@ def listen(
             answering = Answering(tuple(secret), target, status, delay)
             show = _print_json if as_json else _print
             with Inbox(Listening(answering, outgoing, show).handle, port=port) as inbox:
-                _receive(inbox)
+                _receive(inbox, as_json=as_json)
 
 
-def _receive(inbox: "Inbox") -> None:
-    typer.echo(f"listening at http://127.0.0.1:{inbox.port}/ (Ctrl-C ends it)")
+def _receive(inbox: "Inbox", *, as_json: bool) -> None:
+    typer.echo(f"listening at http://127.0.0.1:{inbox.port}/ (Ctrl-C ends it)", err=as_json)
     try:
         inbox.wait()
     except KeyboardInterrupt:
-        typer.echo("stopped")
+        typer.echo("stopped", err=as_json)
 
 
 def _print(shown: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ def trigger(
         from bookbell.core import catalogue
 
         if names:
-            typer.echo("\n".join(catalogue.names()))
+            typer.echo("\n".join(json.dumps({"name": each}) if as_json else each for each in catalogue.names()))
             return
         request, report = _sent(event, url, _signing(secret), level)
         shown = _shown(request, report)
@@ -48,9 +48,11 @@ def _sent(event: str, url: str, signed: "Signing | None", level: str | None) -> 
     from bookbell.core.signing import delivery_lines
     from bookbell.delivery.worker import USER_AGENT
 
+    if not event:
+        raise StartError("Name an event, e.g. BOOK_VERIFIED; `bookbell trigger --list` names them.")
     known = catalogue.TYPES.get(event)
     if known is None:
-        raise StartError(f"{event or 'Nothing'} is no event of the catalogue; `bookbell trigger --list` names them.")
+        raise StartError(f"{event} is no event of the catalogue; `bookbell trigger --list` names them.")
     if level is not None and level not in known.levels:
         raise StartError(f"--level: {event} is sent at {' and '.join(sorted(known.levels))} level.")
     if not url:
