@@ -63,6 +63,9 @@ def test_a_setting_is_read_from_its_variable(name: str) -> None:
         ("allow_networks", "10.0.0.1/8"),
         ("allow_networks", "everything"),
         ("allow_short_hosts", "perhaps"),
+        ("org_webhooks_max", "-1"),
+        ("rate_limit_per_s", "-1"),
+        ("rate_limit_per_s", "many"),
         ("preset", "fast"),
         ("proxy", "proxy.example"),
         ("proxy", "socks5://proxy.example:1080"),
@@ -81,6 +84,15 @@ def test_a_setting_is_read_from_its_variable(name: str) -> None:
 )
 def test_a_value_that_cannot_be_used_is_refused_by_name(name: str, text: str) -> None:
     with pytest.raises(SettingsError, match=f"BOOKBELL_{name.upper()}"):
+        read_settings({f"BOOKBELL_{name.upper()}": text})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [("books_public", "maybe", "yes or no is expected"), ("port", "web", "a whole number is expected")],
+)
+def test_the_message_for_a_value_of_another_kind_says_what_is_wanted(name: str, text: str, wanted: str) -> None:
+    with pytest.raises(SettingsError, match=f"^BOOKBELL_{name.upper()}='{text}' cannot be read: {wanted}.$"):
         read_settings({f"BOOKBELL_{name.upper()}": text})
 
 

@@ -86,8 +86,22 @@ def test_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_master_key_of_the_wrong_length_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(VaultError, match="43 characters"):
+    with pytest.raises(VaultError, match=r"^BOOKBELL_MASTER_KEY: .* 43 characters"):
         open_parts(read_settings({}, data_dir=tmp_path, master_key="short"))
+    (tmp_path / "master.key").write_text("short\n")
+    with pytest.raises(VaultError, match=r"master\.key: .* 43 characters"):
+        open_parts(read_settings({}, data_dir=tmp_path))
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bookbell.db").write_text("no database at all")
+    with pytest.raises(StartError, match=r"bookbell\.db\)"):
+        open_parts(read_settings({}, data_dir=tmp_path))
+
+
+def test_a_new_data_folder_is_its_owners_alone(tmp_path: Path) -> None:
+    open_parts(read_settings({}, data_dir=tmp_path / "data")).database.close()
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
 
 
 def test_as_many_files_may_be_open_as_the_system_allows() -> None:

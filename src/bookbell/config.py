@@ -14,6 +14,7 @@ from bookbell.core.retention import Keeping
 
 Network = IPv4Network | IPv6Network
 PREFIX = "BOOKBELL_"
+FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 DATABASES = ("postgresql://", "postgresql+psycopg://", "postgres://", "sqlite:///")
 
 
@@ -127,6 +128,8 @@ def _checks(settings: Settings) -> list[tuple[str, bool, str]]:
             _is_database(settings.database_url),
             "postgresql://user:password@host/name or sqlite:///file is expected",
         ),
+        ("org_webhooks_max", settings.org_webhooks_max >= 0, "at least 0 is expected"),
+        ("rate_limit_per_s", settings.rate_limit_per_s >= 0, "at least 0 is expected"),
         ("host", bool(settings.host), "an address to listen on is expected"),
         ("port", 0 <= settings.port <= 65_535, "a port from 0 to 65535 is expected"),
         ("preset", settings.preset in PRESETS, f"one of {', '.join(PRESETS)} is expected"),
@@ -159,15 +162,18 @@ def _is_proxy(url: str) -> bool:
 
 
 def _parsed(name: str, text: str, kind: Any) -> Any:
+    if kind is Path:
+        return Path(text)
+    if kind is str:
+        return text
     try:
         if kind is bool:
-            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
+            return FLAGS[text.strip().lower()]
         if kind is int:
             return int(text)
-        if kind is Path:
-            return Path(text)
-        if kind is str:
-            return text
         return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
-    except (ValueError, KeyError) as error:
-        raise SettingsError(f"{name}={text!r} cannot be read: {error}.") from error
+    except KeyError as error:
+        raise SettingsError(f"{name}={text!r} cannot be read: yes or no is expected.") from error
+    except ValueError as error:
+        wanted = "a whole number is expected" if kind is int else str(error)
+        raise SettingsError(f"{name}={text!r} cannot be read: {wanted}.") from error

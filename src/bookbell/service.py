@@ -38,7 +38,7 @@ from bookbell.keeping.pruner import prune
 from bookbell.pipeline.simulator import Simulator
 from bookbell.store.database import Database, DatabaseError
 from bookbell.store.upgrade import missing, upgrade
-from bookbell.vault import Vault, kept_keys
+from bookbell.vault import Vault, VaultError, kept_keys
 from bookbell.web import health
 from bookbell.web.app import App
 from bookbell.web.context import Context
@@ -116,7 +116,7 @@ def open_parts(settings: Settings, *, is_checked: bool = True) -> Opened:
             "`bookbell key` and give it to all of them."
         )
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds clients' documents
         vault = _open_vault(settings)
     except OSError as error:
         raise StartError(f"The data folder {settings.data_dir} cannot be used: {error.strerror}.") from error
@@ -130,13 +130,17 @@ def key_file_in(settings: Settings) -> Path:
 
 def _open_vault(settings: Settings) -> Vault:
     others = [each.strip() for each in settings.master_keys_old.split(",") if each.strip()]
-    if settings.master_key:
-        return Vault(settings.master_key, others)
     path = key_file_in(settings)
-    ring = kept_keys(path)
+    ring = [settings.master_key] if settings.master_key else kept_keys(path)
     if not ring:
         raise StartError(f"{path} holds no master key.")
-    return Vault(ring[0], [*ring[1:], *others], reread=lambda: [*kept_keys(path), *others])
+    place = "BOOKBELL_MASTER_KEY" if settings.master_key else str(path)
+    try:
+        if settings.master_key:
+            return Vault(settings.master_key, others)
+        return Vault(ring[0], [*ring[1:], *others], reread=lambda: [*kept_keys(path), *others])
+    except VaultError as error:
+        raise VaultError(f"{place}{' or BOOKBELL_MASTER_KEYS_OLD' if others else ''}: {error}") from error
 
 
 def _open_database(settings: Settings, *, is_checked: bool) -> Database:

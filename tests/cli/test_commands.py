@@ -125,6 +125,18 @@ def test_a_bad_setting_is_one_line(shell: Shell, monkeypatch: pytest.MonkeyPatch
     assert shell.refused("tokens") == "BOOKBELL_PRESET cannot be used: one of standard, ocrolus is expected."
 
 
+def test_a_data_folder_that_no_file_system_has_is_one_line(shell: Shell) -> None:
+    assert "cannot be used" in shell.refused("serve", "--data", "x" * 300)
+
+
+def test_a_command_that_finds_no_database_says_where_it_made_one(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BOOKBELL_DATABASE_URL")
+    assert f"{tmp_path / 'data'} held no database" in shell.run("tokens").stderr
+    assert shell.run("tokens").stderr == ""
+
+
 # -- keys and tokens --------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -18,7 +19,7 @@ def serve_until_stopped(role: str, *, is_simulating: bool, overrides: Mapping[st
     if role not in list(Role):
         raise StartError(f"--role is one of {', '.join(Role)}, not {role}.")
     settings = read_settings(**overrides)
-    if (settings.data_dir / MARKER).exists():
+    if _exists(settings.data_dir / MARKER):
         raise StartError(
             f"{settings.data_dir} is a sandbox's: its keys and tokens are known to everybody. Run `bookbell sandbox "
             f"--data {settings.data_dir}` to go on with it, or name another folder with --data."
@@ -35,11 +36,27 @@ def serve_until_stopped(role: str, *, is_simulating: bool, overrides: Mapping[st
 @contextmanager
 def opened(*, is_checked: bool = True) -> Iterator[Opened]:
     """Vault and database for a command, closed at its end."""
-    parts = open_parts(read_settings(), is_checked=is_checked)
+    settings = read_settings()
+    is_new = not settings.database_url and not _exists(settings.data_dir / "bookbell.db")
+    parts = open_parts(settings, is_checked=is_checked)
+    if is_new:
+        typer.echo(
+            f"bookbell: {settings.data_dir.absolute()} held no database, so a new, empty one was made there. "
+            "For one that is elsewhere set BOOKBELL_DATA_DIR.",
+            err=True,
+        )
     try:
         yield parts
     finally:
         parts.database.close()
+
+
+def _exists(path: Path) -> bool:
+    """Whether it is there; what must not be looked at is not, and `open_parts` says why."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _announce(address: str) -> None:

@@ -180,8 +180,9 @@ class Database:
             with self._writer.connect():
                 pass
         except DBAPIError as error:
+            file = f" ({self._writer.url.database})" if self.is_sqlite else ""
             raise DatabaseError(
-                f"The database cannot be opened: {' '.join(str(error.orig).split()).rstrip('.?')}."
+                f"The database cannot be opened: {' '.join(str(error.orig).split()).rstrip('.?')}{file}."
             ) from error
 
     @property
