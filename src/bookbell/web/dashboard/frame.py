@@ -37,7 +37,7 @@ small, .quiet { color: var(--quiet); } small { font-size: .85em; }
 .list table { table-layout: fixed; min-width: 62rem; } .list td { overflow-wrap: anywhere; }
 .list th:nth-child(1) { width: 34%; } .list th:nth-child(2) { width: 26%; } .list th:nth-child(3) { width: 6rem; }
 .list th:nth-child(4) { width: 9rem; } td > small { display: block; }
-code { font: .88em ui-monospace, monospace; overflow-wrap: anywhere; }
+code { font: .88em ui-monospace, monospace; overflow-wrap: anywhere; } .wide code { overflow-wrap: break-word; }
 .badge { color: var(--idle); font-weight: 600; display: inline-block; padding-left: 1.05em; position: relative; }
 .badge::before { content: ""; position: absolute; left: 0; top: .45em; width: .6em; height: .6em; border-radius: 50%;
   background: currentColor; }
