@@ -67,6 +67,17 @@ def test_every_example_is_what_its_shape_says(call: dict[str, Any]) -> None:
         Draft202012Validator(whole_schema, format_checker=FormatChecker()).validate(example)
 
 
+def test_the_examples_of_what_a_newcomer_copies_do_what_the_call_is_for() -> None:
+    shown = {
+        path: DOCUMENT["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"]
+        for path in ("/oauth/token", "/v1/account/settings/update/webhook_endpoint", "/v1/replays")
+    }
+    wanted = [["grant_type", "client_id", "client_secret"], ["webhook_endpoint", "event"], ["select", "since"]]
+    assert [list(example) for example in shown.values()] == wanted
+    upload = DOCUMENT["paths"]["/v1/book/upload"]["post"]["requestBody"]["content"]["multipart/form-data"]["example"]
+    assert list(upload) == ["pk", "upload"]
+
+
 def test_every_call_has_an_id_of_its_own_and_a_summary() -> None:
     ids = [call["operationId"] for _, call in CALLS]
     assert len(set(ids)) == len(ids)
@@ -100,6 +111,12 @@ def test_the_page_shows_every_call_and_asks_nobody_for_anything() -> None:
     assert parser.ids == {call["operationId"] for _, call in CALLS}
     assert parser.targets == {"openapi.json"} | {f"#{call['operationId']}" for _, call in CALLS}
     assert parser.loaded == set()
+
+
+def test_what_stands_in_backticks_is_code_on_the_page() -> None:
+    page = page_of(DOCUMENT)
+    assert "Or in <code>Authorization: Basic</code>." in page
+    assert "`" not in page
 
 
 def test_the_page_is_safe_from_what_the_document_says() -> None:

@@ -20,7 +20,7 @@ from bookbell.vault import Vault, hash_of_secret, is_same
 from bookbell.web import wire
 from bookbell.web.context import Context
 from bookbell.web.http import Response
-from bookbell.web.operation import Access, Operation, Tag, bare, described, may
+from bookbell.web.operation import Access, Operation, Tag, bare, described, may, usual
 from bookbell.web.routing import post
 from bookbell.web.shape import choice, record, text, whole
 
@@ -83,13 +83,13 @@ def require_pipeline(request: wire.Wire) -> None:
             tag=Tag.TOKENS,
             access=Access.ANYBODY,
             fields=(
-                may(
+                usual(
                     "grant_type",
                     choice(["client_credentials"]),
                     "Always client_credentials; needed unless Basic is used.",
                 ),
-                may("client_id", text("bb3f9c2e"), "Or in `Authorization: Basic`."),
-                may("client_secret", text("a-secret"), "Or in `Authorization: Basic`."),
+                usual("client_id", text("bb3f9c2e"), "Or in `Authorization: Basic`."),
+                usual("client_secret", text("a-secret"), "Or in `Authorization: Basic`."),
                 may("audience", text("https://api.ocrolus.com/"), "The API the token is for."),
             ),
             answer=bare(

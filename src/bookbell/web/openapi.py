@@ -145,7 +145,8 @@ def _body(operation: Operation, fields: Sequence[Field]) -> Json | None:
         "properties": {each.name: {**each.schema, "description": each.description} for each in fields},
         "required": required,
     }
-    example = {name: example_of(schema["properties"][name]) for name in required or [fields[0].name]}
+    shown = [each.name for each in fields if each.is_required or each.is_usual] or [fields[0].name]
+    example = {name: example_of(schema["properties"][name]) for name in shown}
     return {
         "required": bool(required),
         "content": {media: {"schema": schema, "example": example} for media in operation.media},

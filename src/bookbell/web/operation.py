@@ -79,13 +79,17 @@ UPLOAD_BODY = (MULTIPART,)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One value that a call reads. place: path, header, or None for query or body as the method has it."""
+    """One value that a call reads. place: path, header, or None for query or body as the method has it.
+
+    is_usual: most callers give it although they need not, so it stands in the example.
+    """
 
     name: str
     schema: Schema
     description: str
     is_required: bool
     place: str | None = None
+    is_usual: bool = False
 
 
 def need(name: str, schema: Schema, description: str) -> Field:
@@ -96,6 +100,11 @@ def need(name: str, schema: Schema, description: str) -> Field:
 def may(name: str, schema: Schema, description: str) -> Field:
     """A field that can be given."""
     return Field(name=name, schema=schema, description=description, is_required=False)
+
+
+def usual(name: str, schema: Schema, description: str) -> Field:
+    """A field that can be given, and that most callers give: often one of several, of which one is needed."""
+    return Field(name=name, schema=schema, description=description, is_required=False, is_usual=True)
 
 
 def query(name: str, schema: Schema, description: str) -> Field:
@@ -175,7 +184,7 @@ def a_page(reason: str) -> dict[str, Any]:
 PK = whole(40120077)
 FILE: Schema = {"type": "string", "format": "binary", "examples": ["%PDF-1.7"]}
 BOOK_KEY = (
-    may("pk", PK, "The book, by its number. Give this or `book_uuid`."),
+    usual("pk", PK, "The book, by its number. Give this or `book_uuid`."),
     may("book_uuid", text("7d0a2b64-1c0f-4a5e-9f0b-6f1f2c9e8a11"), "The book, by its uuid."),
 )
 

@@ -126,10 +126,16 @@ def _article(method: str, path: str, operation: Json, schemas: Json) -> str:
     answers = "".join(_answer(status, each) for status, each in operation["responses"].items())
     return (
         f'<article id="{escape(operation["operationId"])}"><h3><code>{method} {escape(path)}</code></h3>'
-        f"<p>{escape(operation['summary'])}. {escape(operation.get('description', ''))}"
+        f"<p>{_prose(operation['summary'])}. {_prose(operation.get('description', ''))}"
         f' <span class="quiet">{_who(operation)}</span></p>'
         f"<table>{''.join(_row(*row) for row in rows)}</table>{example}{answers}</article>"
     )
+
+
+def _prose(text: str) -> str:
+    """A text of the document as HTML; what stands in backticks there is code."""
+    pieces = [escape(piece) for piece in text.split("`")]
+    return "".join(f"<code>{piece}</code>" if number % 2 else piece for number, piece in enumerate(pieces))
 
 
 def _who(operation: Json) -> str:
@@ -143,7 +149,7 @@ def _row(name: str, place: str, schema: Json, is_required: bool, description: st
     mark = ' class="must" title="required"' if is_required else ""
     return (
         f"<tr><td><code{mark}>{escape(name)}</code></td><td>{place}</td><td>{escape(_kind(schema))}</td>"
-        f"<td>{escape(description)}</td></tr>"
+        f"<td>{_prose(description)}</td></tr>"
     )
 
 

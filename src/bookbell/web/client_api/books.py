@@ -22,7 +22,7 @@ from bookbell.web import wire
 from bookbell.web.auth import account_of
 from bookbell.web.client_api import book_shapes as shapes
 from bookbell.web.http import Response
-from bookbell.web.operation import BOOK_KEY, PK, Operation, Tag, described, enveloped, may, need
+from bookbell.web.operation import BOOK_KEY, PK, Operation, Tag, described, enveloped, may, need, usual
 from bookbell.web.routing import get, post
 from bookbell.web.shape import choice, either, flag, listed, record, text, uuid, whole
 
@@ -76,7 +76,7 @@ async def add(request: wire.Wire) -> Response:
             tag=Tag.BOOKS,
             fields=(
                 *BOOK_KEY,
-                may("name", text("Loan 2211"), "Its new name."),
+                usual("name", text("Loan 2211"), "Its new name."),
                 may("book_class", choice(UPGRADES), "Its new class; only a machine-only book can change it."),
                 may("book_type", choice(BOOK_TYPES), "Its new type."),
                 may("is_public", flag(), "Whether all accounts of the organization see it."),

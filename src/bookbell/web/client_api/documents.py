@@ -22,7 +22,7 @@ from bookbell.web.auth import account_of
 from bookbell.web.client_api import book_shapes as shapes
 from bookbell.web.client_api.books import shown_document
 from bookbell.web.http import Response
-from bookbell.web.operation import Operation, Tag, described, enveloped, may, need, other
+from bookbell.web.operation import Operation, Tag, described, enveloped, may, need, other, usual
 from bookbell.web.routing import get, post
 from bookbell.web.shape import choice, flag, whole
 
@@ -94,7 +94,7 @@ async def mixed_status(request: wire.Wire) -> Response:
         Operation(
             tag=Tag.DOCUMENTS,
             fields=(
-                may("doc_pk", shapes.DOC_PK, "The document, by its number."),
+                usual("doc_pk", shapes.DOC_PK, "The document, by its number."),
                 *_UUIDS,
                 may("accept_charges", flag(), "Taken, and of no consequence here."),
             ),
@@ -123,7 +123,7 @@ async def cancel(request: wire.Wire) -> Response:
         Operation(
             tag=Tag.DOCUMENTS,
             fields=(
-                may("doc_id", shapes.DOC_PK, "The document, by its number."),
+                usual("doc_id", shapes.DOC_PK, "The document, by its number."),
                 *_UUIDS,
             ),
             answer=enveloped(shapes.REMOVED),
@@ -174,7 +174,7 @@ async def remove_mixed(request: wire.Wire) -> Response:
         Operation(
             tag=Tag.DOCUMENTS,
             fields=(
-                may("doc_pk", shapes.DOC_PK, "The document, by its number."),
+                usual("doc_pk", shapes.DOC_PK, "The document, by its number."),
                 *_UUIDS,
                 _UPGRADE,
             ),
@@ -199,7 +199,7 @@ async def upgrade(request: wire.Wire) -> Response:
         Operation(
             tag=Tag.DOCUMENTS,
             fields=(
-                may("mixed_doc_pk", whole(12200450), "The mixed document, by its number."),
+                usual("mixed_doc_pk", whole(12200450), "The mixed document, by its number."),
                 may("mixed_doc_uuid", shapes.MIXED_UUID, "Or by its uuid."),
                 _UPGRADE,
             ),

@@ -11,7 +11,7 @@ from bookbell.core.replay import JobState, ReplayJob, Selection, Wanted
 from bookbell.web import wire
 from bookbell.web.client_api.history_shapes import ID
 from bookbell.web.context import Context
-from bookbell.web.operation import PK, may
+from bookbell.web.operation import PK, may, usual
 from bookbell.web.shape import (
     Schema,
     choice,
@@ -29,8 +29,8 @@ from bookbell.web.shape import (
 URL = text("https://staging.example.net/ocrolus", maxLength=limits.URL_CHARS_MAX)
 SECRET = text("sample_secret_value_01", minLength=limits.SECRET_CHARS_MIN, maxLength=limits.SECRET_CHARS_MAX)
 FIELDS = (
-    may("select", choice(Selection), "What to take; `failed` if not given. With `delivery_id`: that one, always."),
-    may("since", instant(), "Nothing older than this; needed without `delivery_id`."),
+    usual("select", choice(Selection), "What to take; `failed` if not given. With `delivery_id`: that one, always."),
+    usual("since", instant(), "Nothing older than this; needed without `delivery_id`."),
     may("until", instant(), "Nothing newer than this; now if not given."),
     may("event", listed(text("BOOK_VERIFIED")), "Only these event types."),
     may("book_pk", PK, "Only of this book."),

@@ -19,7 +19,7 @@ from bookbell.web.client_api.policy_shapes import POLICY, POLICY_FIELDS, shown_p
 from bookbell.web.client_api.probe import SUCCESS, send_probe
 from bookbell.web.context import Context
 from bookbell.web.http import Response
-from bookbell.web.operation import JSON_BODY, Operation, Tag, bare, described, enveloped, may, need, texts_or_text
+from bookbell.web.operation import JSON_BODY, Operation, Tag, bare, described, enveloped, need, texts_or_text, usual
 from bookbell.web.routing import get, post, put
 from bookbell.web.shape import listed, nullable, record, text, whole
 
@@ -37,12 +37,12 @@ NOT_ROTATED = bare(record({"error": {"const": "Webhook not found"}}), "There is 
         Operation(
             tag=Tag.WEBHOOK,
             fields=(
-                may(
+                usual(
                     "webhook_endpoint",
                     URL,
                     "Where to send, with port, query and credentials if any; needed with events.",
                 ),
-                may(
+                usual(
                     "event",
                     texts_or_text("BOOK_VERIFIED"),
                     "The events wanted; they replace the earlier ones. None: deregister.",

@@ -30,7 +30,7 @@ from bookbell.web import wire
 from bookbell.web.auth import require_pipeline
 from bookbell.web.http import Response
 from bookbell.web.idempotency import carried_out, carried_out_each
-from bookbell.web.operation import JSON_BODY, Access, Operation, Tag, described, enveloped, may
+from bookbell.web.operation import JSON_BODY, Access, Operation, Tag, described, enveloped, may, usual
 from bookbell.web.platform_api.report_shapes import KEY
 from bookbell.web.routing import post
 from bookbell.web.shape import anything, either, listed, nullable, record, text, uuid, whole
@@ -73,9 +73,10 @@ class Head(msgspec.Struct):
 _HEAD, _ONE, _BATCH = map(msgspec.json.Decoder, (Head, EventBody, EventsBody))
 
 _TYPE = text("document.detect.signal_found", minLength=1, maxLength=limits.NAME_CHARS_MAX)
+_USUAL = "document_uuid"  # what the example is about
 _KEYS = {
     "book_uuid": (uuid(), "The book it is about."),
-    "document_uuid": (uuid("c1a5b7d2-6b0e-4f4b-8d0e-0a3b5c7d9e10"), "The document it is about."),
+    _USUAL: (uuid("c1a5b7d2-6b0e-4f4b-8d0e-0a3b5c7d9e10"), "The document it is about."),
     "image_group_uuid": (uuid("0e7c4a1d-52b8-4f6a-b6c1-2d3e4f5a6b7c"), "The image group it is about."),
     "organization_id": (uuid("01976f0e-0000-7000-8000-000000000001"), "Whose webhooks are told."),
     "account_id": (uuid("01976f0e-0000-7000-8000-000000000002"), "Whose account-level webhook is told too."),
@@ -103,8 +104,8 @@ _TOLD = record(
             media=JSON_BODY,
             fields=(
                 *KEY,
-                may("type", _TYPE, "The event type; see Events for what each needs. Give this or `events`."),
-                *(may(name, schema, meaning) for name, (schema, meaning) in _KEYS.items()),
+                usual("type", _TYPE, "The event type; see Events for what each needs. Give this or `events`."),
+                *((usual if name == _USUAL else may)(name, schema, told) for name, (schema, told) in _KEYS.items()),
                 may(
                     "events",
                     listed(
