@@ -283,11 +283,17 @@ def test_lists_of_deliveries_and_events_beyond_their_bounds_are_refused(peopled_
         for query in ("state=lost", "state=", "limit=0", "limit=501", "limit=x", "book_pk=x"):
             answer = await call(app.app, "GET", f"/v1/deliveries?{query}", headers_of(app, "one"))
             assert_refused(answer, {400}, {1003}, query)
-        for query in ("limit=0", "limit=501", "limit=x"):
+        ordered = ("since=1h", "event=BOOK_VERIFIED", "book_pk=1", "subscribed=yes", "wait_s=1", "order=DESC&since=1h")
+        for query in ("limit=0", "limit=501", "limit=x", *ordered):
             answer = await call(app.app, "GET", f"/v1/events?{query}", headers_of(app, "one"))
             assert_refused(answer, {400}, {1003}, query)
 
     changing_nothing(peopled_sqlite, ask)
+
+
+def test_a_replay_of_a_book_that_no_number_can_name_is_refused(peopled_sqlite: Peopled) -> None:
+    attempts: Attempts = [({"since": "1h", "book_pk": pk}, 400, 1003) for pk in (-1, 2**53)]
+    refuse(peopled_sqlite, "one", "POST /v1/replays", attempts)
 
 
 def test_a_delivery_of_somebody_else_is_not_found(peopled_sqlite: Peopled) -> None:

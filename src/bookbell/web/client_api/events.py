@@ -25,6 +25,7 @@ from bookbell.web.shape import choice, flag, instant, listed, nullable, record, 
 
 POLL_MS = 500
 OLDEST_FIRST, NEWEST_FIRST = "ASC", "DESC"
+_ASC_ONLY = ("since", "event", "book_pk", "subscribed", "webhook_uuid", "wait_s")
 
 
 @get(
@@ -71,6 +72,8 @@ async def list_events(request: wire.Wire) -> Response:
         return wire.ok({"events": [_told(each) for each in read.told], "next": read.next})
     if "after" in params:
         raise ValidationFailed("after: goes with order=ASC; the page after the newest is asked for by `before`")
+    if left_out := next((name for name in _ASC_ONLY if name in params), None):
+        raise ValidationFailed(f"{left_out}: goes with order=ASC; a page of the newest holds events of every kind")
     level = level_of(params)
     listing = history.list_org_events if level is Level.ORG else history.list_events
     found = await context.database.read(listing, account, before=params.text("before"), count=count)

@@ -13,6 +13,7 @@ from bookbell.web.client_api.history_shapes import ID
 from bookbell.web.context import Context
 from bookbell.web.operation import PK, may, usual
 from bookbell.web.shape import (
+    INTEGER_MAX,
     Schema,
     choice,
     exact_instant,
@@ -89,6 +90,9 @@ def asked_of(params: wire.Params, context: Context, *, now: int) -> Asked:
     rate = params.integer("rate_per_s")
     if rate is not None and not 1 <= rate <= limits.REPLAY_RATE_MAX:
         raise ValidationFailed(f"rate_per_s: a whole number from 1 to {limits.REPLAY_RATE_MAX} is expected")
+    book_pk = params.integer("book_pk")
+    if book_pk is not None and not 0 <= book_pk <= INTEGER_MAX:
+        raise ValidationFailed(f"book_pk: a whole number from 0 to {INTEGER_MAX} is expected")
     until = params.instant("until", now)
     return Asked(
         wanted=Wanted(
@@ -97,7 +101,7 @@ def asked_of(params: wire.Params, context: Context, *, now: int) -> Asked:
             until_at=now if until is None else min(until, now),
             delivery_id=None if delivery_id is None else DeliveryId(delivery_id),
             event_types=frozenset(params.texts("event")) or None,
-            book_pk=params.integer("book_pk"),
+            book_pk=book_pk,
         ),
         rate_per_s=rate or limits.REPLAY_RATE_DEFAULT,
         staging=_staging(params, context),
