@@ -15,6 +15,7 @@ from rich.console import Console
 from bookbell.ambient import RealAmbient
 from bookbell.cli.api_client import ApiClient, ApiError
 from bookbell.cli.demo_processes import DemoFailedError, Stage
+from bookbell.cli.printing import program
 from bookbell.cli.sandbox.files import pdf, png
 
 WAIT_S = 12.0
@@ -102,7 +103,7 @@ class _Demo:
             " | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])')"
         )
         self._say(f'  curl -s {base}/v1/deliveries?limit=3 --oauth2-bearer "$TOKEN"')
-        self._say(f"  BOOKBELL_DATA_DIR={data} bookbell deliveries list --account {one.client_id}")
+        self._say(f"  BOOKBELL_DATA_DIR={data} {program()} deliveries list --account {one.client_id}")
         self._say("Ctrl-C ends it and removes its data.")
         self._stage.service.wait()
 

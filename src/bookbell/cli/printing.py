@@ -1,9 +1,13 @@
 """What commands print: tables and sentences for people, JSON for machines, and errors with what to do."""
 
 import json
+import shlex
+import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -50,6 +54,11 @@ def show_table(values: Sequence[dict[str, Any]], columns: Sequence[str], *, as_j
     widths = [max(len(row[index]) for row in rows) for index in range(len(columns))]
     for row in rows:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def program() -> str:
+    """How to call this program in a shell: by its name where a shell finds it, else by its path."""
+    return "bookbell" if shutil.which("bookbell") else shlex.quote(str(Path(sys.executable).with_name("bookbell")))
 
 
 def _for_people(name: str, value: Any) -> str:

@@ -8,6 +8,7 @@ import typer
 import uvloop
 
 from bookbell import telemetry
+from bookbell.cli.printing import program
 from bookbell.cli.sandbox.keys import KEYS, OPERATOR_TOKEN, PIPELINE_TOKEN, as_env, as_json
 from bookbell.cli.sandbox.opening import folder_of, open_sandbox, settings_of
 from bookbell.service import Opened, Role, Service
@@ -60,7 +61,7 @@ Receivers on this machine's loopback and hosts without a dot are allowed here. T
   operator token {OPERATOR_TOKEN}, pipeline token {PIPELINE_TOKEN}
   as files for clients that read one: {folder}/credentials-one.json; as lines for .env: --env; for machines: --json
 
-First steps, in another terminal (in a third: bookbell listen --secret {SECRET}):
+First steps, in another terminal (in a third: {program()} listen --secret {SECRET}):
 
 {steps}
 
