@@ -4,8 +4,17 @@ import os
 import subprocess
 import sys
 
+from typer.testing import CliRunner
+
+from bookbell import __version__
+from bookbell.cli.main import app
+
 RUN_ON = {"alembic", "asyncio", "cryptography", "jsonschema", "psycopg", "pycurl", "sqlalchemy", "uvicorn", "uvloop"}
 """What commands run on, and takes long to load."""
+
+
+def test_the_program_tells_its_version() -> None:
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"bookbell {__version__}\n"
 
 
 def test_help_and_completion_load_nothing_that_commands_run_on() -> None:

@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from bookbell import __version__
 from bookbell.cli import (
     accounts,
     bench,
@@ -32,6 +33,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _told_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"bookbell {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    _version: bool = typer.Option(
+        False, "--version", help="Show the version and exit.", callback=_told_version, is_eager=True
+    ),
+) -> None:
+    pass
+
+
 MODULES = (
     operate,
     keys,
