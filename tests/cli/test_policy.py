@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from bookbell.actions import accounts, org_webhooks
 from bookbell.cli.main import app
-from bookbell.core.model import Account
+from bookbell.core.model import Account, Role
+from bookbell.core.org_webhook import Asked
 from bookbell.store.database import Database
-from world import world_in
+from world import TERMS, Plain, World, stamp, world_in
 
 
 @pytest.fixture
@@ -62,3 +64,18 @@ def test_a_webhook_is_paused_and_resumed(account: Account) -> None:
     assert told(account, "health")["state"] == "paused"
     run("resume", "--no-drain", "--account", account.client_id)
     assert told(account, "health")["state"] == "delivering"
+
+
+def test_the_same_is_done_to_a_webhook_of_the_organization(account: Account, db: Database) -> None:
+    world = World(db, db.read_now(accounts.demand_organization, account.organization_id))
+    manager = world.account("manager", Role.MANAGER)
+    wanted = Asked(url="https://hooks.example.net/org", event_types=("book.verified",))
+    made = db.write_now(org_webhooks.add, manager, wanted, TERMS, Plain(), stamp()).value
+    assert told(manager, "policy", "set", "preset=ocrolus", "--webhook", made.id)["success"] == "only_200"
+    assert told(manager, "policy", "show", "--webhook", made.id)["success"] == "only_200"
+    run("pause", "--account", manager.client_id, "--webhook", made.id)
+    assert told(manager, "health", "--webhook", made.id)["state"] == "paused"
+    assert told(account, "health")["state"] == "delivering"
+    run("resume", "--account", manager.client_id, "--webhook", made.id)
+    assert told(manager, "health", "--webhook", made.id)["state"] == "delivering"
+    assert "manager" in run("pause", "--account", account.client_id, "--webhook", made.id, status=2)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 deliveries = typer.Typer(help="Deliveries of an account's webhook.", no_args_is_help=True)
 ACCOUNT_OPTION = typer.Option(..., "--account", help="The account's client id or e-mail address.")
+WEBHOOK_OPTION = typer.Option(None, "--webhook", help="This org-level webhook (its uuid); the account is a manager.")
 LIMIT_OPTION = typer.Option(20, help="How many, newest first.", min=1, max=500)
 
 
@@ -36,7 +37,7 @@ def events(account: str = ACCOUNT_OPTION, limit: int = LIMIT_OPTION, as_json: bo
 def list_deliveries(
     account: str = ACCOUNT_OPTION,
     state: DeliveryState | None = typer.Option(None, help="Only those in this state."),
-    webhook: str | None = typer.Option(None, help="Of this org-level webhook (its uuid); the account is a manager."),
+    webhook: str | None = WEBHOOK_OPTION,
     limit: int = LIMIT_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
