@@ -34,6 +34,11 @@ def test_a_genuine_request_is_verified() -> None:
     assert verify(HEADERS, BODY, SECRET, now_s=NOW) == Verified(ID, NOW, 0)
 
 
+def test_a_body_that_was_made_text_is_a_mistake_of_the_receiver() -> None:
+    with pytest.raises(TypeError, match="raw bytes"):
+        verify(HEADERS, BODY.decode(), SECRET, now_s=NOW)  # type: ignore[arg-type] # the mistake
+
+
 def test_the_clock_is_asked_when_no_time_is_given() -> None:
     assert mistake_of_now() is Mistake.STALE
 

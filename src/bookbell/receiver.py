@@ -93,8 +93,10 @@ def verify(
                  which fits.
     now_s:       seconds since 1970, None asks the clock; tolerance_s: how far the timestamp may be off, either way.
 
-    Raises: VerificationError, and nothing else whatever the request holds.
+    Raises: VerificationError, and nothing else whatever the request holds; TypeError for a body that is not bytes.
     """
+    if isinstance(body, str):
+        raise TypeError("The raw bytes of the body are wanted, before they are made text: what is signed is those.")
     given, secrets = _given(headers), [secret] if isinstance(secret, str) else list(secret)
     if not any(secrets):
         raise VerificationError(

@@ -449,6 +449,7 @@ def test_verify_names_the_mistake_and_exits_with_1(shell: Shell, tmp_path: Path)
         "no_signature",
     ]
     assert "does not exist" in shell.run("verify", "--secret", "s", "--body", str(tmp_path / "no"), status=2).stderr
+    assert "Name: value" in shell.run("verify", "--secret", SECRET, "-H", "NoColon", input=b"body", status=2).stderr
 
 
 # -- what the tests do to the rows ------------------------------------------------------------------------------------

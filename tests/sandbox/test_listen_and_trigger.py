@@ -67,6 +67,7 @@ def test_the_form_of_a_secret_tells_the_scheme() -> None:
             assert told(process)["signature"] == "right"
         for each in ("whsec_short", "whsk_short"):
             assert "after whsec_" in invoked("trigger", "BOOK_VERIFIED", "--url", url, "--secret", each).stderr
+        assert "at least 16" in invoked("trigger", "BOOK_VERIFIED", "--url", url, "--secret", "short").stderr
 
 
 def test_a_challenge_is_answered_with_the_proof() -> None:

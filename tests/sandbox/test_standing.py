@@ -93,6 +93,12 @@ def test_a_scenario_needs_a_receiver_and_its_secret(missing: list[str]) -> None:
     assert "--url" in refused.stderr
 
 
+def test_a_receiver_without_a_scenario_is_a_mistake() -> None:
+    refused = invoked("sandbox", "--url", "http://localhost:9/")
+    assert refused.exit_code == 2
+    assert "--url goes with --scenario" in refused.stderr
+
+
 def test_the_folder_of_a_sandbox_is_not_served_to_others(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with Sandbox("--data", str(folder)) as sandbox:

@@ -74,13 +74,16 @@ def _sent(event: str, url: str, signed: "Signing | None", level: str | None) -> 
 
 
 def _signing(secret: str | None) -> "Signing | None":
-    """By which scheme a secret signs is told by its form. Raises: StartError for one that has the form only."""
+    """A secret's form tells the scheme it signs by. Raises: StartError, ValidationFailed if no webhook has it."""
     from bookbell import ed25519
     from bookbell.config import StartError
-    from bookbell.core import signing
+    from bookbell.core import keyset, signing
     from bookbell.core.signing import Scheme, Signing
 
-    if secret is None or not secret.startswith((signing.HMAC_PREFIX, signing.PRIVATE_PREFIX)):
+    if secret is None:
+        return None
+    if not secret.startswith((signing.HMAC_PREFIX, signing.PRIVATE_PREFIX)):
+        keyset.check_length("--secret", secret)
         return signing.signing_with(secret)
     key = signing.hmac_key(secret)
     if key is not None:

@@ -19,6 +19,8 @@ def verify(
     """Check the signature of a request as a receiver would; exit 1 with the mistake if it does not fit."""
     from bookbell import receiver
 
+    if odd := next((line for line in header if ":" not in line), None):
+        raise typer.BadParameter(f"`Name: value` is expected, not {odd!r}.", param_hint="-H")
     raw = sys.stdin.buffer.read() if body is None else body.read_bytes()
     pairs = [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in header)]
     try:

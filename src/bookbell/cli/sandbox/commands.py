@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from bookbell.cli.printing import explained
+from bookbell.config import StartError
 
 PORT = 8080
 
@@ -21,6 +22,10 @@ def sandbox(**given: Any) -> None:
     with explained():
         if played["scenario"] or played["scenarios"]:
             _play(**played, as_json=given["is_env"] is False)
+        elif left_out := [f"--{name.replace('_', '-')}" for name, value in played.items() if value]:
+            raise StartError(
+                f"{left_out[0]} goes with --scenario; `bookbell sandbox --scenarios` lists the shipped ones."
+            )
         else:
             _stand(**given)
 
