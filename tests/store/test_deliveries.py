@@ -151,6 +151,7 @@ def test_what_was_cancelled_meanwhile_stays_cancelled(world: World) -> None:
     world.db.write_now(deliveries.record, [result(due, 1)], at=START)
     assert states(world) == {due.id: "cancelled"}
     assert stale(world) == [False]
+    assert world.db.read_now(lambda tx: tx.execute(table.select()).one().attempt_count) == 1
 
 
 def test_a_long_backlog_is_cancelled_in_batches_and_what_comes_later_is_spared(world: World) -> None:

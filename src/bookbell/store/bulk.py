@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql
 
 from bookbell.store.counted import COUNTED
 from bookbell.store.database import Tx
-from bookbell.store.prepared import as_toolkit_error, execute, execute_many
+from bookbell.store.prepared import as_toolkit_error, execute, execute_many, rows_changed
 
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -38,18 +38,19 @@ def insert_rows(
 
 def update_rows(
     tx: Tx, table: Table, keys: tuple[str, ...], columns: tuple[str, ...], rows: Sequence[Row], *, where: str
-) -> None:
-    """Set these columns of the rows with these keys, whose values come first.
+) -> int:
+    """Set these columns of the rows with these keys, whose values come first. Gives how many rows it changed.
 
     where: what must hold too, as SQL that names the table.
     """
     if not rows:
-        return
+        return 0
     if _is_sqlite(tx):
+        before = rows_changed(tx)
         execute_many(tx, _update_sql(table.name, keys, columns, where), rows)
-        return
+        return rows_changed(tx) - before
     arrays = [list(values) for values in zip(*rows, strict=True)]
-    execute(tx, _update_from_arrays_sql(table, keys, columns, where), arrays)
+    return int(execute(tx, _update_from_arrays_sql(table, keys, columns, where), arrays).rowcount)
 
 
 def _copy(tx: Tx, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:

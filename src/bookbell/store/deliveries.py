@@ -189,6 +189,7 @@ _DUE = Prepared(
 )
 
 
+_IS_CANCELLED = f"deliveries.state || '' = '{DeliveryState.CANCELLED.value}'"
 _SETTLED = ("state", "attempt_count", "due_at", "finished_at", "reason", "probe_count")
 
 
@@ -208,7 +209,7 @@ def record(tx: Tx, results: Sequence[Result], *, at: int) -> frozenset[tuple[Lan
     """Keep these attempts and settle their deliveries. Gives the lanes that were lost, with their epochs of then.
 
     A result of a lost lane is kept as history, marked stale, and settles nothing; nor does one whose delivery has
-    been cancelled meanwhile.
+    been cancelled meanwhile, but it counts there.
     """
     epochs = lock_epochs(tx, list({result.lane_pk for result in results}))
     rows: list[Row] = []
@@ -228,7 +229,9 @@ def record(tx: Tx, results: Sequence[Result], *, at: int) -> frozenset[tuple[Lan
             lost.add((result.lane_pk, result.epoch))
     insert_rows(tx, attempts, ("pk", *AttemptRow._fields), rows)
     # By the id too: keys of what retention has removed are used again, and a worker may have stood still for days.
-    update_rows(tx, deliveries, ("pk", "id"), _SETTLED, settled, where=IS_STILL_PENDING.text)
+    if update_rows(tx, deliveries, ("pk", "id"), _SETTLED, settled, where=IS_STILL_PENDING.text) < len(settled):
+        counted = [(pk, delivery_id, number) for pk, delivery_id, _, number, *_ in settled]
+        update_rows(tx, deliveries, ("pk", "id"), ("attempt_count",), counted, where=_IS_CANCELLED)
     promote(tx, queues)
     return frozenset(lost)
 

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine
 from bookbell.core.errors import BookbellError
 from bookbell.store.counted import COUNTED
 from bookbell.store.faults import is_lost
-from bookbell.store.prepared import execute
+from bookbell.store.prepared import execute, rows_changed
 
 GROUP_COUNT_MAX = 64
 GROUP_ROWS_MAX = 500  # some 20 ms; who waits for a commit waits for the rest of its group
@@ -98,8 +98,8 @@ class GroupCommit:
         writes, done, is_ending = _by_write(group), 0, False
         try:
             with self.engine.begin() as tx:
-                most = _rows(tx) + GROUP_ROWS_MAX
-                while done < len(writes) and _rows(tx) < most:
+                most = rows_changed(tx) + GROUP_ROWS_MAX
+                while done < len(writes) and rows_changed(tx) < most:
                     _try(tx, writes[done], is_only=len(writes) == 1)
                     done += 1
                 is_ending = True
@@ -131,12 +131,6 @@ def only(write: Write, tx: Connection, item: Any) -> Any:
     if isinstance(value, BookbellError):
         raise value
     return value
-
-
-def _rows(tx: Connection) -> int:
-    """Rows that its connection has changed so far; 0 on PostgreSQL, whose driver does not count them."""
-    count = getattr(tx.connection.driver_connection, "total_changes", None)
-    return 0 if count is None else int(count())
 
 
 def _by_write(group: list[_Item]) -> list[list[_Item]]:

@@ -39,6 +39,12 @@ def execute_many(tx: Connection, sql: str, rows: Sequence[Any]) -> Any:
     return cursor
 
 
+def rows_changed(tx: Connection) -> int:
+    """How many rows its connection has changed so far; 0 on PostgreSQL, whose driver does not count them."""
+    count = getattr(tx.connection.driver_connection, "total_changes", None)
+    return 0 if count is None else int(count())
+
+
 def _give_up(tx: Connection, cursor: Any, sql: str, error: BaseException) -> None:
     """Close the cursor at once, and raise what the toolkit would for an error of the driver.
 
