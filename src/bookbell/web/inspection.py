@@ -18,26 +18,31 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from bookbell.core.limits import INSPECT_S_MAX
+from bookbell.core.model import OrganizationId
 
 AT_ONCE_MAX = 2
 ANSWER_BYTES_MAX = 64
 GRACE_S = 2  # for a loaded machine, beyond what the child may take
 
 
-async def page_count(path: Path) -> int | None:
+async def page_count(path: Path, whose: OrganizationId) -> int | None:
     """Pages of a PDF; None when it is not a valid one, or not within the limits."""
-    return await _asked("pdf", path)
+    return await _asked("pdf", path, whose)
 
 
-async def is_image(path: Path) -> bool:
+async def is_image(path: Path, whose: OrganizationId) -> bool:
     """Whether the file is one JPEG, PNG, BMP or single-page TIFF image."""
-    return await _asked("image", path) is not None
+    return await _asked("image", path, whose) is not None
 
 
-async def _asked(kind: str, path: Path) -> int | None:
-    return await asyncio.get_running_loop().run_in_executor(_threads, _pool.ask, kind, path)
+async def _asked(kind: str, path: Path, whose: OrganizationId) -> int | None:
+    """An organization has one file looked into at a time: however many it sends, others wait for one of them."""
+    turn = _turns.setdefault(whose, asyncio.Lock())
+    async with turn:
+        return await asyncio.get_running_loop().run_in_executor(_threads, _pool.ask, kind, path)
 
 
 class _Helper:
@@ -125,5 +130,6 @@ class _Pool:
 
 
 _pool = _Pool()
+_turns: WeakValueDictionary[OrganizationId, asyncio.Lock] = WeakValueDictionary()
 _threads = ThreadPoolExecutor(AT_ONCE_MAX, "inspection")  # those that wait take none that other files need
 atexit.register(_pool.close)

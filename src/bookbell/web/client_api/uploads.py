@@ -144,7 +144,7 @@ async def upload_image(request: wire.Wire) -> Response:
     async with _arriving(request, book_key) as arrived:
         context, file = arrived.context, arrived.file
         wants_pk = arrived.params.flag("return_image_pk")
-        if not await inspection.is_image(file.path):
+        if not await inspection.is_image(file.path, arrived.account.organization_id):
             return await arrived.refuse(_image_failure(f"{file.name} is not a valid Image", []))
         made = await context.perform(uploads.upload_image, arrived.account, arrived.upload(1), context.stamp())
         if isinstance(made, DuplicateImage):
@@ -274,7 +274,7 @@ async def _arriving(request: wire.Wire, to_key: Callable[[wire.Params], BookKey]
 
 async def _take_document(arrived: _Arrived, form_type: str | None) -> Document | Earlier:
     """The new document; else the earlier ones with its content, none if it is no PDF."""
-    count = await inspection.page_count(arrived.file.path)
+    count = await inspection.page_count(arrived.file.path, arrived.account.organization_id)
     if count is None:
         return []
     context, upload = arrived.context, arrived.upload(count, form_type)
@@ -284,7 +284,7 @@ async def _take_document(arrived: _Arrived, form_type: str | None) -> Document |
 
 async def _take_mixed(arrived: _Arrived) -> MixedDocument | Earlier:
     """The new mixed document; else as _take_document."""
-    count = await inspection.page_count(arrived.file.path)
+    count = await inspection.page_count(arrived.file.path, arrived.account.organization_id)
     if count is None:
         return []
     context, upload = arrived.context, arrived.upload(count)
