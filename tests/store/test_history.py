@@ -6,8 +6,9 @@ from bookbell.actions import history
 from bookbell.core.errors import IllegalTransition, NotFound
 from bookbell.core.model import Account, DeliveryState
 from bookbell.store import deliveries, lanes
+from bookbell.store import history as stored
 from bookbell.store.database import Database
-from bookbell.store.history import DeliveryQuery, DeliveryView
+from bookbell.store.history import DeliveryQuery, DeliveryView, Scope
 from world import START, World, stamp, world_in
 
 
@@ -53,6 +54,8 @@ def test_another_accounts_deliveries_are_unknown(world: World) -> None:
         world.db.read_now(history.inspect, two, mine.id)
     with pytest.raises(NotFound):
         world.db.write_now(history.retry_now, two, mine.id, stamp())
+    nobody = Scope(organization_id=one.organization_id, account_id=None)
+    assert world.db.read_now(stored.views, nobody, [mine.id]) == []
 
 
 def test_retry_now_makes_a_waiting_one_due_and_wakes_its_lane(world: World) -> None:

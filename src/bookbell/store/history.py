@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, false, or_, select, update
 
 from bookbell.core.model import (
     AccountId,
@@ -159,7 +159,7 @@ def _is_within(scope: Scope) -> ColumnElement[bool]:
     seen = [endpoints.c.account_id == scope.account_id] if scope.account_id is not None else []
     return and_(
         endpoints.c.organization_id == scope.organization_id,
-        or_(*seen, *([is_org_level] if scope.has_org_level else [])),
+        or_(false(), *seen, *([is_org_level] if scope.has_org_level else [])),  # of neither: nothing
     )
 
 
