@@ -1,5 +1,6 @@
 """Replays choose what they are asked for, and recover, repeat or make up for it, each exactly once."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -465,6 +466,25 @@ def test_only_so_many_run_at_a_time_and_a_short_secret_is_refused(
     start(world, account, asked())
     with pytest.raises(IllegalTransition):
         start(world, account, asked())
+
+
+def test_replays_that_are_started_at_once_keep_to_the_bound(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = world.account()
+    world.webhook(account, "DOC_VERIFIED")
+    monkeypatch.setattr(limits, "REPLAYS_RUNNING_MAX", 3)
+    gate = threading.Barrier(8)
+
+    def ask(_: int) -> bool:
+        gate.wait()
+        try:
+            start(world, account, asked())
+        except IllegalTransition:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(ask, range(8))) == [False] * 5 + [True] * 3
+    assert world.db.read_now(stored.count_running, world.organization.id) == 3
 
 
 def test_a_crash_in_a_batch_leaves_the_job_where_it_was(world: World) -> None:

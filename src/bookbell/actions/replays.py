@@ -133,11 +133,13 @@ def _estimate(tx: Tx, endpoint: Endpoint, asked: Asked) -> Estimate:
 def start(tx: Tx, plan: Plan, account: Account | None, vault: Sealing, stamp: Stamp) -> ReplayJob:
     """Begin a replay; workers go on with it. account None: the operator asks.
 
+    It holds the organization's row, so the bound holds however many ask at once.
     Raises: IllegalTransition when nothing can be sent there, or too many are running; ValidationFailed for a secret.
     """
     endpoint, asked = plan.endpoint, plan.asked
     if asked.staging is None:
         refuse_unsendable(endpoint)
+    endpoints.lock_organization(tx, endpoint.organization_id)
     if replays.count_running(tx, endpoint.organization_id) >= limits.REPLAYS_RUNNING_MAX:
         raise IllegalTransition(f"{limits.REPLAYS_RUNNING_MAX} replays are running; wait for one to end or cancel it.")
     job_id = stamp.new_id()
