@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from bookbell.actions import analytics, reports, uploads
+from bookbell.actions import analytics, documents, reports, uploads
 from bookbell.actions.books import BookKey
+from bookbell.actions.documents import DocumentKey
 from bookbell.actions.reports import (
     AnalyticsReport,
     ClassifiedPart,
@@ -34,7 +35,7 @@ from bookbell.core.model import (
     MixedDocument,
     MixedStatus,
 )
-from bookbell.store import books, delivery_pages, events, history
+from bookbell.store import books, delivery_pages, discarded, events, history
 from bookbell.store.database import Database, Tx
 from bookbell.store.schema import endpoints
 from world import World, new_md5, stamp, world_in
@@ -274,3 +275,20 @@ def test_a_finished_document_does_not_move_again(world: World) -> None:
     report(world, verified(uuid))
     with pytest.raises(IllegalTransition, match="VERIFICATION_COMPLETE"):
         report(world, DocumentReport(uuid=uuid, status=DocumentStatus.PROCESSING))
+
+
+@pytest.mark.parametrize("status", ["DELETING", "DELETED"])
+def test_what_a_client_removes_is_not_reported_so_that_no_file_is_left_behind(world: World, status: str) -> None:
+    account = world.account()
+    book = world.book(account)
+    document, mixed = upload(world, account, book), world.mixed(account, book)
+    report(world, verified(document.uuid), MixedReport(uuid=mixed.uuid, status=MixedStatus.REJECTED))
+    for each in (
+        DocumentReport(uuid=document.uuid, status=DocumentStatus(status)),
+        MixedReport(uuid=mixed.uuid, status=MixedStatus(status)),
+    ):
+        with pytest.raises(IllegalTransition):
+            report(world, each)
+    for uuid in (document.uuid, mixed.uuid):
+        world.db.write_now(documents.remove, account, DocumentKey(pk=None, uuid=uuid), stamp())
+    assert world.db.read_now(discarded.oldest_discarded, count=10) == ["b"]

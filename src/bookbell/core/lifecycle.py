@@ -4,12 +4,13 @@ The tables are the rules; the code looks up. A report of the state a thing is in
 nothing, so that reports can be repeated; a move the table does not know is refused with one precise error.
 
     Document        QUEUED > PROCESSING > CLASSIFIED > GROOMING > VERIFYING > VERIFICATION_COMPLETE
-                       \\__________ any of these __________/ \\--> REJECTED | FAILED     final > DELETING > DELETED
-    Mixed document  QUEUED > PROCESSING > CLASSIFIED > COMPLETED | REJECTED | FAILED    final > DELETING > DELETED
+                       \\__________ any of these __________/ \\--> REJECTED | FAILED
+    Mixed document  QUEUED > PROCESSING > CLASSIFIED > COMPLETED | REJECTED | FAILED
     Image group     UPLOADING > QUEUED > VERIFICATION_COMPLETE | REJECTED | FAILED
     Book            CREATED > UPLOAD > VERIFYING > VERIFIED (> UPLOAD, VERIFYING again on a new upload) > DELETED
 
-A pipeline may skip forward. What clients do (cancel, remove, upgrade) is in core.client_moves.
+A pipeline may skip forward. What clients do (cancel, remove, upgrade) is in core.client_moves: what they remove goes
+on to DELETING and, once its file is gone, DELETED. No pipeline may report that, for the file would stay.
 Source: contract 9.2–9.4, 14.
 """
 
@@ -48,15 +49,11 @@ MIXED_FINAL = (M.COMPLETED, M.REJECTED, M.FAILED)
 
 DOCUMENT_MOVES: dict[DocumentStatus, tuple[DocumentStatus, ...]] = {
     **{each: (*DOCUMENT_IN_WORK[index + 1 :], *DOCUMENT_FINAL) for index, each in enumerate(DOCUMENT_IN_WORK)},
-    **dict.fromkeys(DOCUMENT_FINAL, (D.DELETING, D.DELETED)),
-    D.DELETING: (D.DELETED,),
-    D.DELETED: (),
+    **dict.fromkeys((*DOCUMENT_FINAL, D.DELETING, D.DELETED), ()),
 }
 MIXED_MOVES: dict[MixedStatus, tuple[MixedStatus, ...]] = {
     **{each: (*MIXED_IN_WORK[index + 1 :], *MIXED_FINAL) for index, each in enumerate(MIXED_IN_WORK)},
-    **dict.fromkeys(MIXED_FINAL, (M.DELETING, M.DELETED)),
-    M.DELETING: (M.DELETED,),
-    M.DELETED: (),
+    **dict.fromkeys((*MIXED_FINAL, M.DELETING, M.DELETED), ()),
 }
 GROUP_MOVES: dict[ImageGroupStatus, tuple[ImageGroupStatus, ...]] = {
     G.UPLOADING: (G.QUEUED, G.FAILED),
