@@ -2,8 +2,9 @@
 
 import pytest
 
-from bookbell.actions import analytics, books
+from bookbell.actions import analytics, books, uploads
 from bookbell.actions.books import BookChanges, BookKey
+from bookbell.actions.uploads import Upload
 from bookbell.core.errors import (
     AnalyticsNotSupported,
     BankStatementsOnly,
@@ -13,11 +14,11 @@ from bookbell.core.errors import (
     NotPermittedBook,
 )
 from bookbell.core.model import AnalyticsStatus, Book, BookStatus
-from bookbell.store import discarded
+from bookbell.store import discarded, images
 from bookbell.store.analytics import find_request
 from bookbell.store.books import BookQuery
 from bookbell.store.database import Database
-from world import World, stamp, world_in
+from world import START, World, new_md5, stamp, world_in
 
 
 def key(book: Book) -> BookKey:
@@ -83,6 +84,17 @@ def test_removing_a_book_gives_up_its_files_once_and_expires_its_requests(world:
     found = world.db.read_now(find_request, account.organization_id, request.id)
     assert found is not None
     assert found.status is AnalyticsStatus.EXPIRED
+
+
+def test_the_open_image_group_of_a_removed_book_waits_for_nobody(world: World) -> None:
+    account = world.account()
+    book = world.book(account)
+    image = Upload(book=key(book), name="a.png", blob="image", md5=new_md5(), page_count=1)
+    world.db.write_now(uploads.upload_image, account, image, stamp())
+    assert len(world.db.read_now(images.waiting_groups, before=START, after_pk=0, count=10)) == 1
+    world.db.write_now(books.remove_book, account, key(book), stamp())
+    assert world.db.read_now(images.waiting_groups, before=START, after_pk=0, count=10) == []
+    assert world.db.read_now(discarded.oldest_discarded, count=10) == ["image"]
 
 
 def test_the_name_of_a_removed_book_is_free_again(world: World) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, exists, insert, select, union, update
 
-from bookbell.core.model import AnalyticsStatus, Book, OrganizationId
+from bookbell.core.model import AnalyticsStatus, Book, ImageGroupStatus, OrganizationId
 from bookbell.store.database import Tx
 from bookbell.store.schema import (
+    GROUP_WAITS,
     IS_DELETING,
     discarded_blobs,
     documents,
+    image_groups,
     images,
     mixed_documents,
 )
@@ -29,7 +31,7 @@ def discard(tx: Tx, organization_id: OrganizationId, blobs: Collection[str], *, 
 
 
 def empty_book(tx: Tx, book: Book, *, at: int) -> None:
-    """Delete everything in a book, take its files down for removal, expire what was asked and forget what is known.
+    """Delete everything in a book, take its files down for removal, end what waits and forget what is known.
 
     A handful of statements, however much is in the book.
     """
@@ -52,6 +54,11 @@ def empty_book(tx: Tx, book: Book, *, at: int) -> None:
             .values(status="DELETED", blob=None, updated_at=at)
         )
     tx.execute(delete(images).where(images.c.organization_id == book.organization_id, images.c.book_pk == book.pk))
+    tx.execute(
+        update(image_groups)
+        .where(image_groups.c.organization_id == book.organization_id, image_groups.c.book_pk == book.pk, GROUP_WAITS)
+        .values(status=ImageGroupStatus.FAILED.value, updated_at=at)
+    )
     tx.execute(
         update(analytics_requests)
         .where(
