@@ -132,6 +132,19 @@ def test_a_full_book_takes_no_more(world: World) -> None:
         world.db.write_now(uploads.upload_document, account, a_file(book.pk), stamp())
 
 
+@pytest.mark.parametrize("form_type", [None, "W2"])
+def test_a_book_that_is_full_by_now_takes_no_image_group(
+    world: World, monkeypatch: pytest.MonkeyPatch, form_type: str | None
+) -> None:
+    monkeypatch.setattr(limits, "DOCUMENTS_PER_BOOK_MAX", 1)
+    account = world.account()
+    pk = world.book(account).pk
+    world.db.write_now(uploads.upload_image, account, a_file(pk), stamp())
+    world.db.write_now(uploads.upload_document, account, a_file(pk), stamp())
+    with pytest.raises(TooManyDocuments):
+        world.db.write_now(uploads.finalize_group, account, BookKey(pk=pk, uuid=None), form_type, stamp())
+
+
 def set_pages(world: World, document_pk: int, count: int) -> None:
     def run(tx: Tx) -> None:
         tx.execute(documents.update().where(documents.c.pk == document_pk).values(page_count=count))

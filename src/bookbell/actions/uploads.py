@@ -123,7 +123,8 @@ def finalize_group(
 ) -> Published[Finalized]:
     """Close the book's open image group and make a document of it, or a mixed one if no form type is given.
 
-    Raises: ImageGroupNotFound when there is no open group.
+    Raises: ImageGroupNotFound when there is no open group; TooManyDocuments, TooManyPages when the book has become
+    full since its images came.
     """
     book = visible.lock_book(tx, account, key)
     group = images.find_open_group(tx, book.organization_id, book.pk)
@@ -132,6 +133,7 @@ def finalize_group(
     change = group_finalized(group, form_type=form_type, at=stamp.at)
     images.save_group(tx, change.value)
     found = images.list_images(tx, group)
+    _check_sizes(tx, book, len(found))
     upload = Upload(
         book=key,
         name=found[0].name,

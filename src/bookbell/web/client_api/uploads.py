@@ -167,6 +167,7 @@ async def upload_image(request: wire.Wire) -> Response:
                 MissingParameter,
                 NotPermittedBook,
                 TooManyDocuments,
+                TooManyPages,
             ),
         )
     ),
