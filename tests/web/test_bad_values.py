@@ -291,6 +291,25 @@ def test_lists_of_deliveries_and_events_beyond_their_bounds_are_refused(peopled_
     changing_nothing(peopled_sqlite, ask)
 
 
+def test_filters_longer_than_anything_they_could_find_are_refused(peopled: Peopled) -> None:
+    many = ",".join(f"type{number}" for number in range(66_000))  # no database takes a statement with so many values
+    attempts = (
+        ("GET /v1/events", {"order": "ASC", "event": many}),
+        ("POST /v1/replays", {"select": "delivered", "since": "1h", "event": many}),
+        ("POST /v1/replays", {"select": "delivered", "since": "1h", "event": many.split(",")}),
+        ("GET /v1/books", {"search": "%" * 60_000}),
+    )
+
+    async def ask(app: Opened) -> None:
+        for request, given in attempts:
+            method, path = request.split(" ")
+            answer = await call(app.app, method, path, headers_of(app, "one"), [json.dumps(given).encode()])
+            assert_refused(answer, {400}, {1003}, request)
+
+    scene(peopled)
+    changing_nothing(peopled, ask)
+
+
 def test_a_replay_of_a_book_that_no_number_can_name_is_refused(peopled_sqlite: Peopled) -> None:
     attempts: Attempts = [({"since": "1h", "book_pk": pk}, 400, 1003) for pk in (-1, 2**53)]
     refuse(peopled_sqlite, "one", "POST /v1/replays", attempts)

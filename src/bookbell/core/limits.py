@@ -42,6 +42,7 @@ JSON_BODY_BYTES_MAX = 1024 * 1024
 JSON_DEPTH_MAX = 64  # deeper, and recursion could end in the interpreter's own limit
 FORM_FIELD_BYTES_MAX = 64 * 1024
 FORM_PART_COUNT_MAX = 100
+LIST_COUNT_MAX = 1_000  # texts in one parameter; there are fewer event types, and a statement takes 32,766 values
 NAME_CHARS_MAX = 255
 PAGE_COUNT_DEFAULT = 50  # rows of a list page
 PAGE_COUNT_MAX = 500

@@ -113,7 +113,10 @@ class Params:
         items = value if isinstance(value, list) else [value]
         if not all(isinstance(item, str) for item in items):
             raise ValidationFailed(f"{name}: a list of texts is expected")
-        return [part.strip() for item in items for part in item.split(",") if part.strip()]
+        found = [part.strip() for item in items for part in item.split(",") if part.strip()]
+        if len(found) > limits.LIST_COUNT_MAX:
+            raise ValidationFailed(f"{name}: at most {limits.LIST_COUNT_MAX} are expected")
+        return found
 
 
 async def read_params(request: Wire) -> Params:

@@ -237,6 +237,8 @@ def _query(params: wire.Params) -> BookQuery:
         raise ValidationFailed("order: ASC or DESC, order_by: created, name or pk is expected")
     if name is not None and search is not None:
         raise ValidationFailed("Give either name or search, not both.")
+    if len(search or "") > limits.NAME_CHARS_MAX:  # no name is longer, and SQLite refuses a pattern of 50,000 bytes
+        raise ValidationFailed(f"search: at most {limits.NAME_CHARS_MAX} characters are expected")
     count = limits.PAGE_COUNT_MAX if count is None else count
     if not 1 <= count <= limits.PAGE_COUNT_MAX or not 0 <= (offset or 0) <= limits.OFFSET_MAX:
         raise ValidationFailed(f"limit: 1 to {limits.PAGE_COUNT_MAX}, offset: 0 to {limits.OFFSET_MAX} is expected")
