@@ -1,6 +1,7 @@
 """Reports of the pipeline over the wire: once for each Idempotency-Key, and batches as a whole or not at all."""
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import httpx
 import pytest
 
 from bookbell.core import limits
+from bookbell.core.errors import DocumentNotFound
 from bookbell.store.accounts import find_organization
 from in_process import Opened, Peopled, opened
 from raw_asgi import call
@@ -93,6 +95,36 @@ def test_a_key_belongs_to_its_path(peopled: Peopled) -> None:
             answer = await report(app, {"status": "VERIFICATION_COMPLETE"}, "key-1", path)
             assert answer.json()["response"]["id"] == uuid
         assert (await events(app)).count("DOC_VERIFIED") == 2
+
+    run(peopled, play)
+
+
+def test_a_path_is_the_same_however_it_is_spelled(peopled: Peopled) -> None:
+    (uuid,) = documents_of(peopled, 1)
+    event = {"type": SIGNAL, "document_uuid": uuid}
+
+    async def play(app: Opened) -> None:
+        paths = ("/platform/v1/events", "/platform/v1/events/", "/platform//v1/events")
+        answers = [await report(app, event, "key-1", path) for path in paths]
+        assert [answer.headers.get("Idempotent-Replayed") for answer in answers] == [None, "true", "true"]
+        status = {"status": "VERIFYING"}
+        answers = [
+            await report(app, status, "key-1", f"/platform/v1/documents/{each}/status")
+            for each in (uuid, uuid.upper())
+        ]
+        assert [answer.headers.get("Idempotent-Replayed") for answer in answers] == [None, "true"]
+        assert (await events(app)).count(SIGNAL) == 1
+
+    run(peopled, play)
+
+
+def test_a_key_for_what_no_path_can_name_is_told_so(peopled: Peopled) -> None:
+    # Random, because an index would take it if it could be compressed.
+    nobody = hashlib.shake_128(b"nobody").hexdigest(5_000)
+
+    async def play(app: Opened) -> None:
+        answer = await report(app, {"status": "VERIFYING"}, "key-1", f"/platform/v1/documents/{nobody}/status")
+        assert (answer.status_code, answer.json()["code"]) == (400, DocumentNotFound.code)
 
     run(peopled, play)
 

@@ -51,6 +51,7 @@ REPORT_BATCH_COUNT_MAX = 500
 WORKER_KEPT_MS = 24 * 3_600_000  # the row of a worker that has died
 ANALYTICS_JOB_KEPT_MS = 24 * 3_600_000  # contract 10.9
 IDEMPOTENCY_KEY_CHARS_MAX = 255
+IDEMPOTENCY_SCOPE_CHARS_MAX = 255  # of the path; those of things that exist have less than half
 IDEMPOTENCY_KEPT_MS = 24 * 3_600_000
 
 # Retention and the background audit: batches are small, and rests follow them.

@@ -18,6 +18,7 @@ from bookbell.store.database import Tx
 from bookbell.store.group_commit import only
 from bookbell.web import wire
 from bookbell.web.http import Response
+from bookbell.web.routing import parts_of
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -34,7 +35,7 @@ async def carried_out(request: wire.Wire, raw: bytes, carry_out: Callable[[Tx, S
     context, key = request.context, _idempotency_key(request)
     if key is None:
         return wire.ok(await context.perform(carry_out, context.stamp()))
-    scope = f"POST {request.path}"
+    scope = _scope(request.path)
     digest = hashlib.sha256(raw).hexdigest()
 
     def run(tx: Tx, stamp: Stamp) -> Published[_Answer]:
@@ -71,6 +72,14 @@ async def carried_out_each(
         return published.showing(shown(published.value))
 
     return await carried_out(request, raw, carry_out)
+
+
+def _scope(path: str) -> str:
+    """What a key belongs to: the path however it is spelled, or so much of it that no other can have begun alike.
+
+    A longer one names nothing, and PostgreSQL takes no key of any length.
+    """
+    return f"POST /{'/'.join(parts_of(path.lower()))}"[: limits.IDEMPOTENCY_SCOPE_CHARS_MAX]
 
 
 def _idempotency_key(request: wire.Wire) -> str | None:

@@ -67,7 +67,7 @@ def tree_of(routes: Iterable[Route]) -> Node:
 
 def _place(node: Node, route: Route, path: str) -> None:
     names = []
-    for part in _parts(path):
+    for part in parts_of(path):
         if part.startswith("{"):
             names.append(part[1:].partition(":")[0])
             node.any_part = node = node.any_part or Node()
@@ -79,11 +79,12 @@ def _place(node: Node, route: Route, path: str) -> None:
 def find(tree: Node, path: str) -> tuple[Node, list[str]] | None:
     """Where this path leads, with the parts that have names; None if nowhere."""
     values: list[str] = []
-    node = _descend(tree, _parts(path), 0, values)
+    node = _descend(tree, parts_of(path), 0, values)
     return None if node is None else (node, values)
 
 
-def _parts(path: str) -> list[str]:
+def parts_of(path: str) -> list[str]:
+    """A path as it is matched: what stands between its slashes."""
     return [part for part in path.split("/") if part]
 
 
