@@ -85,3 +85,16 @@ def test_an_empty_id_beside_another_is_none(peopled_sqlite: Peopled) -> None:
             await ask(app, "manager", "POST /v1/document/remove", data=form)
 
     asyncio.run(run())
+
+
+def test_analytics_are_named_by_a_path_that_may_end_in_a_slash(peopled_sqlite: Peopled) -> None:
+    async def run() -> None:
+        async with opened(peopled_sqlite) as app:
+            uuid = (await ask(app, "one", "POST /v1/book/add", json={"name": "Loan 2210"}))["response"]["uuid"]
+            report = {"status": "DONE", "results": {"summary": {"txn_count": 324}}}
+            await ask(app, "pipeline", f"POST /platform/v1/books/{uuid}/analytics", json=report)
+            assert await ask(app, "one", f"GET /v2/book/{uuid}/summary/") == {"txn_count": 324}
+            job = await ask(app, "one", f"GET /v2/book/{uuid}/summary/?async=true")
+            assert (await ask(app, "one", f"GET /v2/analytics/jobs/{job['job_id']}"))["status"] == "DONE"
+
+    asyncio.run(run())
