@@ -98,3 +98,23 @@ def test_analytics_are_named_by_a_path_that_may_end_in_a_slash(peopled_sqlite: P
             assert (await ask(app, "one", f"GET /v2/analytics/jobs/{job['job_id']}"))["status"] == "DONE"
 
     asyncio.run(run())
+
+
+def test_a_list_goes_on_however_the_letters_of_its_cursor_are_spelled(peopled_sqlite: Peopled) -> None:
+    async def run() -> None:
+        async with opened(peopled_sqlite) as app:
+            ids = await made(app)
+            event = {"type": "document.detect.signal_found", "document_uuid": ids["$document"]}
+            replay = {"since": "1h", "webhook_uuid": ids["$webhook"]}
+            for _ in range(2):
+                await ask(app, "pipeline", "POST /platform/v1/events", json=event)
+                await ask(app, "manager", "POST /v1/replays", json=replay)
+            for kind in ("events", "deliveries", "replays"):
+                listing = f"GET /v1/{kind}?level=org&limit=1"
+                newest = (await ask(app, "manager", listing))["response"]
+                for cursor in (newest["next"], newest["next"].upper()):
+                    older = (await ask(app, "manager", f"{listing}&before={cursor}"))["response"]
+                    assert older[kind], (kind, cursor)
+                    assert older[kind][0]["id"] < newest[kind][0]["id"]
+
+    asyncio.run(run())

@@ -76,7 +76,7 @@ async def list_events(request: wire.Wire) -> Response:
         raise ValidationFailed(f"{left_out}: goes with order=ASC; a page of the newest holds events of every kind")
     level = level_of(params)
     listing = history.list_org_events if level is Level.ORG else history.list_events
-    found = await context.database.read(listing, account, before=params.text("before"), count=count)
+    found = await context.database.read(listing, account, before=params.uuid("before"), count=count)
     shown = [
         _event(each, each.body_org if level is Level.ORG else each.body_account or each.body_org) for each in found
     ]

@@ -51,7 +51,7 @@ async def list_deliveries(request: wire.Wire) -> Response:
         state=state,
         event_type=params.text("event"),
         book_pk=params.integer("book_pk"),
-        before=params.text("before"),
+        before=params.uuid("before"),
         count=wire.page_count(params),
     )
     webhook_uuid = params.uuid("webhook_uuid")

@@ -72,7 +72,7 @@ async def list_replays(request: wire.Wire) -> Response:
     params = await wire.read_params(request)
     count = wire.page_count(params)
     found = await context.database.read(
-        stored.list_jobs, replays.scope_of(account), before=params.text("before"), count=count
+        stored.list_jobs, replays.scope_of(account), before=params.uuid("before"), count=count
     )
     following = found[-1].id if len(found) == count else None
     return wire.ok({"replays": [shapes.shown_job(each) for each in found], "next": following})

@@ -95,7 +95,7 @@ async def list_organizations(request: wire.Wire) -> Response:
     require_operator(request)
     params = await wire.read_params(request)
     found = await request.context.database.read(
-        accounts.list_organizations, after=params.text("after") or "", count=limits.PAGE_COUNT_MAX
+        accounts.list_organizations, after=params.uuid("after") or "", count=limits.PAGE_COUNT_MAX
     )
     return wire.ok({"organizations": [_organization(each) for each in found]})
 
@@ -173,7 +173,7 @@ async def list_accounts(request: wire.Wire) -> Response:
     require_operator(request)
     params = await wire.read_params(request)
     found = await request.context.database.read(
-        _accounts_of, wire.path_uuid(request, "organization_id"), after=params.text("after") or ""
+        _accounts_of, wire.path_uuid(request, "organization_id"), after=params.uuid("after") or ""
     )
     return wire.ok({"accounts": [_account(each) for each in found]})
 

@@ -83,7 +83,7 @@ async def list_all_replays(request: wire.Wire) -> Response:
     scope = _whole(await _organization(request, context))
     params = await wire.read_params(request)
     count = wire.page_count(params)
-    found = await context.database.read(stored.list_jobs, scope, before=params.text("before"), count=count)
+    found = await context.database.read(stored.list_jobs, scope, before=params.uuid("before"), count=count)
     following = found[-1].id if len(found) == count else None
     return wire.ok({"replays": [shapes.shown_job(each) for each in found], "next": following})
 
