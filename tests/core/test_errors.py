@@ -65,3 +65,9 @@ def test_always_200_spares_infrastructure_and_the_other_apis() -> None:
 
 def test_too_many_requests_know_when_one_would_be_taken() -> None:
     assert errors.TooManyRequests(50).wait_ms == 50
+
+
+@pytest.mark.parametrize("slashes", ["/", "//", "///"])
+def test_a_path_belongs_to_its_api_however_many_slashes_it_begins_with(slashes: str) -> None:
+    found = [errors.api_of(f"{slashes}{path}") for path in ("v1/books", "v2/document/download", "platform/v1/work")]
+    assert found == [errors.Api.V1, errors.Api.V2, errors.Api.OURS]

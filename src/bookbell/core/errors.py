@@ -58,7 +58,8 @@ class BookbellError(Exception):
 
 def api_of(path: str) -> Api:
     """The API that serves this path."""
-    return next(api for api in Api if path.startswith(api) or api is Api.OURS)
+    rooted = f"/{path.lstrip('/')}"  # a base URL that ends in a slash gives a path that begins with two
+    return next(api for api in Api if rooted.startswith(api) or api is Api.OURS)
 
 
 def status_of(error: BookbellError | type[BookbellError], api: Api) -> int:
