@@ -37,10 +37,8 @@ async def read_analytics(request: wire.Wire) -> Response:
     """Second-generation analytics of a book."""
     context, account = request.context, await account_of(request)
     params = await wire.read_params(request)
-    key, view = (
-        BookKey(pk=None, uuid=wire.path_uuid(request, "book_uuid")),
-        request.path.rstrip("/").rpartition("/")[2],
-    )
+    key = BookKey(pk=None, uuid=wire.path_uuid(request, "book_uuid"))
+    view = request.path.rstrip("/").rpartition("/")[2]
     if params.flag("async"):
         job = await context.database.write(analytics.start_job, account, key, view, context.stamp())
         return wire.answer({"job_id": job.id, "status": JobStatus.PENDING}, status=202)
