@@ -11,6 +11,7 @@ from bookbell.core.circuit import (
     after_failure,
     after_success,
     allowed,
+    is_given_up,
     is_probing,
 )
 from bookbell.core.policy import DAY, HOUR, PRESETS
@@ -100,10 +101,12 @@ def test_notices_come_at_their_share_of_the_time_and_not_for_few_failures() -> N
     assert told(3, NOW + 10 * day) == 0
 
 
-def test_resuming_starts_anew_and_so_does_a_policy_without_a_circuit() -> None:
+def test_resuming_starts_anew_and_so_does_a_policy_that_gives_the_circuit_up() -> None:
     circuit = failed(10)
-    assert after_change(circuit, POLICY, None) is circuit
-    assert after_change(circuit, POLICY, NOW - 1) is circuit
-    assert after_change(circuit, POLICY, NOW) is CLOSED
-    assert after_change(circuit, PRESETS["ocrolus"], None) is CLOSED
-    assert after_change(failed(3), PRESETS["ocrolus"], None) == failed(3)
+    assert after_change(circuit, None) is circuit
+    assert after_change(circuit, NOW - 1) is circuit
+    assert after_change(circuit, NOW) is CLOSED
+    assert after_change(circuit, None, is_given_up=True) is CLOSED
+    assert after_change(failed(3), None, is_given_up=True) == failed(3)
+    assert is_given_up(POLICY, PRESETS["ocrolus"])
+    assert not is_given_up(PRESETS["ocrolus"], PRESETS["ocrolus"]), "what is open then is a receiver's pause"

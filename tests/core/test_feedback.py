@@ -57,5 +57,5 @@ def test_a_pause_opens_the_circuit_until_it_is_over() -> None:
 
 def test_resuming_by_hand_ends_a_pause() -> None:
     circuit = paused(CLOSED, Pause(120_000), now=1_000)
-    assert after_change(circuit, STANDARD, 2_000) == CLOSED
-    assert after_change(circuit, STANDARD, 999) == circuit
+    assert after_change(circuit, 2_000) == CLOSED
+    assert after_change(circuit, 999) == circuit

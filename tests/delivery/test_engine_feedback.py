@@ -3,10 +3,11 @@
 import pytest
 
 from bookbell.actions import health as acting
+from bookbell.actions import webhooks
 from bookbell.actions.signing import of_account
 from bookbell.core.attempt import Answered
 from simulated import Scene, stop
-from world import World
+from world import World, stamp
 
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 
@@ -46,6 +47,30 @@ def test_a_pause_keeps_everything_until_it_is_over(world: World, status: int) ->
         await scene.simulation.pass_ms(100 * SECOND)
         assert len(scene.network.sent) == before
         await scene.simulation.run_until(lambda: scene.states() == {"delivered": 40}, HOUR)
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_a_pause_holds_without_a_circuit_too_and_ends_with_one_probe(world: World) -> None:
+    """It outlives its lane's being given back, a kill of its owner, and a change that has nothing to do with it."""
+    scene = Scene(world)
+    url = scene.receiver("r", Answered(503, feedback="pause=120"), circuit_failures=None, in_flight_max=4)
+    scene.publish(url, 40)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(SECOND)
+        await worker.die()
+        worker = scene.worker("b")
+        policy = {"circuit_failures": None, "in_flight_max": 5}
+        given = world.db.write_now(webhooks.set_policy, scene.accounts[url], policy, stamp(scene.simulation.now_ms()))
+        worker.engine.ring(given.lanes)
+        await scene.simulation.pass_ms(110 * SECOND)
+        assert len(scene.network.sent) == 4, "only what was under way when it asked"
+        await scene.simulation.pass_ms(20 * SECOND)
+        assert len(scene.network.sent) == 5, "the probe, which was answered with a pause again"
         await stop(worker, scene)
 
     scene.simulation.run(story)

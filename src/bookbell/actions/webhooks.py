@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from bookbell.actions.stamp import Published, Stamp
 from bookbell.core import keyset
 from bookbell.core.catalogue import RETIRED, canonical_account_name
+from bookbell.core.circuit import is_given_up
 from bookbell.core.errors import InvalidInput, WebhookNotFound
 from bookbell.core.keyset import Keyset, Secret, check_length
 from bookbell.core.model import Account, EndpointId, Level, OrganizationId
@@ -202,6 +203,8 @@ def deliver_by(tx: Tx, old: Endpoint, fields: dict[str, Any], stamp: Stamp) -> P
     """Deliver to this endpoint by this policy from now on. Raises: ValidationFailed."""
     policy = policy_from(fields)
     endpoints.save_endpoint(tx, replace(old, policy=json.dumps(fields), updated_at=later(old, stamp)))
+    if is_given_up(policy_from(json.loads(old.policy)), policy):
+        circuits.give_up_circuits(tx, old.id)
     made = lanes.of_endpoint(tx, old.id)
     for part in range(len(made), policy.lanes):
         lanes.insert_lane(tx, old.organization_id, old.id, part=part)

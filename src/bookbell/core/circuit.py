@@ -87,13 +87,20 @@ def after_failure(circuit: Circuit, policy: Policy, *, is_probe: bool, now: int)
     return failed
 
 
-def after_change(circuit: Circuit, policy: Policy, resumed_at: int | None) -> Circuit:
-    """The circuit once the endpoint's row has changed: it starts anew if it was resumed since, or needs no circuit."""
+def after_change(circuit: Circuit, resumed_at: int | None, *, is_given_up: bool = False) -> Circuit:
+    """The circuit once the endpoint's row has changed: it starts anew if it was resumed since. is_given_up: the policy
+    has no circuit any more, as it had before; one that never had can still be open, because the receiver asked for it.
+    """
     since = circuit.failing_since or circuit.opened_at
     is_older = resumed_at is not None and since is not None and since <= resumed_at
-    if is_older or (policy.circuit_failures is None and circuit.state is not CircuitState.CLOSED):
+    if is_older or (is_given_up and circuit.state is not CircuitState.CLOSED):
         return CLOSED
     return circuit
+
+
+def is_given_up(former: Policy, policy: Policy) -> bool:
+    """Whether the circuit ends with this change of the policy."""
+    return former.circuit_failures is not None and policy.circuit_failures is None
 
 
 def _probed_in_vain(circuit: Circuit, now: int) -> Circuit:

@@ -7,7 +7,7 @@ superseded is cancelled; what nobody wants any more is cancelled too.
 from collections import Counter
 from collections.abc import Sequence
 
-from bookbell.core.circuit import CLOSED, after_change
+from bookbell.core.circuit import CLOSED, after_change, is_given_up
 from bookbell.core.model import Delivery, DeliveryPk, Event, LanePk, Level, Made, OrganizationId
 from bookbell.core.pace import READY_COUNT, READY_COUNT_MIN, must_wait
 from bookbell.core.rate import Bucket
@@ -172,8 +172,9 @@ class Looking:
             lane.config = config
             if config.closed_at is not None:
                 return True
-            lane.destination = self._hold.parts.open_destination(config)
-            lane.circuit = after_change(lane.circuit, lane.destination.policy, config.resumed_at)
+            former, lane.destination = lane.destination, self._hold.parts.open_destination(config)
+            is_over = former is not None and is_given_up(former.policy, lane.destination.policy)
+            lane.circuit = after_change(lane.circuit, config.resumed_at, is_given_up=is_over)
         return True
 
     def _take_in(self, lane: Lane, due: list[Due], asked: int) -> None:

@@ -72,6 +72,12 @@ def reset_circuits(tx: Tx, endpoint_id: EndpointId) -> frozenset[LanePk]:
     return frozenset(row.pk for row in rows)
 
 
+def give_up_circuits(tx: Tx, endpoint_id: EndpointId) -> None:
+    """Close the circuits of this endpoint that are open or recovering. Wake its lanes after it."""
+    is_moved = lanes.c.opened_at.is_not(None) | lanes.c.allowance.is_not(None)
+    tx.execute(update(lanes).where(lanes.c.endpoint_id == endpoint_id, is_moved).values(**asdict(CLOSED)))
+
+
 def list_circuits(tx: Tx, endpoint_ids: Collection[EndpointId]) -> dict[EndpointId, list[Circuit]]:
     """The circuits of each endpoint's lanes, in the order of the lanes."""
     query = (
