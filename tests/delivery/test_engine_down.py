@@ -1,6 +1,7 @@
 """Endpoints that are down: the circuit, what is held, when it ends, disabling, and stopping by hand."""
 
 import itertools
+from typing import Any
 
 from bookbell.actions import health as acting
 from bookbell.actions import webhooks
@@ -296,6 +297,48 @@ def test_while_an_endpoint_is_down_only_the_newest_status_of_a_document_is_kept(
         await stop(worker, scene)
 
     scene.simulation.run(story)
+
+
+def change_policy(scene: Scene, url: str, worker: Worker, **policy: Any) -> None:
+    at = stamp(scene.simulation.now_ms())
+    worker.engine.ring(scene.world.db.write_now(webhooks.set_policy, scene.accounts[url], policy, at).lanes)
+
+
+def test_a_policy_that_gives_the_circuit_up_sends_at_once(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", DOWN, schedule_ms=[HOUR] * 3)
+    scene.publish(url, 40)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(20 * 60 * SECOND)
+        assert not worker.engine.dispatch.lanes, "it sleeps until the next probe, minutes later"
+        scene.answer(url)
+        change_policy(scene, url, worker, circuit_failures=None)
+        await scene.simulation.pass_ms(SECOND)
+        assert scene.states()["delivered"] > 10, "all that is due; what failed before the circuit opened is not yet"
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_what_is_held_expires_at_once_by_a_policy_that_holds_it_for_less(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r")
+
+    async def story() -> None:
+        worker = scene.worker()
+        pause(scene, url, worker)
+        scene.publish(url, 3)
+        await scene.simulation.pass_ms(HOUR)
+        assert scene.states() == {"pending": 3}
+        change_policy(scene, url, worker, hold_ms_max=60 * SECOND)
+        await scene.simulation.run_until(lambda: scene.reasons() == {"expired": 3}, SECOND)
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
 
 
 def test_trying_one_again_by_hand_waits_for_the_probe_of_an_open_circuit(world: World) -> None:

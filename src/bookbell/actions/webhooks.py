@@ -206,6 +206,8 @@ def deliver_by(tx: Tx, old: Endpoint, fields: dict[str, Any], stamp: Stamp) -> P
     if is_given_up(policy_from(json.loads(old.policy)), policy):
         circuits.give_up_circuits(tx, old.id)
     made = lanes.of_endpoint(tx, old.id)
+    for lane_pk in made:  # by the policy before it may sleep until a probe, or until what it holds expires
+        lanes.wake_at_once(tx, lane_pk, stamp.at)
     for part in range(len(made), policy.lanes):
         lanes.insert_lane(tx, old.organization_id, old.id, part=part)
     return Published(policy, frozenset(made))

@@ -24,7 +24,7 @@ from bookbell.core.model import (
 )
 from bookbell.store.bulk import Row, insert_rows, update_rows
 from bookbell.store.database import Tx
-from bookbell.store.lanes import IS_STILL_PENDING, PENDING, lock, lock_epochs, wake_closed
+from bookbell.store.lanes import IS_STILL_PENDING, PENDING, lock, lock_epochs, wake_at_once
 from bookbell.store.places import attempt_places, places
 from bookbell.store.prepared import Prepared
 from bookbell.store.schema import NEVER_AT, attempts, deliveries, endpoints, events, lanes
@@ -323,7 +323,7 @@ def discard(tx: Tx, lane_pk: LanePk, *, reason: str, at: int) -> int:
     tx.execute(_MARK, {"lane": lane_pk, "until": at, "why": reason})
     count = cancel_unwanted(tx, lane_pk, at=at)
     if count == limits.HOLD_BATCH_COUNT_MAX:
-        wake_closed(tx, lane_pk, at)
+        wake_at_once(tx, lane_pk, at)
     return count
 
 

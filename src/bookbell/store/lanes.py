@@ -92,12 +92,12 @@ def wake(tx: Tx, due: Mapping[LanePk, int]) -> None:
         _WAKE.run(tx, lane=lane_pk, at=due[lane_pk])
 
 
-_WAKE_CLOSED = Prepared(update(lanes).where(lanes.c.pk == bindparam("lane"), lanes.c.due_at > _AT).values(due_at=_AT))
+_WAKE_AT_ONCE = Prepared(update(lanes).where(lanes.c.pk == bindparam("lane"), lanes.c.due_at > _AT).values(due_at=_AT))
 
 
-def wake_closed(tx: Tx, lane_pk: LanePk, at: int) -> None:
-    """Lower the `due_at` of this lane, in which there is something to cancel: no probe is waited for."""
-    _WAKE_CLOSED.run(tx, lane=lane_pk, at=at)
+def wake_at_once(tx: Tx, lane_pk: LanePk, at: int) -> None:
+    """Lower the `due_at` of this lane, in which there is something to cancel or judge anew: no probe is waited for."""
+    _WAKE_AT_ONCE.run(tx, lane=lane_pk, at=at)
 
 
 @dataclass(frozen=True, slots=True)
