@@ -172,6 +172,27 @@ def test_five_days_of_nothing_but_failure_disable_with_notices_before(world: Wor
     scene.check()
 
 
+def test_what_many_answers_or_lanes_tell_is_told_once(world: World) -> None:
+    scene = Scene(world)
+    gone = scene.receiver("gone", Answered(410), 50)
+    down = scene.receiver("down", DOWN, lanes=4, in_flight_max=4, disable_after_ms=2 * HOUR)
+    for _ in range(8):
+        scene.publish(gone, 5)
+        scene.publish(down, 5)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(3 * HOUR)
+        assert scene.reasons()["gone"] == 16
+        assert [notice.kind for notice in examined(scene, gone).notices] == ["disabled"]
+        kinds = [notice.kind for notice in reversed(examined(scene, down).notices)]
+        assert kinds == ["failing_50", "failing_70", "failing_90", "disabled"]
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
 def test_a_success_in_between_keeps_an_endpoint_from_being_disabled(world: World) -> None:
     scene = Scene(world)
     url = scene.receiver("down", DOWN)

@@ -19,7 +19,7 @@ from bookbell.store.database import Tx
 from bookbell.store.deliveries import Result
 from bookbell.store.faults import is_refusal
 
-DISABLED_PERCENT = 100
+DISABLED, DISABLED_PERCENT = "disabled", 100
 LINGER_MS = 10  # results are gathered for that long: what one transaction costs is shared by all of them
 SUCCESS_KEPT_MS = 600_000  # how exactly the last success of a lane is kept: that is one write in so long
 
@@ -27,11 +27,12 @@ SUCCESS_KEPT_MS = 600_000  # how exactly the last success of a lane is kept: tha
 @dataclass(frozen=True, slots=True)
 class Written:
     """lost: lanes, with the epochs at which they were of another owner by now; succeeded_beside: lanes that fail while
-    others of their endpoint do not.
+    others of their endpoint do not; told: the notices that are kept.
     """
 
     lost: frozenset[tuple[LanePk, int]] = frozenset()
     succeeded_beside: dict[LanePk, int] = field(default_factory=dict)
+    told: list[Notice] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Recording:
         finally:
             dispatch.recording_count = 0
         self._settle(finished, batch, touched)
+        _log(written.told)
         if written.succeeded_beside:
             _start_anew(touched, written.succeeded_beside)
         if written.lost:
@@ -143,7 +145,7 @@ class Recording:
             if each.is_gone:
                 told = "the receiver answered 410 Gone"
                 batch.disabled[each.lane.pk] = told, each.resumed_at
-                batch.notices.append((each.lane.pk, self._notice(each.lane, "disabled", told)))
+                batch.notices.append((each.lane.pk, self._notice(each.lane, DISABLED, told)))
             elif each.notice_percent:
                 self._tell_failing(each, batch)
         return batch
@@ -159,19 +161,12 @@ class Recording:
         told = f"nothing but failure, {circuit.failure_count} times in a row"
         if each.notice_percent == DISABLED_PERCENT:
             batch.disabled[each.lane.pk] = told, each.resumed_at
-        kind = "disabled" if each.notice_percent == DISABLED_PERCENT else f"failing_{each.notice_percent}"
+        kind = DISABLED if each.notice_percent == DISABLED_PERCENT else f"failing_{each.notice_percent}"
         batch.failing[each.lane.pk] = circuit.failing_since or 0
         batch.notices.append((each.lane.pk, self._notice(each.lane, kind, told)))
 
     def _notice(self, lane: Lane, kind: str, detail: str) -> Notice:
         assert lane.config is not None
-        telemetry.log().warning(
-            "endpoint_notice",
-            kind=kind,
-            endpoint=lane.config.endpoint_id,
-            organization=lane.config.organization_id,
-            detail=detail,
-        )
         return Notice(
             id=self._ambient.new_id(),
             organization_id=lane.config.organization_id,
@@ -179,6 +174,17 @@ class Recording:
             kind=kind,
             detail=detail,
             created_at=self._ambient.now_ms(),
+        )
+
+
+def _log(told: Sequence[Notice]) -> None:
+    for notice in told:
+        telemetry.log().warning(
+            "endpoint_notice",
+            kind=notice.kind,
+            endpoint=notice.endpoint_id,
+            organization=notice.organization_id,
+            detail=notice.detail,
         )
 
 
@@ -203,9 +209,20 @@ def _write(tx: Tx, batch: Batch, *, at: int) -> Written:
     spared = circuits.succeeded_beside(tx, batch.failing) if batch.failing else {}
     moved = [(lane_pk, epoch, _anew(circuit, spared.get(lane_pk))) for lane_pk, epoch, circuit in batch.circuits]
     circuits.save_circuits(tx, moved)
-    spared_too = spared.keys() | {lane_pk for lane_pk, _ in lost}
-    disabled = {lane_pk: told for lane_pk, told in batch.disabled.items() if lane_pk not in spared_too}
-    for lane_pk, (reason, resumed_at) in disabled.items():
-        circuits.disable_endpoint(tx, lane_pk, resumed_at=resumed_at, reason=reason, at=at)
-    circuits.insert_notices(tx, [notice for lane_pk, notice in batch.notices if lane_pk not in spared])
-    return Written(lost, spared)
+    untold = spared.keys() | {lane_pk for lane_pk, _ in lost}
+    told: list[Notice] = []
+    for lane_pk, notice in batch.notices:
+        if lane_pk not in untold and _is_new(tx, batch, lane_pk, notice, at=at):
+            circuits.insert_notices(tx, [notice])  # before the next is judged, which may tell the same
+            told.append(notice)
+    return Written(lost, spared, told)
+
+
+def _is_new(tx: Tx, batch: Batch, lane_pk: LanePk, notice: Notice, *, at: int) -> bool:
+    """Whether a notice tells what is so now and was not told: each lane and each answer has its own. What tells that
+    the endpoint is disabled disables it.
+    """
+    if notice.kind == DISABLED:
+        reason, resumed_at = batch.disabled[lane_pk]
+        return circuits.disable_endpoint(tx, lane_pk, resumed_at=resumed_at, reason=reason, at=at)
+    return not circuits.is_told(tx, notice, since=batch.failing[lane_pk])

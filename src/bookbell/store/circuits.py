@@ -97,6 +97,17 @@ def insert_notices(tx: Tx, new: Sequence[Notice]) -> None:
         tx.execute(insert(notices), [asdict(notice) for notice in new])
 
 
+def is_told(tx: Tx, notice: Notice, *, since: int) -> bool:
+    """Whether this endpoint has a notice of this kind since that instant."""
+    query = select(notices.c.id).where(
+        notices.c.organization_id == notice.organization_id,
+        notices.c.endpoint_id == notice.endpoint_id,
+        notices.c.kind == notice.kind,
+        notices.c.created_at >= since,
+    )
+    return tx.execute(query.limit(1)).first() is not None
+
+
 def list_notices(
     tx: Tx, of: Collection[tuple[OrganizationId, EndpointId]], *, count: int
 ) -> dict[EndpointId, list[Notice]]:
