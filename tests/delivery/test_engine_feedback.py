@@ -6,6 +6,7 @@ from bookbell.actions import health as acting
 from bookbell.actions import webhooks
 from bookbell.actions.signing import of_account
 from bookbell.core.attempt import Answered
+from hours import all_lanes
 from simulated import Scene, stop
 from world import World, stamp
 
@@ -91,6 +92,27 @@ def test_slowing_down_sends_one_a_second_for_a_while(world: World) -> None:
         await scene.simulation.pass_ms(20 * SECOND)
         assert 15 <= len(scene.network.sent) - before <= 21
         await scene.simulation.run_until(lambda: scene.states() == {"delivered": 60}, 15 * SECOND)
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_slowing_down_is_not_forgotten_in_between(world: World) -> None:
+    """Nothing is to be sent for longer than a lane without work is kept otherwise."""
+    scene = Scene(world)
+    url = scene.receiver("r", Answered(200, feedback="slow-down=120"))
+    scene.publish(url, 1)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(30 * SECOND)
+        scene.answer(url)
+        scene.publish(url, 40)
+        worker.engine.ring(world.db.read_now(all_lanes))
+        await scene.simulation.pass_ms(10 * SECOND)
+        assert 9 <= len(scene.network.sent) <= 12
+        await scene.simulation.run_until(lambda: not worker.engine.dispatch.lanes, 100 * SECOND)
         await stop(worker, scene)
 
     scene.simulation.run(story)
