@@ -7,7 +7,7 @@ from bookbell.actions import health as acting
 from bookbell.actions import webhooks
 from bookbell.actions.health import Examined
 from bookbell.actions.signing import of_account
-from bookbell.core.attempt import Answered, Outcome, Request, Unreachable
+from bookbell.core.attempt import Answered, Outcome, Request, TimedOut, Unreachable
 from bookbell.core.health import HealthState
 from bookbell.core.model import LanePk
 from bookbell.store import history, lanes
@@ -318,6 +318,32 @@ def test_while_an_endpoint_is_down_only_the_newest_status_of_a_document_is_kept(
         await stop(worker, scene)
 
     scene.simulation.run(story)
+
+
+def test_what_is_superseded_by_what_came_since_the_circuit_opened_is_not_sent(world: World) -> None:
+    """The lane stays with its owner until the first probe, for requests are under way for longer than that."""
+    scene = Scene(world)
+    url = scene.receiver("r", collapse=True, circuit_failures=2)
+    world.webhook(scene.accounts[url], "document.classification_succeeded", "DOC_VERIFIED", url=url)
+    answers: list[tuple[Outcome, int]] = [(DOWN, 20)] * 2 + [(TimedOut("first_byte"), 15_000)] * 4 + [(OK, 5)] * 99
+    scene.network.receivers[url] = lambda count: answers[count - 1]
+    scene.publish(url, 3)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.pass_ms(8 * SECOND)
+        assert examined(scene, url).health.state is HealthState.WAITING
+        scene.publish(url, 3)
+        worker.engine.ring(world.db.read_now(all_lanes))
+        await scene.simulation.pass_ms(8 * SECOND)
+        worker.engine.ring(world.db.read_now(all_lanes))
+        await scene.simulation.pass_ms(20 * SECOND)
+        assert scene.reasons()["superseded"] == 6, "each of these documents was classified, then verified"
+        assert scene.states() == {"delivered": 6, "cancelled": 6}
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
 
 
 def change_policy(scene: Scene, url: str, worker: Worker, **policy: Any) -> None:

@@ -253,9 +253,9 @@ class Dispatch:
 
     def _follow_circuit(self, lane: Lane, sent: Sent, before: Circuit) -> None:
         if lane.circuit.state is not before.state:
-            lane.walk = (-1, "")
             _observe_circuit(lane, sent)
         if lane.circuit.opened_at is not None:
+            lane.walk = (-1, "")
             lane.forget_buffer()
 
 

@@ -233,10 +233,10 @@ class Looking:
         return is_down and due[0].due_at <= now - lane.hold_ms
 
     def _must_walk(self, lane: Lane) -> bool:
-        """Whether superseded events are to be cancelled before anything is sent: once for each probe."""
-        if lane.destination is None or lane.circuit.opened_at is None:
+        """Whether superseded events are to be cancelled before anything is sent: for each probe, when it is due."""
+        if lane.destination is None or lane.circuit.opened_at is None or lane.walk is None:
             return False
-        return lane.destination.policy.collapse and lane.walk is not None
+        return lane.destination.policy.collapse and lane.may_send(self._ambient.now_ms())
 
     async def _walk(self, lane: Lane, now: int) -> None:
         assert lane.walk is not None
