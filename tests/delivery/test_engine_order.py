@@ -6,6 +6,8 @@ import pytest
 from sqlalchemy import event as sql_event
 from sqlalchemy import select, text
 
+from bookbell.actions import health
+from bookbell.actions.signing import of_account
 from bookbell.core import limits
 from bookbell.core.attempt import Answered, TimedOut
 from bookbell.core.model import EndpointId
@@ -16,7 +18,7 @@ from bookbell.store.schema import endpoints
 from bookbell.store.schema import events as events_table
 from crowds import crowd
 from simulated import OK, Scene, stop
-from world import START, World, world_in
+from world import START, World, stamp, world_in
 
 HOUR = 3_600_000
 
@@ -75,6 +77,27 @@ def test_a_book_that_fails_holds_up_no_other_and_goes_on_once_its_event_is_given
         assert scene.states() == {"delivered": 9, "pending": 200}
         await scene.simulation.run_until(scene.is_settled, HOUR)
         assert scene.states() == {"delivered": 208, "exhausted": 1}
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+def test_what_has_waited_for_its_book_does_not_expire_because_of_that(world: World) -> None:
+    """Only what is due is held for an endpoint that is down, and it is due since the one before it has ended."""
+    scene = Scene(world)
+    url = scene.receiver("r", Answered(500), 10_000, order="book", schedule_ms=[2 * HOUR], hold_ms_max=HOUR)
+    scene.publish(url, 3)
+
+    async def story() -> None:
+        worker = scene.worker()
+        await scene.simulation.run_until(lambda: len(scene.network.sent) == 2, 3 * HOUR)
+        which, at = of_account(scene.accounts[url]), stamp(scene.simulation.now_ms())
+        worker.engine.ring(world.db.write_now(health.pause, which, at).lanes)
+        await scene.simulation.pass_ms(60_000)
+        assert scene.reasons() == {"attempts_used_up": 1, None: 2}
+        await scene.simulation.pass_ms(HOUR)
+        assert scene.reasons() == {"attempts_used_up": 1, "expired": 2}
         await stop(worker, scene)
 
     scene.simulation.run(story)

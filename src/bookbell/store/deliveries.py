@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, ColumnElement, bindparam, case, exists, literal_column, select, tuple_, update
+from sqlalchemy import BigInteger, ColumnElement, bindparam, case, exists, func, literal_column, select, tuple_, update
 
 from bookbell.core import limits
 from bookbell.core.model import (
@@ -232,7 +232,7 @@ def record(tx: Tx, results: Sequence[Result], *, at: int) -> frozenset[tuple[Lan
     if update_rows(tx, deliveries, ("pk", "id"), _SETTLED, settled, where=IS_STILL_PENDING.text) < len(settled):
         counted = [(pk, delivery_id, number) for pk, delivery_id, _, number, *_ in settled]
         update_rows(tx, deliveries, ("pk", "id"), ("attempt_count",), counted, where=_IS_CANCELLED)
-    promote(tx, queues)
+    promote(tx, queues, at=at)
     return frozenset(lost)
 
 
@@ -252,7 +252,7 @@ _PROMOTE = (
         .scalar_subquery(),
         deliveries.c.due_at == NEVER_AT,
     )
-    .values(due_at=deliveries.c.created_at)
+    .values(due_at=func.coalesce(bindparam("at", type_=BigInteger), deliveries.c.created_at))
 )
 _DEFER = (
     update(deliveries)
@@ -265,10 +265,14 @@ _DEFER = (
 )
 
 
-def promote(tx: Tx, queues: Collection[tuple[LanePk, int]]) -> None:
-    """Let the first that waits in each of these queues (lane and book) be due. The lanes are held by the caller."""
+def promote(tx: Tx, queues: Collection[tuple[LanePk, int]], *, at: int | None = None) -> None:
+    """Let the first that waits in each of these queues (lane and book) be due. The lanes are held by the caller.
+
+    at: since when, which what is held for an endpoint that is down goes by; None: since it was made, because the one
+    before it was held itself. What was recovered may have been made long ago.
+    """
     if queues:
-        tx.execute(_PROMOTE, [{"lane": lane_pk, "queue": pk} for lane_pk, pk in sorted(queues)])
+        tx.execute(_PROMOTE, [{"lane": lane_pk, "queue": pk, "at": at} for lane_pk, pk in sorted(queues)])
 
 
 def defer(tx: Tx, waiting: Sequence[Due]) -> None:
