@@ -104,6 +104,29 @@ def test_what_has_waited_for_its_book_does_not_expire_because_of_that(world: Wor
     scene.check()
 
 
+def test_a_book_goes_on_after_what_was_skipped_up_to_an_instant_of_a_slow_clock(world: World) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", Answered(500), order="book", schedule_ms=[HOUR] * 5)
+    account = scene.accounts[url]
+    first, *others = world.documents(account, world.book(account), 3)
+
+    async def story() -> None:
+        worker = scene.worker(poll_ms=250)
+        for uuid in (first, others[0]):
+            world.verify(uuid, scene.simulation.now_ms())
+            await scene.simulation.pass_ms(1_000)
+        at = stamp(scene.simulation.now_ms() - 1_500)
+        given = world.db.write_now(health.resume, of_account(account), is_draining=False, stamp=at)
+        scene.answer(url)
+        worker.engine.ring(given.lanes)
+        world.verify(others[1], scene.simulation.now_ms())
+        await scene.simulation.run_until(lambda: scene.states() == {"cancelled": 1, "delivered": 2}, 60_000)
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
 def test_the_rate_limit_holds_whatever_is_due(world: World) -> None:
     scene = Scene(world)
     url = scene.receiver("r", rate_per_s=5)

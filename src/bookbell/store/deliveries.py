@@ -310,6 +310,7 @@ _CANCEL = (
         IS_STILL_PENDING,
     )
     .values(state=DeliveryState.CANCELLED.value, reason=bindparam("why"), finished_at=bindparam("at"))
+    .returning(deliveries.c.queue_pk)
 )
 _MARK = (
     update(lanes)
@@ -345,7 +346,10 @@ def cancel_unwanted(tx: Tx, lane_pk: LanePk, *, at: int) -> int:
         return 0
     until = NEVER_AT if found.closed_for else found.discard_at
     why = found.closed_for or found.discard_reason
-    count = tx.execute(_CANCEL, {"lane": lane_pk, "until": until, "why": why, "at": at}).rowcount
+    queues = tx.execute(_CANCEL, {"lane": lane_pk, "until": until, "why": why, "at": at}).scalars().all()
+    if found.closed_for is None:  # by the clock of another machine, later ones of a book may be after the mark
+        promote(tx, {(lane_pk, queue_pk) for queue_pk in queues if queue_pk is not None})
+    count = len(queues)
     if count < limits.HOLD_BATCH_COUNT_MAX and found.discard_at is not None:
         tx.execute(_MARK, {"lane": lane_pk, "until": None, "why": None})
     return count
