@@ -169,13 +169,9 @@ class Lane:
         return rate if not self.slow_until else min(SLOW_RATE_PER_S, rate or SLOW_RATE_PER_S)
 
     def rested_at(self) -> int:
-        """When the rate limit has forgotten what was sent: given back before, the lane could be used to exceed it. Nor
-        would who takes it next know that the receiver has asked to be sent less; but while the circuit is open it
-        sleeps until the probe.
-        """
+        """When the rate limit has forgotten what was sent: given back before, the lane could be used to exceed it."""
         rate = self._rate(self.bucket.at)
-        slow_until = self.slow_until if self.circuit.opened_at is None else 0
-        return slow_until if rate is None else max(slow_until, self.bucket.at + full_ms(self.bucket, rate))
+        return 0 if rate is None else self.bucket.at + full_ms(self.bucket, rate)
 
     def look_count(self, now: int, lane_count: int) -> int:
         """How many due deliveries a look should bring: as many as fit, but one where nothing may be sent.

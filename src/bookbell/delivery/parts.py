@@ -134,7 +134,9 @@ class Hold:
         linger_ms = LINGER_MS_LEAST if is_full else LINGER_MS
         until = lane.busy_at + linger_ms
         together_ms = linger_ms // 10  # so that lanes are given back some together, in one transaction
-        return max(until + -until % together_ms, lane.rested_at())
+        # Whoever takes it next does not know of a slow-down. While the circuit is open it sleeps until the probe.
+        slow_until = 0 if is_full or lane.circuit.opened_at is not None else lane.slow_until
+        return max(until + -until % together_ms, lane.rested_at(), slow_until)
 
     @property
     def wake_at(self) -> int:
