@@ -97,9 +97,11 @@ def test_answers_can_be_bad_on_purpose_and_late() -> None:
 
 
 def test_requests_are_passed_on_unchanged_with_the_answer_of_the_other_side() -> None:
-    with Receiver(status=202) as receiver, listening("--forward", receiver.url, "--json") as (url, process):
+    asked = {"Retry-After": "7", "Webhook-Delivery": "pause=5"}
+    with Receiver(202, asked) as receiver, listening("--forward", receiver.url, "--json") as (url, process):
         sent = invoked("trigger", "document.detect.signal_found", "--url", url, "--secret", SECRET, "--json")
         assert json.loads(sent.stdout)["status"] == 202
+        assert asked.items() <= dict(json.loads(sent.stdout)["answer_headers"]).items()
         assert told(process)["note"] == f"as {receiver.url} did"
         (path, headers, body), *_ = receiver.requests
         assert path == "/hook"

@@ -10,7 +10,7 @@ from typing import Any
 from bookbell.ambient import RealAmbient
 from bookbell.cli.sandbox.inbox import Incoming, Reply
 from bookbell.cli.sandbox.outgoing import Outgoing
-from bookbell.cli.sandbox.relay import KEPT_HEADERS, event_of
+from bookbell.cli.sandbox.relay import KEPT_HEADERS, event_of, reply_of
 from bookbell.core.attempt import Answered, describe
 from bookbell.core.target import Target
 from bookbell.receiver import VerificationError, challenge_answer, verify
@@ -89,7 +89,7 @@ class Listening:
         report = self.outgoing.post(to.url, headers, incoming.body, timeout_ms=FORWARD_MS)
         if not isinstance(report.outcome, Answered):
             return Reply(502), describe(report.outcome)
-        return Reply(report.outcome.status_code, body=report.body), f"as {to.url} did"
+        return reply_of(report.outcome, report.body), f"as {to.url} did"
 
 
 def _readable(body: bytes) -> Any:

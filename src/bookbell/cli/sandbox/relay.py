@@ -94,9 +94,7 @@ class Relay:
         report = self._forward(incoming)
         if not isinstance(report.outcome, Answered):
             return self._keep(incoming, event, Reply(502), describe(report.outcome))
-        wait = report.outcome.retry_after
-        headers = () if wait is None else (("Retry-After", wait),)
-        reply = Reply(report.outcome.status_code, headers, report.body)
+        reply = reply_of(report.outcome, report.body)
         return self._keep(incoming, event, reply, "" if reply.status == 200 else describe(report.outcome))
 
     def _forward(self, incoming: Incoming) -> Report:
@@ -111,6 +109,13 @@ class Relay:
             self.seen.append(Seen(hook, event, request_id, status, problem, incoming))
             self.changed.notify_all()
         return reply
+
+
+def reply_of(answered: Answered, body: bytes) -> Reply:
+    """The receiver's answer, with the headers by which it asks for something."""
+    asked = (("Retry-After", answered.retry_after), ("Webhook-Delivery", answered.feedback))
+    headers = tuple((name, value) for name, value in asked if value is not None)
+    return Reply(answered.status_code, headers, body)
 
 
 def fields_of(body: bytes) -> dict[str, Any]:
