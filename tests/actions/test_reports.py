@@ -31,11 +31,12 @@ from bookbell.core.model import (
     Document,
     DocumentStatus,
     Event,
+    ImageGroupStatus,
     Level,
     MixedDocument,
     MixedStatus,
 )
-from bookbell.store import books, delivery_pages, discarded, events, history
+from bookbell.store import books, delivery_pages, discarded, events, history, images
 from bookbell.store.database import Database, Tx
 from bookbell.store.schema import endpoints
 from world import World, new_md5, stamp, world_in
@@ -213,6 +214,9 @@ def test_an_image_group_is_finished_by_its_documents_or_as_a_whole(world: World)
         world.db.write_now(uploads.upload_image, account, wanted, stamp())
         group = world.db.write_now(uploads.finalize_group, account, key, "A_PAYSTUB", stamp()).value.group
         report(world, GroupReport(uuid=group.uuid, status=VERIFIED))
+        after = world.db.read_now(images.find_group, account.organization_id, uuid=group.uuid)
+        assert after is not None
+        assert after.status is ImageGroupStatus.VERIFICATION_COMPLETE
     assert types(world, account).count("IMAGE_GROUP_VERIFIED") == 2
     assert types(world, account).count("DOC_VERIFIED") == 2
     happened = types(world, account)

@@ -41,6 +41,7 @@ def test_jitter_stays_within_its_ratio(attempt: int, draw: float) -> None:
         ("Sunday, 15-Jun-25 15:06:50 GMT", 10_000),
         ("Sun Jun 15 15:06:50 2025", 10_000),
         ("Sun, 15 Jun 2025 15:06:30 GMT", 0),
+        ("Sun, 15 Jun 2025 17:06:50 +0200", 10_000),
         ("-5", None),
         ("soon", None),
         ("", None),
