@@ -154,6 +154,23 @@ def test_what_was_delivered_is_repeated_by_a_new_delivery_once(world: World) -> 
     assert len(rows(world)) == 6
 
 
+@pytest.mark.parametrize(("order", "is_queued"), [("book", True), ("none", False)])
+def test_repetitions_queue_by_book_where_the_policy_wants_an_order(world: World, order: str, is_queued: bool) -> None:
+    account = world.account()
+    world.webhook(account, "DOC_VERIFIED")
+    world.db.write_now(webhooks.set_policy, account, {"order": order, "lanes": 2}, stamp())
+    for _ in range(2):
+        world.publish(account, 2)
+    change(world, table.update().values(state="delivered"))
+    job = start(world, account, asked(Selection.DELIVERED))
+    finish(world, job)
+    queues = {row.id: (row.lane_pk, row.queue_pk) for row in rows(world, replay_job_id=None)}
+    copies = rows(world, replay_job_id=job.id)
+    assert [(row.lane_pk, row.queue_pk) for row in copies] == [queues[row.replay_of] for row in copies]
+    assert {row.queue_pk is not None for row in copies} == {is_queued}
+    assert len({row.lane_pk for row in copies}) == 2
+
+
 def test_filters_choose_by_type_book_time_and_state(world: World) -> None:
     account = world.account()
     world.webhook(account, "DOC_VERIFIED", "BOOK_VERIFIED")
