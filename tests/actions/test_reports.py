@@ -13,6 +13,7 @@ from bookbell.actions.books import BookKey
 from bookbell.actions.documents import DocumentKey
 from bookbell.actions.reports import (
     AnalyticsReport,
+    BookAnalyticsReport,
     ClassifiedPart,
     ClassifiedReport,
     DocumentReport,
@@ -22,7 +23,7 @@ from bookbell.actions.reports import (
     ReportRefused,
 )
 from bookbell.actions.uploads import Upload
-from bookbell.core.errors import DocumentNotFound, IllegalTransition, NotFound
+from bookbell.core.errors import DocumentNotFound, IllegalTransition, NotFound, ValidationFailed
 from bookbell.core.model import (
     Account,
     AnalyticsStatus,
@@ -32,6 +33,7 @@ from bookbell.core.model import (
     DocumentStatus,
     Event,
     ImageGroupStatus,
+    JobStatus,
     Level,
     MixedDocument,
     MixedStatus,
@@ -39,7 +41,7 @@ from bookbell.core.model import (
 from bookbell.store import books, delivery_pages, discarded, events, history, images
 from bookbell.store.database import Database, Tx
 from bookbell.store.schema import endpoints
-from world import World, new_md5, stamp, world_in
+from world import START, World, new_md5, stamp, world_in
 
 VERIFIED, REJECTED = DocumentStatus.VERIFICATION_COMPLETE, DocumentStatus.REJECTED
 
@@ -231,6 +233,22 @@ def test_an_analytics_result_is_told_once(world: World) -> None:
     at_once(*[lambda: world.db.write_now(reports.apply, done, stamp())] * 4)
     assert types(world, account).count("ANALYTICS_COMPLETED") == 1
     assert world.db.read_now(analytics.find_result, account, request.id).result == '{"total": 1}'
+
+
+def test_analytics_of_a_book_are_told_when_they_are_new(world: World) -> None:
+    account = world.account()
+    book = world.book(account)
+    for number, (total, expected) in enumerate(((1, 1), (1, 1), (2, 2), (1, 3))):
+        done = BookAnalyticsReport(book_uuid=book.uuid, status=JobStatus.DONE, results={"summary": {"total": total}})
+        world.db.write_now(reports.apply, done, stamp(START + number))
+        assert types(world, account).count("book.analytics_v2.generated") == expected
+    after = world.db.read_now(books.find_book, account.organization_id, pk=book.pk)
+    assert after is not None
+    assert after.analyzed_at == START + 3
+    report(world, BookAnalyticsReport(book_uuid=book.uuid, status=JobStatus.FAILED))
+    assert types(world, account).count("book.analytics_v2.generated") == 3
+    with pytest.raises(ValidationFailed, match="expected with DONE"):
+        report(world, BookAnalyticsReport(book_uuid=book.uuid, status=JobStatus.DONE))
 
 
 def test_a_batch_is_carried_out_whole_or_not_at_all(world: World) -> None:
