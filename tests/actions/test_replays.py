@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bookbell.actions import replaying, replays, webhooks
+from bookbell.actions import org_webhooks, replaying, replays, webhooks
 from bookbell.actions.replays import Asked, Plan, Staging
 from bookbell.core import limits
 from bookbell.core.errors import (
@@ -19,13 +19,15 @@ from bookbell.core.errors import (
     WebhookNotFound,
 )
 from bookbell.core.model import Account, DeliveryId, DeliveryState, EndpointId, Role
+from bookbell.core.org_webhook import Asked as OrgAsked
 from bookbell.core.replay import JobState, ReplayJob, Selection, Wanted
 from bookbell.store import endpoints, events, lanes, ledger
 from bookbell.store import replays as stored
 from bookbell.store.database import Database, Tx
+from bookbell.store.endpoints import Endpoint
 from bookbell.store.schema import deliveries as table
 from bookbell.store.schema import events as event_table
-from world import START, Plain, World, stamp, world_in
+from world import START, TERMS, Plain, World, stamp, world_in
 
 LATER = START + 60_000
 STAGING = Staging(url="http://127.0.0.1:9/staging", masked="http://127.0.0.1:9/staging")
@@ -446,10 +448,41 @@ def test_who_may_replay_what(world: World) -> None:
         plan(world, account, asked(), "a-webhook")
     with pytest.raises(OrgWebhookNotFound):
         plan(world, manager, asked(), "a-webhook")
+    assert job.account_id == account.id
     mine = world.db.read_now(stored.list_jobs, replays.scope_of(account), before=None, count=9)
     assert [each.id for each in mine] == [job.id]
     assert world.db.read_now(stored.list_jobs, replays.scope_of(manager), before=None, count=9) == []
     assert world.db.read_now(stored.list_jobs, replays.scope_of(account), before=job.id, count=9) == []
+
+
+def test_a_replay_is_for_the_webhook_of_the_delivery_that_is_named(world: World) -> None:
+    manager = world.account("boss", Role.MANAGER)
+    own, central = world.webhook(manager, "DOC_VERIFIED"), of_the_organization(world, manager)
+    world.publish(manager, 1)
+    fail_all(world)
+    for each in (own, central):
+        (delivery,) = rows(world, endpoint_pk=each.pk)
+        found = plan(world, manager, asked(Selection.ALL, delivery_id=DeliveryId(delivery.id)))
+        assert found.endpoint.id == each.id
+
+
+def test_a_webhook_that_is_not_sent_to_is_left_out_where_all_are_meant(world: World) -> None:
+    manager = world.account("boss", Role.MANAGER)
+    own, central = world.webhook(manager, "DOC_VERIFIED"), of_the_organization(world, manager)
+
+    def planned() -> set[str]:
+        plans = world.db.read_now(replays.plan_all, world.organization.id, asked(), None)
+        return {each.endpoint.id for each in plans}
+
+    assert planned() == {own.id, central.id}
+    off = OrgAsked(is_active=False)
+    world.db.write_now(org_webhooks.change, manager, central.id, off, Plain(), stamp())
+    assert planned() == {own.id}
+
+
+def of_the_organization(world: World, manager: Account) -> Endpoint:
+    wanted = OrgAsked(url="https://hooks.example.net/org", event_types=("document.verification_succeeded",))
+    return world.db.write_now(org_webhooks.add, manager, wanted, TERMS, Plain(), stamp()).value
 
 
 def test_the_operator_replays_across_an_organization(world: World) -> None:

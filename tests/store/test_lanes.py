@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from bookbell.core.model import LanePk, Level
+from bookbell.actions import reports
+from bookbell.actions.reports import DocumentReport
+from bookbell.core.model import DocumentStatus, LanePk, Level
 from bookbell.store import circuits, configs, deliveries, lanes
 from bookbell.store.database import Database, Tx
 from bookbell.store.lanes import Candidates, Suspect
@@ -16,7 +18,8 @@ from bookbell.store.schema import NEVER_AT
 from bookbell.store.schema import deliveries as rows
 from bookbell.store.schema import lanes as table
 from crowds import rows_read
-from world import START, World, world_in
+from processes import until
+from world import START, World, stamp, world_in
 
 LATER = START + 60_000
 
@@ -189,6 +192,34 @@ def test_no_wake_up_is_lost_between_publishing_and_parking(db: Database) -> None
         stop.set()
         owner.result()
     assert db.read_now(lanes.overslept, now=LATER, since=LATER, count=10) == {}
+
+
+def test_who_ends_what_waits_in_a_lane_sees_what_a_publisher_in_flight_leaves(postgresql_url: str) -> None:
+    db = Database(postgresql_url)
+    world = world_in(db)
+    account = world.account()
+    lane_pk = world.webhook(account, "DOC_VERIFIED").lane_pk
+    first, second = world.documents(account, world.book(account), 2)
+    world.verify(first)
+    has_published, may_commit = threading.Event(), threading.Event()
+
+    def publish(tx: Tx) -> None:
+        reports.apply(tx, DocumentReport(uuid=second, status=DocumentStatus.VERIFICATION_COMPLETE), stamp())
+        has_published.set()
+        assert may_commit.wait(30)
+
+    def waits(tx: Tx) -> bool:
+        return bool(tx.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one())
+
+    with ThreadPoolExecutor(2) as pool:
+        publishing = pool.submit(db.write_now, publish)
+        assert has_published.wait(30)
+        ending = pool.submit(db.write_now, deliveries.discard, lane_pk, reason="deregistered", at=START)
+        until("it waits", lambda: ending.done() or db.read_now(waits))
+        may_commit.set()
+        publishing.result()
+        assert ending.result() == 2
+    db.close()
 
 
 def test_configs_say_what_the_owner_needs(db: Database) -> None:
