@@ -1,5 +1,6 @@
 """A proxy of the operator's choice is the one that guards; no other proxy is ever used."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -58,13 +59,18 @@ def test_a_proxy_that_refuses_is_told_from_a_receiver_that_answers(status: int) 
 
 def test_a_proxy_that_hangs_or_is_not_there_has_a_name() -> None:
     with RawReceiver(hang) as hanging, RawReceiver(says(b"what?\r\n\r\n")) as garbled:
-        for port, outcome in ((hanging.port, "timed_out:tls"), (garbled.port, "unreachable:protocol")):
+        for port, wait_ms, outcome in (
+            (hanging.port, 500, "timed_out:tls"),
+            (garbled.port, 20_000, "unreachable:protocol"),
+        ):
             post = Post(NOWHERE, proxy=f"http://127.0.0.1:{port}")
-            assert kind_of(post.send(to("https://receiver.example/", timeout_ms_total=500)).outcome) == outcome
+            assert kind_of(post.send(to("https://receiver.example/", timeout_ms_total=wait_ms)).outcome) == outcome
             post.sender.stop(30)
-    post = Post(NOWHERE, proxy=f"http://127.0.0.1:{garbled.port}")
-    assert kind_of(post.send(to("https://receiver.example/")).outcome) == "unreachable:connect"
-    post.sender.stop(30)
+    with socket.socket() as taken:  # and does not listen, so that nobody else does
+        taken.bind(("127.0.0.1", 0))
+        post = Post(NOWHERE, proxy=f"http://127.0.0.1:{taken.getsockname()[1]}")
+        assert kind_of(post.send(to("https://receiver.example/")).outcome) == "unreachable:connect"
+        post.sender.stop(30)
 
 
 def test_environment_proxies_are_not_used_for_tls_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
