@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from bookbell.actions import health, history, webhooks
 from bookbell.actions.signing import of_account
@@ -17,6 +18,7 @@ from bookbell.store import circuits, lanes, ledger
 from bookbell.store.database import Database, Tx
 from bookbell.store.endpoints import Endpoint
 from bookbell.store.history import DeliveryQuery, DeliveryView
+from processes import until
 from world import START, Plain, World, seal, stamp, world_in
 
 
@@ -70,6 +72,34 @@ def test_registering_again_replaces_url_and_events_and_keeps_secret_policy_and_h
     assert [each.value for each in keyset.secrets] == ["s" * 16]
     assert json.loads(found.policy) == {"preset": "ocrolus"}
     assert [each.event_type for each in waiting(world, account)] == ["DOC_VERIFIED"]
+
+
+def test_who_changes_a_webhook_waits_for_another_change_and_keeps_it(postgresql_url: str) -> None:
+    db = Database(postgresql_url)
+    world = world_in(db)
+    account = world.account()
+    world.webhook(account, "DOC_VERIFIED")
+    has_changed, may_commit = threading.Event(), threading.Event()
+
+    def change(tx: Tx) -> None:
+        webhooks.set_policy(tx, account, {"preset": "ocrolus"}, stamp())
+        has_changed.set()
+        assert may_commit.wait(30)
+
+    def waits(tx: Tx) -> bool:
+        return bool(tx.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one())
+
+    with ThreadPoolExecutor(2) as pool:
+        changing = pool.submit(db.write_now, change)
+        assert has_changed.wait(30)
+        registering = pool.submit(world.webhook, account, "BOOK_VERIFIED")
+        until("it waits", lambda: registering.done() or db.read_now(waits))
+        may_commit.set()
+        changing.result()
+        assert registering.result().event_types == ("BOOK_VERIFIED",)
+    found = db.read_now(webhooks.demand, account)
+    db.close()
+    assert (found.event_types, json.loads(found.policy)) == (("BOOK_VERIFIED",), {"preset": "ocrolus"})
 
 
 def test_every_change_is_later_than_the_last_even_in_one_millisecond(world: World) -> None:
