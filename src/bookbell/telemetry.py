@@ -4,12 +4,13 @@ Log events are structured: a name and fields. A line is written for what an oper
 exhausted delivery, a lost lease, a restart of a loop), not for each success; successes are counted.
 """
 
+import contextlib
 import logging
 import sys
 from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
@@ -133,12 +134,30 @@ def log() -> Any:
     return structlog.get_logger("bookbell")
 
 
+class _Lines:
+    """Writes each line to a stream. What that does not take, because the disk is full or nobody reads the pipe any
+    more, is lost: a log that fails must stop nothing, least of all the loop that has just caught another error.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        """stream: None when the process was started without one."""
+        self._stream = stream
+
+    def msg(self, message: str) -> None:
+        """Write one line."""
+        if self._stream is not None:
+            with contextlib.suppress(OSError, ValueError):  # ValueError: it was closed
+                print(message, file=self._stream, flush=True)
+
+    debug = info = warning = error = critical = msg
+
+
 def set_up_logging(log_format: str, *, is_quiet: bool = False) -> None:
     """Send the log to standard error, as `text` for people or `json` for machines; only warnings if quiet."""
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr is not None and sys.stderr.isatty())
     )
     structlog.configure(
         processors=[
@@ -148,6 +167,6 @@ def set_up_logging(log_format: str, *, is_quiet: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if is_quiet else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Lines(sys.stderr),
         cache_logger_on_first_use=True,
     )

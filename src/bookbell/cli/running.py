@@ -1,7 +1,7 @@
 """Starts the service, or just its parts, for commands."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,4 +60,5 @@ def _exists(path: Path) -> bool:
 
 
 def _announce(address: str) -> None:
-    typer.echo(f"bookbell is ready at {address}")
+    with suppress(OSError):  # who started it has gone away, or its disk is full
+        typer.echo(f"bookbell is ready at {address}")
