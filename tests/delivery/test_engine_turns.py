@@ -210,15 +210,20 @@ def test_what_ends_after_its_lane_was_lost_is_counted(world: World) -> None:
     def counted() -> float:
         return telemetry.REGISTRY.get_sample_value("bookbell_attempts_stale_total") or 0
 
+    def owned() -> float | None:
+        return telemetry.REGISTRY.get_sample_value("bookbell_lanes_owned")
+
     def take_it_away(tx: Tx) -> None:
         tx.execute(lanes.update().values(owner="another", epoch=lanes.c.epoch + 1))
 
     async def story() -> None:
         before, worker = counted(), scene.worker()
         await scene.simulation.run_until(lambda: len(scene.arrived(url)) == 3, 5_000)
+        assert owned() == 1
         world.db.write_now(take_it_away)
         await scene.simulation.pass_ms(2_000)
         assert counted() == before + 3
+        assert owned() == 0
         assert scene.states() == {"pending": 3}
         await worker.die()
 

@@ -80,6 +80,7 @@ class Dispatch:
         self._worker = worker_name
         self._calls = calls
         telemetry.IN_FLIGHT.set_function(self.in_flight.__len__)
+        telemetry.LANES_OWNED.set_function(self.lanes.__len__)
 
     def offer(self, lane: Lane) -> None:
         """Let the lane stand in the ring if it has something to send and room to send it.

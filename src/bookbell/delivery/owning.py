@@ -90,7 +90,6 @@ class Owning:
             )
             self._hold.starve(lane)
         self._hold.owning.set()
-        telemetry.LANES_OWNED.set(len(owned))
 
     async def _candidates(self, count: int) -> list[LanePk]:
         owned, now = self._hold.lanes, self._ambient.now_ms()
@@ -163,7 +162,6 @@ class Owning:
             spent = {lane.pk for lane in given if lane.rested_at() > now}
             due = await self._database.write_promptly(lanes.park, hold_ms, owner=self._parts.worker, spent=spent)
             self._poll_by(min(due.values(), default=NEVER_AT))
-        telemetry.LANES_OWNED.set(len(self._hold.lanes))
 
     def _poll_by(self, instant: int) -> None:
         """Poll at this wall-clock instant at the latest."""
