@@ -182,6 +182,7 @@ class Service:
         self._is_simulating = is_simulating
         self._is_held = is_held
         self._stop = asyncio.Event()
+        self._is_stopping = False
         self._exchange = Exchange()
         guard = opened.guard
         self._sender = Sender(
@@ -235,13 +236,12 @@ class Service:
         try:
             await self._serve(on_ready)
         finally:
-            telemetry.log().info("service_stopping", role=self._role.value)
+            self._begin_stopping()
             for task in side:
                 task.cancel()
             await asyncio.gather(*side, return_exceptions=True)
             unfinished = 0
-            if self._engine and engine:
-                self._engine.stop(self._settings.shutdown_ms)
+            if engine:
                 unfinished = await engine
             self._sender.stop()
             await asyncio.to_thread(self._opened.database.close)
@@ -259,8 +259,17 @@ class Service:
         await _first(server.is_up.wait(), serving)
         self._announce(f"http://{f'[{host}]' if ':' in host else host}:{port}", on_ready)
         await _first(self._stop.wait(), serving)
+        self._begin_stopping()
         server.should_exit = True
         await serving
+
+    def _begin_stopping(self) -> None:
+        """Say so, and send nothing new: requests from clients and to receivers have the same time to end."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            telemetry.log().info("service_stopping", role=self._role.value)
+            if self._engine:
+                self._engine.stop(self._settings.shutdown_ms)
 
     def _announce(self, address: str, on_ready: Callable[[str], None]) -> None:
         telemetry.log().info(

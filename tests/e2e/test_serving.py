@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -40,6 +41,24 @@ def test_sigterm_lets_requests_in_flight_finish_and_releases_the_rest(tmp_path: 
         until("the released ones, at once", lambda: hanging.connection_count >= 6)
         assert len(receiver.ids()) == 50
         assert {each["attempt_count"] for each in bad.deliveries()} == {0}
+
+
+def test_requests_of_clients_and_to_receivers_have_the_same_time_to_end(tmp_path: Path) -> None:
+    service = Service(tmp_path, shutdown_ms="1500")
+    with running(service), RawReceiver(hang) as hanging:
+        (client,) = sign_up(service.url, "PennyMae", "one")
+        client.register(hanging.url, "DOC_VERIFIED", timeout_ms_total=60_000)
+        verify_all(service.url, fill_book(client, "book", 1))
+        until("the request in flight", lambda: hanging.connection_count == 1)
+        with socket.create_connection(("127.0.0.1", service.port)) as slow:
+            slow.sendall(
+                b"POST /oauth/token HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 99\r\n\r\n{"
+            )
+            slow.sendall(b'"grant_type"')
+            assert service.stop() == 0
+        log = service.log()
+        assert log.index("service_stopping") < log.index("graceful shutdown exceeded") < log.index("unfinished")
 
 
 def test_what_an_upload_cut_off_by_a_crash_has_left_is_removed_at_the_next_start(tmp_path: Path) -> None:

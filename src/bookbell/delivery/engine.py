@@ -42,6 +42,8 @@ class Engine:
         """Say that these lanes have due work. made: what it is, if all of it is known; it has been committed. From the
         engine's loop only.
         """
+        if self._stopping.is_set():
+            return
         of_lane: dict[LanePk, list[Made]] = {}
         for each in made:
             of_lane.setdefault(each[1].lane_pk, []).append(each)
@@ -59,6 +61,8 @@ class Engine:
         It is taken to be due after what a lane with a backlog was read to; if the other's clock is behind, the next
         look at the lane's start finds it. Without lanes: something may have been missed. From the engine's loop only.
         """
+        if self._stopping.is_set():
+            return
         rung, owned = set(lane_pks), self._hold.lanes
         for lane_pk in rung & owned.keys():
             self._hold.feed(owned[lane_pk])
