@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bookbell.vault import UNNAMED, Vault, VaultError, keep_keys, kept_keys, key_name_of, new_master_key
+from bookbell.vault import UNNAMED, Vault, VaultError, keep_keys, kept_keys, key_name_of, keys_now, new_master_key
 
 OLD, NEW = new_master_key(), new_master_key()
 
@@ -90,3 +90,22 @@ def test_a_key_that_came_into_the_file_later_is_found_there(tmp_path: Path) -> N
 def test_a_key_of_another_form_is_refused(key: str) -> None:
     with pytest.raises(VaultError, match="43 characters"):
         Vault(NEW, [key])
+
+
+def test_what_runs_on_seals_under_the_key_that_has_taken_the_place_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    (old,) = kept_keys(path)
+    running = Vault(old, reread=lambda: keys_now(path))
+    keep_keys(path, [NEW])
+    assert Vault(NEW).open(running.seal("secret", "place"), "place") == "secret"
+
+
+def test_a_key_file_that_is_lost_changes_nothing_for_what_runs(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    (old,) = kept_keys(path)
+    running = Vault(old, reread=lambda: keys_now(path))
+    path.unlink()
+    assert Vault(old).open(running.seal("secret", "place"), "place") == "secret"
+    with pytest.raises(VaultError):
+        running.open(Vault(NEW).seal("secret", "place"), "place")
+    assert not path.exists()

@@ -38,7 +38,7 @@ from bookbell.keeping.pruner import prune
 from bookbell.pipeline.simulator import Simulator
 from bookbell.store.database import Database, DatabaseError
 from bookbell.store.upgrade import missing, upgrade
-from bookbell.vault import Vault, VaultError, kept_keys
+from bookbell.vault import Vault, VaultError, kept_keys, keys_now
 from bookbell.web import health
 from bookbell.web.app import App
 from bookbell.web.context import Context
@@ -138,7 +138,9 @@ def _open_vault(settings: Settings) -> Vault:
     try:
         if settings.master_key:
             return Vault(settings.master_key, others)
-        return Vault(ring[0], [*ring[1:], *others], reread=lambda: [*kept_keys(path), *others])
+        return Vault(
+            ring[0], [*ring[1:], *others], reread=lambda: [*found, *others] if (found := keys_now(path)) else []
+        )
     except VaultError as error:
         raise VaultError(f"{place}{' or BOOKBELL_MASTER_KEYS_OLD' if others else ''}: {error}") from error
 

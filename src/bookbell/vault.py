@@ -40,9 +40,11 @@ class Vault:
     ) -> None:
         """Keys: 43 characters of URL-safe base64 (32 bytes), as `new_master_key` makes them.
 
-        reread: gives the ring as it is now, primary first; asked when a value names a key that is not known.
+        reread: gives the ring as it is now, primary first, or nothing if it cannot be told. It is asked when a value
+        names a key that is not known; and before each sealing, for the primary may have been replaced and dropped.
         """
-        self._ring = [_key(each) for each in (master_key, *others)]
+        self._texts: Sequence[str] = [master_key, *others]
+        self._ring = [_key(each) for each in self._texts]
         self._reread = reread
 
     @property
@@ -65,6 +67,7 @@ class Vault:
 
     def seal(self, text: str, place: str) -> bytes:
         """Encrypt text for one place, e.g. `endpoint-url:<id>`."""
+        self._look_again()
         key, nonce = self._ring[0], secrets.token_bytes(_NONCE_BYTES)
         return _NAMED + key.name + nonce + key.cipher.encrypt(nonce, text.encode(), place.encode())
 
@@ -89,10 +92,15 @@ class Vault:
             return self._ring
         name = sealed[1 : 1 + _NAME_BYTES]
         found = [each for each in self._ring if sealed[:1] == _NAMED and each.name == name]
-        if not found and self._reread is not None and sealed[:1] == _NAMED:
-            self._ring = [_key(each) for each in self._reread()]
+        if not found and sealed[:1] == _NAMED:
+            self._look_again()
             found = [each for each in self._ring if each.name == name]
         return found
+
+    def _look_again(self) -> None:
+        texts = list(self._reread()) if self._reread is not None else []
+        if texts and texts != self._texts:
+            self._ring, self._texts = [_key(each) for each in texts], texts
 
 
 def key_name_of(sealed: bytes) -> str:
@@ -149,6 +157,14 @@ def kept_keys(path: Path) -> list[str]:
     with os.fdopen(descriptor, "w") as file:
         _write_keys(file.fileno(), [new_master_key()])
     return path.read_text().split()
+
+
+def keys_now(path: Path) -> list[str]:
+    """The ring in this file; empty if it is not there any more, in whose place nothing is made."""
+    try:
+        return path.read_text().split()
+    except OSError:
+        return []
 
 
 def keep_keys(path: Path, ring: Sequence[str]) -> None:
