@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -10,7 +11,7 @@ from sqlalchemy import text, update
 from bookbell.core.model import Level
 from bookbell.store import events
 from bookbell.store import upgrade as upgrading
-from bookbell.store.database import Database, Tx
+from bookbell.store.database import Database, DatabaseError, Tx
 from bookbell.store.schema import events as table
 from bookbell.store.schema import metadata
 from bookbell.store.stream import Stream, Stretch
@@ -63,3 +64,20 @@ def test_events_restored_from_another_cluster_come_before_new_ones(db: Database)
     world.publish(account, 1)
     assert ids()[: len(before)] == before
     assert len(ids()) == 2 * len(before)
+
+
+def test_a_newer_database_is_not_said_to_lack_a_migration(db: Database) -> None:
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for look in (missing, upgrade):
+        with pytest.raises(DatabaseError, match=r"made by another version of bookbell.*9999"):
+            look(db)
+
+
+def test_what_the_database_does_not_take_of_a_migration_is_one_sentence(db: Database) -> None:
+    with db.engine.begin() as connection:
+        connection.execute(text("DELETE FROM alembic_version"))
+    with pytest.raises(DatabaseError, match=r"cannot be brought to this version: .* already exists") as caught:
+        upgrade(db)
+    assert "\n" not in str(caught.value)
+    assert "SQL" not in str(caught.value)

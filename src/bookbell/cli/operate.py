@@ -59,11 +59,16 @@ def upgrade_database() -> None:
     """Bring the database to this version's schema."""
     with explained():
         from bookbell.cli.running import opened
+        from bookbell.config import StartError
+        from bookbell.store.database import DatabaseError
         from bookbell.store.upgrade import upgrade
 
         started = time.perf_counter()
         with opened(is_checked=False) as parts:
-            upgrade(parts.database)
+            try:
+                upgrade(parts.database)
+            except DatabaseError as error:
+                raise StartError(str(error)) from error
         typer.echo(f"The database is up to date ({time.perf_counter() - started:.1f} s).")
 
 

@@ -181,9 +181,7 @@ class Database:
                 pass
         except DBAPIError as error:
             file = f" ({self._writer.url.database})" if self.is_sqlite else ""
-            raise DatabaseError(
-                f"The database cannot be opened: {' '.join(str(error.orig).split()).rstrip('.?')}{file}."
-            ) from error
+            raise DatabaseError(f"The database cannot be opened: {faults.said(error)}{file}.") from error
 
     @property
     def engine(self) -> Engine:

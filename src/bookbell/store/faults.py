@@ -70,6 +70,11 @@ def is_worth_retrying(error: BaseException) -> bool:
     return is_other or _sqlstate(error) in _RETRIED_SQLSTATES
 
 
+def said(error: BaseException) -> str:
+    """What the database says, on one line and without a full stop."""
+    return " ".join(str(_original(error)).split()).rstrip(".?")
+
+
 def _original(error: BaseException) -> BaseException | None:
     """The driver's error."""
     return error.orig if isinstance(error, DBAPIError) else error

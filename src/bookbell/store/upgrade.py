@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from bookbell.store import stream
+from bookbell.store import faults, stream
 from bookbell.store.database import Database, DatabaseError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -16,23 +16,34 @@ _ADVISORY_LOCK = 0x626F6F6B62656C6C  # "bookbell": one migration at a time on a 
 
 def upgrade(database: Database) -> None:
     """Apply the migrations that are missing; does nothing on a database that has them all. Raises: DatabaseError."""
-    with database.engine.begin() as connection:
-        if not database.is_sqlite:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-        if _current(connection) != newest():
-            _migrate(connection)
-        stream.settle_restored(connection)
+    try:
+        with database.engine.begin() as connection:
+            if not database.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+            if _current(connection) != newest():
+                _migrate(connection)
+            stream.settle_restored(connection)
+    except faults.DRIVER_ERRORS as error:
+        raise DatabaseError(f"The database cannot be brought to this version: {faults.said(error)}.") from error
 
 
 def missing(database: Database) -> str | None:
-    """The revision the database lacks, or None when it is up to date."""
+    """The revision the database lacks, or None when it is up to date. Raises: DatabaseError for an unknown one."""
     with database.engine.connect() as connection:
-        return None if _current(connection) == newest() else newest()
+        found = _current(connection)
+    if found is not None and found not in _revisions():
+        raise DatabaseError(f"The database was made by another version of bookbell: it has revision {found!r}.")
+    return None if found == newest() else newest()
 
 
 def newest() -> str:
-    """The newest revision in this package: migrations are in one line, and their files' names begin with it."""
-    return max(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("*.py"))
+    """The newest revision in this package: migrations are in one line."""
+    return max(_revisions())
+
+
+def _revisions() -> set[str]:
+    """Those in this package: their files' names begin with them."""
+    return {path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("*.py")}
 
 
 def _current(connection: Connection) -> str | None:
