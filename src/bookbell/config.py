@@ -128,6 +128,8 @@ def _checks(settings: Settings) -> list[tuple[str, bool, str]]:
             _is_database(settings.database_url),
             "postgresql://user:password@host/name or sqlite:///file is expected",
         ),
+        ("operator_token", _is_token(settings.operator_token), _CARRIED_WANTED),
+        ("pipeline_token", _is_token(settings.pipeline_token), _CARRIED_WANTED),
         ("org_webhooks_max", settings.org_webhooks_max >= 0, "at least 0 is expected"),
         ("rate_limit_per_s", settings.rate_limit_per_s >= 0, "at least 0 is expected"),
         ("host", bool(settings.host), "an address to listen on is expected"),
@@ -149,8 +151,18 @@ def _checks(settings: Settings) -> list[tuple[str, bool, str]]:
     ]
 
 
+_CARRIED_WANTED = "printable ASCII characters with no space around them are expected"
+
+
+def _is_token(text: str) -> bool:
+    """Whether it comes through the header Authorization as it is."""
+    return text.isascii() and text.isprintable() and text == text.strip()
+
+
 def _is_database(url: str) -> bool:
-    return not url or any(url.startswith(prefix) and url != prefix for prefix in DATABASES)
+    """Not one in memory: each connection would have its own."""
+    is_known = any(url.startswith(prefix) and url != prefix for prefix in DATABASES)
+    return not url or (is_known and not url.startswith("sqlite:///:memory:"))
 
 
 def _is_proxy(url: str) -> bool:
