@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from typer.testing import Result as Run
 
 from bookbell.actions import replaying, webhooks
+from bookbell.ambient import RealAmbient
 from bookbell.cli.main import app
 from bookbell.core.model import Account, DeliveryState, LanePk, Level
 from bookbell.core.signing import signature
@@ -409,7 +410,7 @@ def test_prune_shows_what_would_go_and_removes_it(shell: Shell, listening: Liste
     assert (done["events"], done["deliveries"], done["bytes"]) == (7, 2, would["bytes"])
     assert shell.json("audit", "--since", "2025-01-01") == [before]
     assert re.search("^events +0$", shell.run("prune").stdout, re.MULTILINE)
-    shell.db.write_now(chores.take, "retention", owner="other", now=0, lease_until=2**52)
+    shell.db.write_now(chores.take, "retention", owner="other", now=0, lease_until=RealAmbient().now_ms() + 60_000)
     assert shell.refused("prune").startswith("Another process is pruning now.")
 
 

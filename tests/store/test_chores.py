@@ -2,6 +2,7 @@
 
 import pytest
 
+from bookbell.core.instants import HOUR_MS
 from bookbell.store import chores
 from bookbell.store.chores import ChoreLost
 from bookbell.store.database import Database
@@ -17,6 +18,13 @@ def test_a_chore_is_one_owners_until_its_lease_ends(db: Database) -> None:
     assert take(db, "a", 9)
     assert not take(db, "b", 18)
     assert take(db, "b", 19)
+
+
+def test_a_lease_given_by_a_clock_that_was_far_ahead_is_not_believed(db: Database) -> None:
+    assert take(db, "dead", HOUR_MS)
+    assert not take(db, "b", 0)
+    assert take(db, "dead", HOUR_MS + 1)
+    assert take(db, "b", 0)
 
 
 def test_who_lost_a_chore_does_nothing_more(db: Database) -> None:

@@ -6,6 +6,7 @@ to another cannot write a batch beside it.
 
 from sqlalchemy import bindparam, insert, or_, select, update
 
+from bookbell.core.instants import HOUR_MS
 from bookbell.store.database import Tx
 from bookbell.store.schema import chores
 
@@ -18,7 +19,11 @@ _TAKE = (
     update(chores)
     .where(
         chores.c.name == bindparam("chore"),
-        or_(chores.c.lease_until <= bindparam("now"), chores.c.owner == bindparam("by")),
+        or_(
+            chores.c.lease_until <= bindparam("now"),
+            chores.c.lease_until > bindparam("doubted"),
+            chores.c.owner == bindparam("by"),
+        ),
     )
     .values(owner=bindparam("by"), lease_until=bindparam("until"))
 )
@@ -30,9 +35,13 @@ _HOLD = (
 
 
 def take(tx: Tx, name: str, *, owner: str, now: int, lease_until: int) -> bool:
-    """Begin or go on with a chore, unless another owner's lease on it lasts. Gives whether it is this owner's."""
+    """Begin or go on with a chore, unless another owner's lease on it lasts. Gives whether it is this owner's.
+
+    A lease that ends more than an hour after one that is taken now was given by a clock that was wrong: else a worker
+    that died with such a clock would keep the chore until that time has come.
+    """
     position(tx, name)
-    values = {"chore": name, "by": owner, "now": now, "until": lease_until}
+    values = {"chore": name, "by": owner, "now": now, "until": lease_until, "doubted": lease_until + HOUR_MS}
     return tx.execute(_TAKE, values).rowcount == 1
 
 
