@@ -38,6 +38,7 @@ LOG_EVENTS = {
     "replay_done": "A replay has made everything due that it was to; says how many were recovered and replayed.",
     "replay_failed": "A replay ended early: nothing can be sent to its webhook any more.",
     "request_failed": "A bug or an outage: a client's request was answered with 500.",
+    "library_said": "A library has a warning, such as a request that is no HTTP; says which library, and what.",
     "simulator_item_failed": "The simulator could not move one item; it tries again later.",
 }
 
@@ -152,6 +153,20 @@ class _Lines:
     debug = info = warning = error = critical = msg
 
 
+class _OfLibraries(logging.Handler):
+    """Puts what libraries log into this log, in its form: the web server, and the event loop."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        log().log(
+            record.levelno,
+            "library_said",
+            library=record.name,
+            message=record.getMessage(),
+            exc_info=record.exc_info,
+        )
+
+
 def set_up_logging(log_format: str, *, is_quiet: bool = False) -> None:
     """Send the log to standard error, as `text` for people or `json` for machines; only warnings if quiet."""
     renderer: Any = (
@@ -170,3 +185,4 @@ def set_up_logging(log_format: str, *, is_quiet: bool = False) -> None:
         logger_factory=lambda *_: _Lines(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_OfLibraries(logging.WARNING)], level=logging.WARNING, force=True)

@@ -30,6 +30,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=_Protocol,
+                log_config=None,  # what it says goes where the log goes
                 log_level="warning",
                 access_log=False,
                 server_header=False,
