@@ -109,11 +109,13 @@ def prune(
     with explained():
         import asyncio
 
+        from bookbell import telemetry
         from bookbell.cli.running import opened
         from bookbell.config import StartError
         from bookbell.keeping import preview, pruner
 
         with opened() as parts, _progress("Counting" if dry_run else "Pruning") as tell:
+            telemetry.set_up_logging(parts.settings.log_format, is_quiet=True)
             keeping = parts.settings.keeping
             if dry_run:
                 done: pruner.Pruned | None = preview.preview(parts.database, keeping, parts.ambient.now_ms())
