@@ -13,6 +13,7 @@ from sqlalchemy import text
 from bookbell.config import StartError, read_settings
 from bookbell.service import open_parts
 from bookbell.vault import VaultError
+from world import world_in
 
 KEY = "A" * 43
 
@@ -91,6 +92,21 @@ def test_a_master_key_of_the_wrong_length_is_refused(tmp_path: Path) -> None:
     (tmp_path / "master.key").write_text("short\n")
     with pytest.raises(VaultError, match=r"master\.key: .* 43 characters"):
         open_parts(read_settings({}, data_dir=tmp_path))
+
+
+def test_a_lost_key_is_not_replaced_where_something_is_sealed_under_it(tmp_path: Path) -> None:
+    settings = read_settings({}, data_dir=tmp_path)
+    opened = open_parts(settings)
+    world = world_in(opened.database)
+    world.webhook(world.account(), "DOC_VERIFIED")
+    opened.database.close()
+    kept = (tmp_path / "master.key").read_text()
+    (tmp_path / "master.key").unlink()
+    for _ in range(2):
+        with pytest.raises(StartError, match="Put the file back"):
+            open_parts(settings)
+    (tmp_path / "master.key").write_text(kept)
+    open_parts(settings).database.close()
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

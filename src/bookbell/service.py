@@ -36,6 +36,7 @@ from bookbell.keeping.auditor import audit
 from bookbell.keeping.batches import Chores
 from bookbell.keeping.pruner import prune
 from bookbell.pipeline.simulator import Simulator
+from bookbell.store import sealed
 from bookbell.store.database import Database, DatabaseError
 from bookbell.store.upgrade import missing, upgrade
 from bookbell.vault import Vault, VaultError, kept_keys, keys_now
@@ -117,10 +118,16 @@ def open_parts(settings: Settings, *, is_checked: bool = True) -> Opened:
         )
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds clients' documents
-        vault = _open_vault(settings)
+        has_key = bool(settings.master_key) or key_file_in(settings).exists()
+        vault = _open_vault(settings) if has_key else None
     except OSError as error:
         raise StartError(f"The data folder {settings.data_dir} cannot be used: {error.strerror}.") from error
-    return Opened(settings, vault, _open_database(settings, is_checked=is_checked), RealAmbient())
+    database = _open_database(settings, is_checked=is_checked)
+    try:
+        return Opened(settings, vault or _first_vault(settings, database), database, RealAmbient())
+    except StartError:
+        database.close()
+        raise
 
 
 def key_file_in(settings: Settings) -> Path:
@@ -143,6 +150,16 @@ def _open_vault(settings: Settings) -> Vault:
         )
     except VaultError as error:
         raise VaultError(f"{place}{' or BOOKBELL_MASTER_KEYS_OLD' if others else ''}: {error}") from error
+
+
+def _first_vault(settings: Settings, database: Database) -> Vault:
+    """With a new key, which is made only where nothing is sealed yet: else the one it was sealed under is lost."""
+    if database.read_now(sealed.is_any):
+        raise StartError(
+            f"{key_file_in(settings)} is not there, and the database holds URLs and secrets that only the keys in it "
+            "open. Put the file back, or set BOOKBELL_MASTER_KEY."
+        )
+    return _open_vault(settings)
 
 
 def _open_database(settings: Settings, *, is_checked: bool) -> Database:

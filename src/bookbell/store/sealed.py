@@ -56,6 +56,11 @@ def sealed_values(tx: Tx, place: Place, *, after: Any, count: int) -> list[Seale
     return [Sealed(row[0], row[1], f"{place.prefix}{row.named}", bytes(row.value)) for row in tx.execute(query)]
 
 
+def is_any(tx: Tx) -> bool:
+    """Whether there is any sealed value."""
+    return any(sealed_values(tx, place, after=None, count=1) for place in PLACES)
+
+
 def replace_values(tx: Tx, place: Place, changed: Sequence[tuple[Sealed, bytes]]) -> int:
     """Put new bytes where a value still is what was read. Gives how many were written."""
     written = 0
