@@ -6,11 +6,13 @@ import pytest
 from sqlalchemy import event as sql_event
 from sqlalchemy import select, text
 
-from bookbell.actions import health
+from bookbell.actions import health, replaying, replays
+from bookbell.actions.replays import Asked
 from bookbell.actions.signing import of_account
 from bookbell.core import limits
 from bookbell.core.attempt import Answered, TimedOut
 from bookbell.core.model import EndpointId
+from bookbell.core.replay import Selection, Wanted
 from bookbell.store import lanes
 from bookbell.store.database import Tx
 from bookbell.store.schema import deliveries as table
@@ -18,7 +20,7 @@ from bookbell.store.schema import endpoints
 from bookbell.store.schema import events as events_table
 from crowds import crowd
 from simulated import OK, Scene, stop
-from world import START, World, stamp, world_in
+from world import START, Plain, World, stamp, world_in
 
 HOUR = 3_600_000
 
@@ -355,6 +357,45 @@ def test_a_receiver_that_asks_for_less_is_sent_less_than_its_rate_and_then_its_r
         later = [instant for instant in at if instant >= 20_000]
         assert all(sum(begin <= instant < begin + 1_000 for instant in later) <= 10 for begin in later)
         assert later[-1] - later[0] <= 1_000 * len(later) / 5
+        await stop(worker, scene)
+
+    scene.simulation.run(story)
+    scene.check()
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["rung for", "found"])
+def test_what_a_replay_recovers_comes_before_what_was_read_ahead_of_its_book(world: World, is_told: bool) -> None:
+    scene = Scene(world)
+    url = scene.receiver("r", order="book", rate_per_s=0.5)
+    for _ in range(10):
+        scene.publish(url, 2)
+    books: defaultdict[int, list[str]] = defaultdict(list)
+    for key, (book, _) in sorted(books_of(scene).items()):
+        books[book].append(key)
+    firsts = [keys[0] for keys in books.values()]
+
+    def fail(tx: Tx) -> None:
+        ended = {"state": "exhausted", "reason": "attempts_used_up", "finished_at": START}
+        tx.execute(table.update().where(table.c.id.in_(firsts)).values(**ended))
+
+    async def story() -> None:
+        world.db.write_now(fail)
+        worker = scene.worker()
+        await scene.simulation.run_until(lambda: len(scene.arrived(url)) >= 1, HOUR)
+        now, account = scene.simulation.now_ms(), scene.accounts[url]
+        asked = Asked(wanted=Wanted(selection=Selection.FAILED, since_at=START, until_at=now))
+        plan = world.db.read_now(replays.plan_own, account, asked, None)
+        job = world.db.write_now(replays.start, plan, account, Plain(), stamp(now))
+        published = world.db.write_now(replaying.work, job.id, stamp(now))
+        assert published.value is not None
+        assert published.value.recovered_count == 10
+        (worker.engine.ring if is_told else worker.engine.hint)(published.lanes)
+        early = set(scene.arrived(url))
+        await scene.simulation.run_until(scene.is_settled, HOUR)
+        arrived = scene.arrived(url)
+        for first, second in books.values():
+            assert second in early or arrived.index(first) < arrived.index(second)
+        assert len(early) < 5
         await stop(worker, scene)
 
     scene.simulation.run(story)

@@ -110,6 +110,8 @@ def _made(tx: Tx, job: ReplayJob, into: _Into, taken: Taken, stamp: Stamp) -> Wo
         if done is Treatment.REPLAY
     ]
     replays.revive(tx, job, [(delivery_id, at) for delivery_id, at in revived if delivery_id is not None])
+    if revived and into.policy.order is Order.BOOK:
+        endpoints.mark_changed(tx, into.endpoint)
     replays.insert_replays(tx, job, copies)
     if placed:
         lanes.wake(tx, dict.fromkeys(into.lanes, stamp.at))

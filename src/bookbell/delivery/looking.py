@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from bookbell.core.circuit import CLOSED, after_change, is_given_up
 from bookbell.core.model import Delivery, DeliveryPk, Event, LanePk, Level, Made, OrganizationId
 from bookbell.core.pace import READY_COUNT, READY_COUNT_MIN, must_wait
+from bookbell.core.policy import Order
 from bookbell.core.rate import Bucket
 from bookbell.delivery.lane import Lane
 from bookbell.delivery.parts import Hold
@@ -175,6 +176,9 @@ class Looking:
             former, lane.destination = lane.destination, self._hold.parts.open_destination(config)
             is_over = former is not None and is_given_up(former.policy, lane.destination.policy)
             lane.circuit = after_change(lane.circuit, config.resumed_at, is_given_up=is_over)
+            if lane.buffer and lane.destination.policy.order is Order.BOOK:
+                lane.forget_buffer()  # what comes first of a book may be another now
+                self._hold.starve(lane)
         return True
 
     def _take_in(self, lane: Lane, due: list[Due], asked: int) -> None:

@@ -219,6 +219,15 @@ def save_endpoint(tx: Tx, changed: Endpoint, *, is_enabled: bool = False) -> Non
     )
 
 
+def mark_changed(tx: Tx, endpoint: Endpoint) -> None:
+    """Have the owners of its lanes read anew what they have read ahead: something has come to lie before it."""
+    tx.execute(
+        update(endpoints)
+        .where(endpoints.c.organization_id == endpoint.organization_id, endpoints.c.id == endpoint.id)
+        .values(updated_at=endpoints.c.updated_at + 1)
+    )
+
+
 def _changing(endpoint: Endpoint) -> dict[str, Any]:
     return {
         "description": endpoint.description,
