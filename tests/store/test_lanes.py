@@ -147,6 +147,14 @@ def test_a_lane_of_a_disabled_endpoint_sleeps_until_what_it_holds_expires(db: Da
     assert db.read_now(lanes.overslept, now=LATER, since=LATER, count=10) == {}
 
 
+def test_a_lane_in_which_something_is_to_be_cancelled_does_not_sleep_that_long(db: Database) -> None:
+    lane_pk = due_lane(world_in(db))
+    take(db, lane_pk, "a")
+    db.write_now(circuits.disable_endpoint, lane_pk, resumed_at=START, reason="gone", at=START)
+    db.write_now(lambda tx: tx.execute(table.update().values(discard_at=START)))
+    assert db.write_now(lanes.park, {lane_pk: 1_000_000}, owner="a") == {lane_pk: START}
+
+
 def test_waking_only_lowers(db: Database) -> None:
     lane_pk = due_lane(world_in(db))
     db.write_now(lanes.wake, {lane_pk: LATER})

@@ -224,11 +224,12 @@ _LOCK_OWNED = Prepared(
 )
 _IS_CLOSED = endpoints.c.deregistered_at.is_not(None) | endpoints.c.deactivated_at.is_not(None)
 _IS_RESTING = endpoints.c.disabled_at.is_not(None) | endpoints.c.paused_at.is_not(None)
+_IS_UNWANTED = _IS_CLOSED | lanes.c.discard_at.is_not(None)
 _NEXT_DUE = Prepared(
     select(
         lanes.c.pk,
-        case((_IS_CLOSED | lanes.c.discard_at.is_not(None), 0), else_=lanes.c.probe_at).label("probe_at"),
-        _IS_RESTING.label("is_resting"),
+        case((_IS_UNWANTED, 0), else_=lanes.c.probe_at).label("probe_at"),
+        and_(_IS_RESTING, ~_IS_UNWANTED).label("is_resting"),
         func.coalesce(_FIRST_DUE, NEVER_AT).label("due_at"),
     )
     .join(endpoints, endpoints.c.id == lanes.c.endpoint_id)
@@ -242,9 +243,9 @@ def park(
 ) -> dict[LanePk, int]:
     """Give these lanes back, each with the instant it is to be turned to again. Gives those instants.
 
-    That is when its next delivery is due, not before the probe of an open circuit, which does not count once the
-    webhook is closed; for an endpoint that is paused or disabled, when its next delivery has been held for `hold_ms`
-    and expires. spent: lanes whose rate limit has not forgotten yet what was sent.
+    That is when its next delivery is due; not before the probe of an open circuit, and for an endpoint that is paused
+    or disabled, when its next delivery has been held for `hold_ms` and expires. Neither counts once what waits is to
+    be cancelled. spent: lanes whose rate limit has not forgotten yet what was sent.
     The lock and the look are two statements on purpose: the second sees what the first waited for.
     """
     owned = [row.pk for row in _LOCK_OWNED.rows(tx, pks=sorted(hold_ms), by=owner)]
